@@ -1,0 +1,60 @@
+"""Values to bin indices: ``floor(x / bin_width)``, the lower edge belongs to the bin."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from skensir._core._typing import AnyArray
+
+# Beyond this a float64 no longer tells neighbouring bins apart.
+MAX_BIN_INDEX = 2.0**53
+
+
+def row_chunks(n_rows: int, n_models: int) -> Iterator[slice]:
+    """Split rows so that one chunk of all models, in double precision, stays in cache."""
+    step = max(4096, 2**17 // n_models)
+    for start in range(0, n_rows, step):
+        yield slice(start, min(start + step, n_rows))
+
+
+def model_columns(X: AnyArray, rows: slice) -> AnyArray:
+    """Copy a chunk of rows as one contiguous line a model, in the dtype it came in."""
+    return np.ascontiguousarray(X[rows].T)
+
+
+def bin_indices(columns: AnyArray, bin_width: float) -> AnyArray:
+    """Return the bin index of every value, as whole numbers in a dtype that holds them.
+
+    Parameters
+    ----------
+    columns : ndarray of any numeric dtype
+    bin_width : float, > 0
+
+    Returns
+    -------
+    ndarray, same shape
+        8- and 16-bit unsigned integers keep their dtype where `bin_width` is whole: integer
+        division of narrow integers is several times cheaper and gives the same index. All else
+        is float64 holding whole numbers, whatever the dtype of `columns`, so that equal values
+        fall into equal bins.
+
+    Raises
+    ------
+    ValueError
+        If the bins are too narrow for the values to be told apart.
+    """
+    if columns.dtype in (np.uint8, np.uint16) and bin_width == int(bin_width):
+        if bin_width > np.iinfo(columns.dtype).max:
+            return np.zeros_like(columns)
+        return np.asarray(columns // columns.dtype.type(bin_width))
+    indices: AnyArray = np.divide(columns, bin_width, dtype=np.float64)
+    np.floor(indices, out=indices)
+    if indices.size and np.abs(indices).max() > MAX_BIN_INDEX:
+        largest = float(np.abs(columns.astype(np.float64)).max())
+        raise ValueError(
+            f"bin_width={bin_width!r} is too small for values as large as {largest:.6g}: "
+            f"it must be at least {largest / MAX_BIN_INDEX:.3g}."
+        )
+    return indices

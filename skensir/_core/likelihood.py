@@ -1,0 +1,207 @@
+"""The published objective: a Gaussian mixture a cell, one component a base model.
+
+The component means are the cell means of the models' predictions and stay fixed; weights and
+variances are estimated by expectation-maximisation (EM). It runs on the histogram of the truth,
+so a step costs as much as there are distinct values, however many rows there were, and it runs on
+all cells at once; a cell leaves the computation when it has converged.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import xlogy
+
+from skensir._core._typing import BoolArray, FloatArray, IntArray
+from skensir._core.histogram import TruthHistogram
+
+# The published program adds this to sums of responsibilities.
+_PUBLISHED_RESP_FLOOR = 1e-6
+# It works in single precision: a responsibility below this is zero there, and kills a component.
+_PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
+
+
+class MixtureFit(NamedTuple):
+    """Outcome of EM in each cell.
+
+    Attributes
+    ----------
+    weights, variances : ndarray of shape (n_cells, n_models)
+    degenerate : ndarray of shape (n_cells,)
+        Cells in which a component died; their weights and variances are the initial ones.
+    n_iter : ndarray of shape (n_cells,)
+    converged : ndarray of shape (n_cells,)
+    log_likelihood : ndarray of shape (n_cells,)
+        Mean log-likelihood of a row under the parameters that the last step started from.
+    """
+
+    weights: FloatArray
+    variances: FloatArray
+    degenerate: BoolArray
+    n_iter: IntArray
+    converged: BoolArray
+    log_likelihood: FloatArray
+
+
+class _Sample(NamedTuple):
+    """The truth in the cells under work; the entries of a cell are neighbours."""
+
+    weight: FloatArray  # (n_entries,)
+    distance: FloatArray  # from each component mean, (n_models, n_entries)
+    first: IntArray  # first entry of each cell
+    length: IntArray  # number of entries of each cell
+
+    def spread(self, values: FloatArray) -> FloatArray:
+        """Repeat (n_models, n_cells) values for every entry of the cell."""
+        return np.repeat(values, self.length, axis=-1)
+
+    def total(self, values: FloatArray) -> FloatArray:
+        """Sum (..., n_entries) values over each cell."""
+        return np.asarray(np.add.reduceat(values, self.first, axis=-1))
+
+    def select(self, cells: BoolArray) -> _Sample:
+        entries = np.repeat(cells, self.length)
+        length = self.length[cells]
+        first = np.cumsum(length) - length
+        return _Sample(self.weight[entries], self.distance[:, entries], first, length)
+
+
+def _e_step(
+    sample: _Sample, weights: FloatArray, variances: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the responsibilities (Eq. 9) and the log-density of every entry."""
+    with np.errstate(divide="ignore"):  # the logarithm of a weight that has become zero
+        log_scale = np.log(weights) - 0.5 * np.log(2 * np.pi * variances)
+    log_resp = sample.distance**2
+    log_resp *= sample.spread(-0.5 / variances)
+    log_resp += sample.spread(log_scale)
+    largest = log_resp.max(axis=0)
+    log_resp -= largest
+    resp = np.exp(log_resp, out=log_resp)
+    density = resp.sum(axis=0)
+    resp /= density
+    return resp, largest + np.log(density)
+
+
+def _m_step(
+    sample: _Sample, resp: FloatArray, variances: FloatArray, reg_var: float
+) -> tuple[FloatArray, FloatArray]:
+    """Return sums of responsibilities (Eq. 10) and variances about the component means (Eq. 11)."""
+    resp = resp * sample.weight
+    resp_sum = sample.total(resp)
+    # A component without responsibility keeps its variance. The floor is no summand: so it is
+    # the likelihood's maximum under the floor, and the likelihood never falls.
+    variances = variances.copy()
+    np.divide(sample.total(resp * sample.distance**2), resp_sum, out=variances, where=resp_sum > 0)
+    return resp_sum, np.maximum(variances, reg_var)
+
+
+def _m_step_as_published(
+    sample: _Sample, resp: FloatArray, means: FloatArray, reg_var: float
+) -> tuple[FloatArray, FloatArray]:
+    """Do the same about the responsibility-weighted mean of the truth, as the program does.
+
+    Its floor stands in the mean but not in the variance. So a component with hardly any
+    responsibility becomes wide and stays, and one with none has a variance that is not a number.
+    """
+    resp = np.where(resp < _PUBLISHED_RESP_MIN, 0.0, resp) * sample.weight
+    resp_sum = sample.total(resp)
+    floored = resp_sum + _PUBLISHED_RESP_FLOOR
+    truth_sum = sample.total(resp * sample.distance) + resp_sum * means
+    deviation = sample.distance - sample.spread(truth_sum / floored - means)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variances = sample.total(resp * deviation**2) / resp_sum
+    return floored, variances + reg_var
+
+
+def fit_mixtures(
+    truth: TruthHistogram,
+    origin: FloatArray,
+    means: FloatArray,
+    variances: FloatArray,
+    weights: FloatArray,
+    *,
+    variance_center: str = "model",
+    max_iter: int = 1000,
+    tol: float = 1e-5,
+    reg_var: float = 1e-6,
+    shrinkage: float = 0.0,
+    prior_weights: FloatArray | None = None,
+) -> MixtureFit:
+    """Estimate the mixture weights of every cell by EM in the log domain.
+
+    Parameters
+    ----------
+    truth : TruthHistogram
+        Of the cells to fit, each with at least one entry.
+    origin : ndarray of shape (n_cells,)
+        What `means` are measured from, so that distances keep their digits.
+    means : ndarray of shape (n_cells, n_models)
+        Component means (Eq. 12), fixed, relative to `origin`.
+    variances, weights : ndarray of shape (n_cells, n_models)
+        Where EM starts (Eq. 13).
+    variance_center : {"model", "responsibility"}
+        Variances about the component mean, as in Eq. 11, with `reg_var` as floor; or about the
+        responsibility-weighted mean of the truth, with `reg_var` added, as the published program
+        has it. There a component that dies makes the cell degenerate.
+    max_iter, tol
+        A cell stops when its mean log-likelihood rises by less than `tol`.
+    reg_var : float
+    shrinkage : float
+        Pseudo-rows that are distributed over the models as `prior_weights`, (n_models,).
+    """
+    n_cells = len(means)
+    length = np.bincount(truth.cell, minlength=n_cells)
+    distance = truth.step * truth.resolution - np.repeat(origin, length)
+    distance = distance - np.repeat(means.T, length, axis=1)
+    sample = _Sample(truth.weight, distance, np.cumsum(length) - length, length)
+    published = variance_center == "responsibility"
+    absolute_means = means.T + origin
+
+    fit = MixtureFit(
+        weights.copy(),
+        variances.copy() if published else np.maximum(variances, reg_var),
+        degenerate=np.asarray((variances <= 0).any(axis=1) & published),
+        n_iter=np.zeros(n_cells, dtype=np.int64),
+        converged=np.zeros(n_cells, dtype=np.bool_),
+        log_likelihood=np.full(n_cells, -np.inf),
+    )
+    going_on, cells = ~fit.degenerate, np.arange(n_cells)
+    for iteration in range(1, max_iter + 1):
+        if not going_on.all():
+            cells, sample = cells[going_on], sample.select(going_on)
+        if not cells.size:
+            break
+        now_weights, now_variances = fit.weights[cells].T, fit.variances[cells].T
+        resp, log_density = _e_step(sample, now_weights, now_variances)
+        rows = sample.total(sample.weight)
+        log_likelihood = sample.total(sample.weight * log_density) / rows
+        if prior_weights is not None and shrinkage:
+            # xlogy: a model without prior weight adds nothing, even where its weight is zero.
+            prior = xlogy(prior_weights[:, None], now_weights).sum(axis=0)
+            log_likelihood += shrinkage * prior / rows
+        converged = log_likelihood - fit.log_likelihood[cells] < tol
+        fit.log_likelihood[cells] = log_likelihood
+        fit.n_iter[cells] = iteration
+        fit.converged[cells] = converged
+
+        if published:
+            resp_sum, new_variances = _m_step_as_published(
+                sample, resp, absolute_means[:, cells], reg_var
+            )
+        else:
+            resp_sum, new_variances = _m_step(sample, resp, now_variances, reg_var)
+        if prior_weights is not None and shrinkage:
+            resp_sum = resp_sum + shrinkage * prior_weights[:, None]
+            rows = rows + shrinkage
+        # A cell that has converged stays where its likelihood was measured.
+        dead = ~np.isfinite(new_variances).all(axis=0) & ~converged
+        fit.degenerate[cells[dead]] = True
+        fit.weights[cells[dead]] = weights[cells[dead]]
+        fit.variances[cells[dead]] = variances[cells[dead]]
+        going_on = ~(converged | dead)
+        fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
+        fit.variances[cells[going_on]] = new_variances.T[going_on]
+    fit.weights[:] /= fit.weights.sum(axis=1, keepdims=True)
+    return fit

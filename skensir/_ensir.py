@@ -1,0 +1,345 @@
+"""The estimator: validates, calls the core, keeps plain arrays."""
+
+from __future__ import annotations
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_scalar
+
+from skensir._base import StackedRegressor, check_number, check_option
+from skensir._core.cells import CellIndex
+from skensir._core.combine import combine, find_cells
+from skensir._core.statistics import accumulate
+from skensir._core.table import FITTED, resolve_target_resolution, solve_table
+
+REFERENCE_PARAMS = {
+    "objective": "likelihood",
+    "shrinkage": 0.0,
+    "default_weights": "inverse_deviation",
+    "min_samples_cell": 100,
+    "variance_center": "responsibility",
+    "max_iter": 1000,
+    "tol": 1e-5,
+    "reg_var": 1e-6,
+    "target_resolution": "auto",
+}
+"""Arguments of `EnsIRRegressor` that reproduce the tables published with the paper."""
+
+
+def check_default_weights(default_weights, n_models):
+    """Return the option, or an array of `n_models` convex weights."""
+    options = ("auto", "inverse_deviation", "uniform", "pooled")
+    if isinstance(default_weights, str) or default_weights is None:
+        check_option(default_weights, "default_weights", options)
+        return default_weights
+    weights = np.asarray(default_weights, dtype=np.float64)
+    if weights.shape != (n_models,):
+        raise ValueError(
+            f"default_weights == {default_weights!r} has shape {weights.shape}, must be one of "
+            f"{', '.join(map(repr, options))} or one weight for each of the {n_models} models."
+        )
+    if not (weights >= 0).all() or not np.isclose(weights.sum(), 1, atol=1e-6):
+        raise ValueError(
+            f"default_weights == {default_weights!r}, must be non-negative and sum to one."
+        )
+    return weights / weights.sum()
+
+
+class EnsIRRegressor(StackedRegressor):
+    r"""Combine the predictions of several models by a lookup table of weights.
+
+    A row of `X` holds what the base models predict for one sample or pixel. Each prediction
+    falls into a bin, :math:`\lfloor x / b \rfloor` with bin width :math:`b`, and the bins of all
+    models name the row's *cell*. `fit` estimates convex weights for every occupied cell and keeps
+    them as a lookup table (LUT); `predict` looks the weights up and sums:
+
+    .. math:: \hat y = \sum_m w_{c(x), m} \, x_m .
+
+    With the objective ``"likelihood"`` the truth in a cell is taken for a Gaussian mixture with
+    one component a model, whose weights expectation-maximisation (EM) estimates, as in the
+    paper [1]_. `fit` passes over the rows once; EM runs on sums, for all cells at once.
+
+    Read more in the :ref:`User Guide <method>`.
+
+    Parameters
+    ----------
+    bin_width : float, default=32.0
+        Width of the bins, in the unit of the predictions. The paper uses 32 on values from 0 to
+        255. Narrow bins let the weights depend more on the predictions and need more rows.
+    objective : {"likelihood"}, default="likelihood"
+        What the weights of a cell optimise. "likelihood" is the mixture of the paper (Eq. 9 to
+        11).
+    shrinkage : float, default=0.0
+        Strength with which a cell's weights are drawn to the pooled ones, in rows: a cell of as
+        many rows lies half-way. It acts as a Dirichlet-like prior on the mixture's weights, with
+        mean `default_weights_`.
+    default_weights : {"auto", "inverse_deviation", "uniform", "pooled"} or array-like of shape \
+            (n_models,), default="auto"
+        Weights of thin, degenerate and unseen cells; they also start EM.
+
+        - "inverse_deviation": the softmax over models of ``1 / (1e-10 + rmse)``, with rmse the
+          root mean squared distance of a model from the average of the models, in the cell; over
+          all rows for unseen cells. Its sharpness depends on the unit of the predictions.
+        - "uniform": plain averaging.
+        - "pooled": the convex weights of least squared error over all rows.
+        - "auto": "inverse_deviation" for the likelihood.
+    min_samples_cell : float, default=100
+        A cell of less weight is thin and gets default weights.
+    variance_center : {"model", "responsibility"}, default="model"
+        In the M-step a variance is taken about the fixed mean of the component ("model", Eq. 11)
+        or about the responsibility-weighted mean of the truth ("responsibility", as the published
+        program has it). Only with "model" does the likelihood never fall.
+    max_iter : int, default=1000
+        Largest number of EM steps.
+    tol : float, default=1e-5
+        A cell has converged when its mean log-likelihood rises by less.
+    reg_var : float, default=1e-6
+        Floor of the variances, in squared units of the predictions. With
+        ``variance_center="responsibility"`` it is added to them.
+    target_resolution : float or "auto", default="auto"
+        Grid step on which EM sees the truth. "auto" is 1 for whole numbers, which loses
+        nothing, and ``bin_width / 256`` otherwise, so that no truth moves by more than 1/512 of a
+        bin. ("auto" never cuts a bin into more than 65536 steps.)
+    verbose : int, default=0
+        Anything but 0 prints what `fit` found.
+
+    Attributes
+    ----------
+    cells_ : ndarray of shape (n_cells, n_models)
+        Bin indices of the occupied cells, in lexicographic order.
+    weights_ : ndarray of shape (n_cells, n_models)
+        Their weights: non-negative, each line sums to one.
+    cell_counts_ : ndarray of shape (n_cells,)
+        Number of rows in each cell; the sum of their sample weights where these were given.
+    cell_origin_ : ndarray of shape (n_cells,) of str
+        How the weights came about: "fitted", "thin" (fewer than `min_samples_cell` rows) or
+        "degenerate" (EM lost a component). The latter two have default weights.
+    cell_rmse_ : ndarray of shape (n_cells,)
+        Root mean squared error of the combination on the rows of the cell, with pooled rows
+        added as `shrinkage` says; thin cells are filled up to `min_samples_cell`.
+    means_, variances_ : ndarray of shape (n_cells, n_models)
+        Means and variances of the mixture's components. The means are those of the predictions;
+        so are the variances in cells that were not fitted.
+    n_iter_ : ndarray of shape (n_cells,)
+        EM steps; 0 in thin cells.
+    converged_ : ndarray of shape (n_cells,) of bool
+        False where EM came to `max_iter`.
+    default_weights_ : ndarray of shape (n_models,)
+        Weights of rows in no occupied cell.
+    default_rmse_ : float
+        Root mean squared error of these weights over all rows.
+    bin_width_ : float
+        Width of the bins of this table.
+    bin_edges_ : list of ndarray
+        Edges of each model's bins, from the first occupied one to the last.
+    n_features_in_ : int
+        Number of base models.
+    feature_names_in_ : ndarray of shape (n_models,)
+        Names of the base models, where `X` was a data frame whose columns are all named.
+
+    See Also
+    --------
+    skensir.baselines.AverageRegressor : The mean of the models.
+    skensir.baselines.ZZPMRegressor : One weight a model for a whole batch.
+
+    Notes
+    -----
+    A value beyond the bins seen in fitting counts to the nearest end bin of its model. Memory
+    follows the occupied cells, for any number of models.
+
+    References
+    ----------
+    .. [1] S. Sun, W. Ren, Z. Liu, H. Park, R. Wang, X. Cao. "EnsIR: An Ensemble Algorithm for
+       Image Restoration via Gaussian Mixture Models." NeurIPS 2024. :arxiv:`2410.22959`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressor
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=5000)
+    >>> noise = rng.normal(size=(5000, 3))
+    >>> X = y[:, None] + noise * np.where(y[:, None] < 128, [2, 4, 8], [8, 4, 2])
+    >>> model = EnsIRRegressor().fit(X, y)
+    >>> model.predict(X[:2]).shape
+    (2,)
+    >>> float(model.weights_[0].round(1).sum())
+    1.0
+    """
+
+    def __init__(
+        self,
+        bin_width=32.0,
+        *,
+        objective="likelihood",
+        shrinkage=0.0,
+        default_weights="auto",
+        min_samples_cell=100,
+        variance_center="model",
+        max_iter=1000,
+        tol=1e-5,
+        reg_var=1e-6,
+        target_resolution="auto",
+        verbose=0,
+    ):
+        self.bin_width = bin_width
+        self.objective = objective
+        self.shrinkage = shrinkage
+        self.default_weights = default_weights
+        self.min_samples_cell = min_samples_cell
+        self.variance_center = variance_center
+        self.max_iter = max_iter
+        self.tol = tol
+        self.reg_var = reg_var
+        self.target_resolution = target_resolution
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None):
+        """Estimate the weights of every occupied cell.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models. 8- and 16-bit integers and single precision are taken
+            as they are, without a converted copy.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative. A weight of two equals the row given twice, zero equals the row left out.
+
+        Returns
+        -------
+        self : EnsIRRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range; the message names it.
+        """
+        self._check_params()
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        check_default_weights(self.default_weights, X.shape[1])
+        bin_width = float(self.bin_width)
+        resolution = None
+        if self.objective == "likelihood":
+            resolution = resolve_target_resolution(self.target_resolution, y, bin_width)
+        statistics = accumulate(
+            X, y, sample_weight, bin_width=bin_width, target_resolution=resolution
+        )
+        return self._solve(statistics)
+
+    def _check_params(self):
+        check_number(self.bin_width, "bin_width")
+        check_option(self.objective, "objective", ("likelihood",))
+        check_number(self.shrinkage, "shrinkage", zero_allowed=True)
+        check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
+        check_option(self.variance_center, "variance_center", ("model", "responsibility"))
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
+        check_number(self.tol, "tol", zero_allowed=True)
+        check_number(self.reg_var, "reg_var", zero_allowed=True)
+        if self.target_resolution != "auto":
+            if isinstance(self.target_resolution, str):
+                raise ValueError(
+                    f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number."
+                )
+            check_number(self.target_resolution, "target_resolution")
+
+    def _solve(self, statistics):
+        """Turn sufficient statistics into the fitted attributes."""
+        table = solve_table(
+            statistics,
+            objective=self.objective,
+            shrinkage=float(self.shrinkage),
+            default_weights=check_default_weights(self.default_weights, statistics.n_models),
+            min_samples_cell=float(self.min_samples_cell),
+            variance_center=self.variance_center,
+            max_iter=self.max_iter,
+            tol=self.tol,
+            reg_var=self.reg_var,
+        )
+        self.bin_width_ = statistics.bin_width
+        self.cells_ = statistics.cells
+        self.cell_counts_ = statistics.weight
+        self.weights_ = table.weights
+        self.cell_origin_ = table.origin
+        self.cell_rmse_ = table.rmse
+        self.means_ = statistics.mean_offsets() + statistics.corners
+        self.variances_ = table.variances
+        self.n_iter_ = table.n_iter
+        self.converged_ = table.converged
+        self.default_weights_ = table.default_weights
+        self.default_rmse_ = table.default_rmse
+        self._index = CellIndex(self.cells_)
+        unfinished = np.count_nonzero(~self.converged_ & (self.cell_origin_ == FITTED))
+        if unfinished:
+            warnings.warn(
+                f"EM came to max_iter={self.max_iter} in {unfinished} of {len(self.cells_)} "
+                "cells before the log-likelihood rose by less than tol="
+                f"{self.tol}. Raise max_iter or tol.",
+                ConvergenceWarning,
+                stacklevel=3,
+            )
+        if self.verbose:
+            names, counts = np.unique(self.cell_origin_, return_counts=True)
+            origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
+            print(
+                f"[EnsIRRegressor] {self.cell_counts_.sum():.10g} rows in {len(self.cells_)} "
+                f"cells ({origins}); at most {self.n_iter_.max()} EM steps"
+            )
+        return self
+
+    @property
+    def bin_edges_(self):
+        """Edges of each model's bins, made on demand: an outlier makes many of them."""
+        low, high = self.cells_.min(axis=0), self.cells_.max(axis=0)
+        return [
+            np.arange(first, last + 2) * self.bin_width_
+            for first, last in zip(low, high, strict=True)
+        ]
+
+    def predict(self, X, return_std=False):
+        """Combine predictions with the weights of their cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models, in the order they had in `fit`.
+        return_std : bool, default=False
+            Whether to return the standard deviation as well.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The combination, between the smallest and the largest prediction of each row.
+        std : ndarray of shape (n_samples,)
+            Root mean squared error in the row's cell on the reference set, in the unit of the
+            predictions. Only with `return_std`.
+        """
+        X = self._validate_predictions(X)
+        weights = np.vstack([self.weights_, self.default_weights_])
+        combined = combine(X, self._index, self.bin_width_, weights)
+        if not return_std:
+            return combined
+        rmse = np.append(self.cell_rmse_, self.default_rmse_)
+        return combined, rmse[find_cells(X, self._index, self.bin_width_)]
+
+    def predict_weights(self, X):
+        """Return the weights that `predict` gives to the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples, n_models)
+            Non-negative, each line sums to one.
+        """
+        X = self._validate_predictions(X)
+        cells = find_cells(X, self._index, self.bin_width_)
+        return np.vstack([self.weights_, self.default_weights_])[cells]
