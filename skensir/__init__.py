@@ -1,8 +1,9 @@
 """EnsIR as a scikit-learn estimator: several models' predictions in, one better prediction out."""
 
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
+from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._show_versions import show_versions
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["REFERENCE_PARAMS", "EnsIRRegressor", "show_versions"]
+__all__ = ["REFERENCE_PARAMS", "EnsIRRegressor", "EnsIRRegressorCV", "show_versions"]

@@ -15,6 +15,9 @@ from skensir._core.combine import combine, find_cells
 from skensir._core.statistics import accumulate
 from skensir._core.table import FITTED, resolve_target_resolution, solve_table
 
+OBJECTIVES = ("likelihood", "squared_error")
+DEFAULT_WEIGHTS = ("auto", "inverse_deviation", "uniform", "pooled")
+
 REFERENCE_PARAMS = {
     "objective": "likelihood",
     "shrinkage": 0.0,
@@ -31,15 +34,15 @@ REFERENCE_PARAMS = {
 
 def check_default_weights(default_weights, n_models):
     """Return the option, or an array of `n_models` convex weights."""
-    options = ("auto", "inverse_deviation", "uniform", "pooled")
     if isinstance(default_weights, str) or default_weights is None:
-        check_option(default_weights, "default_weights", options)
+        check_option(default_weights, "default_weights", DEFAULT_WEIGHTS)
         return default_weights
     weights = np.asarray(default_weights, dtype=np.float64)
     if weights.shape != (n_models,):
         raise ValueError(
             f"default_weights == {default_weights!r} has shape {weights.shape}, must be one of "
-            f"{', '.join(map(repr, options))} or one weight for each of the {n_models} models."
+            f"{', '.join(map(repr, DEFAULT_WEIGHTS))} or one weight for each of the {n_models} "
+            "models."
         )
     if not (weights >= 0).all() or not np.isclose(weights.sum(), 1, atol=1e-6):
         raise ValueError(
@@ -60,7 +63,9 @@ class EnsIRRegressor(StackedRegressor):
 
     With the objective ``"likelihood"`` the truth in a cell is taken for a Gaussian mixture with
     one component a model, whose weights expectation-maximisation (EM) estimates, as in the
-    paper [1]_. `fit` passes over the rows once; EM runs on sums, for all cells at once.
+    paper [1]_. With ``"squared_error"`` the weights are the convex ones of least squared error in
+    the cell: an exact quadratic programme. Choose it where mean squared error or PSNR is the
+    goal. `fit` passes over the rows once; the rest is work on sums, for all cells at once.
 
     Read more in the :ref:`User Guide <method>`.
 
@@ -69,15 +74,15 @@ class EnsIRRegressor(StackedRegressor):
     bin_width : float, default=32.0
         Width of the bins, in the unit of the predictions. The paper uses 32 on values from 0 to
         255. Narrow bins let the weights depend more on the predictions and need more rows.
-    objective : {"likelihood"}, default="likelihood"
-        What the weights of a cell optimise. "likelihood" is the mixture of the paper (Eq. 9 to
-        11).
+    objective : {"likelihood", "squared_error"}, default="likelihood"
+        What the weights of a cell optimise: the likelihood of the mixture of the paper (Eq. 9 to
+        11), or the mean squared error, over all convex weights, exactly.
     shrinkage : float, default=0.0
-        Strength with which a cell's weights are drawn to the pooled ones, in rows: a cell of as
-        many rows lies half-way. It acts as a Dirichlet-like prior on the mixture's weights, with
-        mean `default_weights_`.
-    default_weights : {"auto", "inverse_deviation", "uniform", "pooled"} or array-like of shape \
-            (n_models,), default="auto"
+        How strongly a cell is drawn to all others, in rows: a cell of as many rows lies half-way.
+        With the squared error the cell gets that many pseudo-rows whose errors are distributed
+        like those of all rows. With the likelihood they are a Dirichlet-like prior on the
+        weights, with mean `default_weights_`.
+    default_weights : str or array-like of shape (n_models,), default="auto"
         Weights of thin, degenerate and unseen cells; they also start EM.
 
         - "inverse_deviation": the softmax over models of ``1 / (1e-10 + rmse)``, with rmse the
@@ -85,9 +90,10 @@ class EnsIRRegressor(StackedRegressor):
           all rows for unseen cells. Its sharpness depends on the unit of the predictions.
         - "uniform": plain averaging.
         - "pooled": the convex weights of least squared error over all rows.
-        - "auto": "inverse_deviation" for the likelihood.
+        - "auto": "inverse_deviation" for the likelihood, "pooled" for the squared error.
     min_samples_cell : float, default=100
-        A cell of less weight is thin and gets default weights.
+        A cell is thin, and gets default weights, if it has fewer rows than this, or less sample
+        weight. The pseudo-rows of `shrinkage` count as rows.
     variance_center : {"model", "responsibility"}, default="model"
         In the M-step a variance is taken about the fixed mean of the component ("model", Eq. 11)
         or about the responsibility-weighted mean of the truth ("responsibility", as the published
@@ -101,8 +107,8 @@ class EnsIRRegressor(StackedRegressor):
         ``variance_center="responsibility"`` it is added to them.
     target_resolution : float or "auto", default="auto"
         Grid step on which EM sees the truth. "auto" is 1 for whole numbers, which loses
-        nothing, and ``bin_width / 256`` otherwise, so that no truth moves by more than 1/512 of a
-        bin. ("auto" never cuts a bin into more than 65536 steps.)
+        nothing, and ``bin_width / 256`` otherwise: what falls into one step counts as its mean.
+        "auto" never cuts a bin into more than 65536 steps.
     verbose : int, default=0
         Anything but 0 prints what `fit` found.
 
@@ -115,16 +121,16 @@ class EnsIRRegressor(StackedRegressor):
     cell_counts_ : ndarray of shape (n_cells,)
         Number of rows in each cell; the sum of their sample weights where these were given.
     cell_origin_ : ndarray of shape (n_cells,) of str
-        How the weights came about: "fitted", "thin" (fewer than `min_samples_cell` rows) or
-        "degenerate" (EM lost a component). The latter two have default weights.
+        How the weights came about: "fitted", "thin" (too few rows) or "degenerate" (EM lost a
+        component). The latter two have default weights.
     cell_rmse_ : ndarray of shape (n_cells,)
-        Root mean squared error of the combination on the rows of the cell, with pooled rows
-        added as `shrinkage` says; thin cells are filled up to `min_samples_cell`.
+        Root mean squared error of the combination on the rows of the cell, with as many pooled
+        rows added as `shrinkage` says, or as are missing to `min_samples_cell`.
     means_, variances_ : ndarray of shape (n_cells, n_models)
         Means and variances of the mixture's components. The means are those of the predictions;
         so are the variances in cells that were not fitted.
     n_iter_ : ndarray of shape (n_cells,)
-        EM steps; 0 in thin cells.
+        EM steps; 0 in thin cells, 1 with the squared error.
     converged_ : ndarray of shape (n_cells,) of bool
         False where EM came to `max_iter`.
     default_weights_ : ndarray of shape (n_models,)
@@ -142,6 +148,7 @@ class EnsIRRegressor(StackedRegressor):
 
     See Also
     --------
+    EnsIRRegressorCV : Chooses bin width, shrinkage and objective by cross-validation.
     skensir.baselines.AverageRegressor : The mean of the models.
     skensir.baselines.ZZPMRegressor : One weight a model for a whole batch.
 
@@ -220,21 +227,20 @@ class EnsIRRegressor(StackedRegressor):
         ValueError
             If an argument is out of its range; the message names it.
         """
-        self._check_params()
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        check_default_weights(self.default_weights, X.shape[1])
+        self._check_params(X.shape[1])
         bin_width = float(self.bin_width)
         resolution = None
         if self.objective == "likelihood":
             resolution = resolve_target_resolution(self.target_resolution, y, bin_width)
-        statistics = accumulate(
-            X, y, sample_weight, bin_width=bin_width, target_resolution=resolution
+        return self._keep_table(
+            accumulate(X, y, sample_weight, bin_width=bin_width, target_resolution=resolution)
         )
-        return self._solve(statistics)
 
-    def _check_params(self):
+    def _check_params(self, n_models):
+        """Raise an error that names the argument if one is out of its range."""
         check_number(self.bin_width, "bin_width")
-        check_option(self.objective, "objective", ("likelihood",))
+        check_option(self.objective, "objective", OBJECTIVES)
         check_number(self.shrinkage, "shrinkage", zero_allowed=True)
         check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
         check_option(self.variance_center, "variance_center", ("model", "responsibility"))
@@ -247,10 +253,11 @@ class EnsIRRegressor(StackedRegressor):
                     f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number."
                 )
             check_number(self.target_resolution, "target_resolution")
+        check_default_weights(self.default_weights, n_models)
 
-    def _solve(self, statistics):
-        """Turn sufficient statistics into the fitted attributes."""
-        table = solve_table(
+    def _solve(self, statistics, convex_weights=None):
+        """Return the lookup table that follows from sufficient statistics."""
+        return solve_table(
             statistics,
             objective=self.objective,
             shrinkage=float(self.shrinkage),
@@ -260,7 +267,12 @@ class EnsIRRegressor(StackedRegressor):
             max_iter=self.max_iter,
             tol=self.tol,
             reg_var=self.reg_var,
+            convex_weights=convex_weights,
         )
+
+    def _keep_table(self, statistics):
+        """Set the fitted attributes that follow from sufficient statistics."""
+        table = self._solve(statistics)
         self.bin_width_ = statistics.bin_width
         self.cells_ = statistics.cells
         self.cell_counts_ = statistics.weight

@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
+from numbers import Integral, Real
+
 import numpy as np
 from scipy.special import softmax
+from sklearn.utils import check_random_state, check_scalar
 
 from skensir._base import StackedRegressor
 from skensir._core.binning import model_columns, row_chunks
 from skensir._core.combine import combine_fixed
+from skensir._core.least_squares import simplex_weights
+from skensir._core.statistics import pooled_error_moments
 
-__all__ = ["AverageRegressor", "ZZPMRegressor"]
+__all__ = [
+    "AverageRegressor",
+    "BestModelRegressor",
+    "ConvexRegressor",
+    "GreedyRegressor",
+    "ZZPMRegressor",
+]
 
 # Of the published program.
 _ZZPM_FLOOR = 1e-3
 
 
-class AverageRegressor(StackedRegressor):
+class FixedWeightsRegressor(StackedRegressor):
+    """A combination with the same weights, `weights_`, for every row."""
+
+    def predict(self, X):
+        """Return the weighted sum of the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models, in the order they had in `fit`.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The combination.
+        """
+        return combine_fixed(self._validate_predictions(X), self.weights_)
+
+
+class AverageRegressor(FixedWeightsRegressor):
     """Average the predictions of the models.
 
     Attributes
@@ -29,7 +59,7 @@ class AverageRegressor(StackedRegressor):
 
     See Also
     --------
-    ZZPMRegressor : Weights by distance from the average.
+    ConvexRegressor : Weights of least squared error.
     skensir.EnsIRRegressor : Weights that depend on the predictions.
 
     Examples
@@ -61,20 +91,234 @@ class AverageRegressor(StackedRegressor):
         self.weights_ = np.full(X.shape[1], 1 / X.shape[1])
         return self
 
-    def predict(self, X):
-        """Return the mean prediction of each row.
+
+class BestModelRegressor(FixedWeightsRegressor):
+    """Take the one model whose mean squared error is least, here called the best.
+
+    Attributes
+    ----------
+    best_model_ : int
+        Its column; the first one if several are as good.
+    weights_ : ndarray of shape (n_models,)
+        One for this model, zero for the others.
+    n_features_in_ : int
+        Number of base models.
+    feature_names_in_ : ndarray of shape (n_models,)
+        Names of the base models, where `X` was a data frame whose columns are all named.
+
+    See Also
+    --------
+    ConvexRegressor : Weights of least squared error.
+
+    Examples
+    --------
+    >>> from skensir.baselines import BestModelRegressor
+    >>> X = [[1.0, 3.0], [2.0, 6.0]]
+    >>> BestModelRegressor().fit(X, [1.5, 2.0]).predict(X)
+    array([1., 2.])
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        """Find the best model.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models)
             Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            The mean of the models.
+        self : BestModelRegressor
+            The fitted estimator.
         """
-        return combine_fixed(self._validate_predictions(X), self.weights_)
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        moments = pooled_error_moments(X, y, sample_weight)
+        self.best_model_ = int(np.diag(moments).argmin())
+        self.weights_ = np.eye(len(moments))[self.best_model_]
+        return self
+
+
+class ConvexRegressor(FixedWeightsRegressor):
+    r"""Combine the models with the convex weights of least squared error.
+
+    One weight vector for all rows: minimise the mean squared error subject to :math:`w \ge 0`,
+    :math:`\sum_m w_m = 1`. On out-of-fold predictions this is the super learner [1]_.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_models,)
+        Non-negative weights that sum to one; exact, whatever the models have in common.
+    n_features_in_ : int
+        Number of base models.
+    feature_names_in_ : ndarray of shape (n_models,)
+        Names of the base models, where `X` was a data frame whose columns are all named.
+
+    See Also
+    --------
+    GreedyRegressor : Weights by greedy selection.
+    skensir.EnsIRRegressor : Weights that depend on the predictions.
+
+    References
+    ----------
+    .. [1] M. J. van der Laan, E. C. Polley, A. E. Hubbard. "Super Learner." Statistical
+       Applications in Genetics and Molecular Biology 6(1), 2007.
+
+    Examples
+    --------
+    >>> from skensir.baselines import ConvexRegressor
+    >>> X = [[0.0, 4.0], [4.0, 0.0]]
+    >>> ConvexRegressor().fit(X, [1.0, 3.0]).weights_.round(6)
+    array([0.75, 0.25])
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        """Solve for the weights.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : ConvexRegressor
+            The fitted estimator.
+        """
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        self.weights_ = simplex_weights(pooled_error_moments(X, y, sample_weight))
+        return self
+
+
+class GreedyRegressor(FixedWeightsRegressor):
+    """Select models one by one, with replacement, as each lowers the ensemble's error most.
+
+    Caruana's ensemble selection [1]_: a model selected twice counts twice in the average. The
+    ensemble kept is the best one on the way.
+
+    Parameters
+    ----------
+    n_selections : int, default=100
+        Number of selections.
+    n_bags : int, default=1
+        Number of bags. With more than one, each bag selects from a random part of the models, and
+        the weights of the bags are averaged, which overfits less where models are many.
+    bag_fraction : float, default=0.5
+        Share of the models that a bag selects from, at least one; unused where `n_bags` is 1.
+    random_state : int, RandomState instance or None, default=None
+        Draws the bags.
+
+    Attributes
+    ----------
+    weights_ : ndarray of shape (n_models,)
+        How often each model was selected, as a share; averaged over the bags.
+    n_features_in_ : int
+        Number of base models.
+    feature_names_in_ : ndarray of shape (n_models,)
+        Names of the base models, where `X` was a data frame whose columns are all named.
+
+    See Also
+    --------
+    ConvexRegressor : The convex weights of least squared error, exactly.
+
+    Notes
+    -----
+    The errors of all ensembles follow from the models' error moments, so selection costs nothing
+    beside the pass over the rows.
+
+    References
+    ----------
+    .. [1] R. Caruana, A. Niculescu-Mizil, G. Crew, A. Ksikes. "Ensemble Selection from Libraries
+       of Models." ICML 2004.
+
+    Examples
+    --------
+    >>> from skensir.baselines import GreedyRegressor
+    >>> X = [[0.0, 4.0], [4.0, 0.0]]
+    >>> GreedyRegressor(n_selections=8).fit(X, [1.0, 3.0]).weights_
+    array([0.75, 0.25])
+    """
+
+    def __init__(self, n_selections=100, *, n_bags=1, bag_fraction=0.5, random_state=None):
+        self.n_selections = n_selections
+        self.n_bags = n_bags
+        self.bag_fraction = bag_fraction
+        self.random_state = random_state
+
+    def fit(self, X, y, sample_weight=None):
+        """Select the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : GreedyRegressor
+            The fitted estimator.
+        """
+        check_scalar(self.n_selections, "n_selections", Integral, min_val=1)
+        check_scalar(self.n_bags, "n_bags", Integral, min_val=1)
+        check_scalar(
+            self.bag_fraction,
+            "bag_fraction",
+            Real,
+            min_val=0,
+            max_val=1,
+            include_boundaries="right",
+        )
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        moments = pooled_error_moments(X, y, sample_weight)
+        n_models = len(moments)
+        bags = [np.arange(n_models)]
+        if self.n_bags > 1:
+            random = check_random_state(self.random_state)
+            size = max(1, round(self.bag_fraction * n_models))
+            bags = [random.permutation(n_models)[:size] for _ in range(self.n_bags)]
+        self.weights_ = np.zeros(n_models)
+        for bag in bags:
+            self.weights_[bag] += greedy_weights(moments[np.ix_(bag, bag)], self.n_selections)
+        self.weights_ /= len(bags)
+        return self
+
+
+def greedy_weights(moments, n_selections):
+    """Return the best ensemble on the way of greedy selection, as weights.
+
+    Parameters
+    ----------
+    moments : ndarray of shape (n_models, n_models)
+        Mean products of the models' errors.
+    n_selections : int
+        Number of selections.
+
+    Returns
+    -------
+    ndarray of shape (n_models,)
+        Share of the selections that each model got.
+    """
+    counts, best, best_error = np.zeros(len(moments)), None, np.inf
+    for size in range(1, n_selections + 1):
+        # The squared error of the ensemble with one more model, for each model: with counts c it
+        # is (c + e_j)' C (c + e_j) / size**2.
+        errors = counts @ moments @ counts + 2 * moments @ counts + np.diag(moments)
+        selected = errors.argmin()
+        counts[selected] += 1
+        if errors[selected] / size**2 < best_error:
+            best, best_error = counts / size, errors[selected] / size**2
+    return best
 
 
 class ZZPMRegressor(StackedRegressor):

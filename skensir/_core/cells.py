@@ -106,13 +106,15 @@ def distinct_cells(bins: AnyArray) -> IntArray:
 
     Parameters
     ----------
-    bins : ndarray of shape (n_models, n_rows), n_rows > 0
+    bins : ndarray of shape (n_models, n_rows)
         As `bin_indices` returns them.
 
     Returns
     -------
     ndarray of shape (n_cells, n_models)
     """
+    if not bins.size:
+        return np.empty((0, len(bins)), dtype=np.int64)
     low = bins.min(axis=1).astype(np.int64)
     high = bins.max(axis=1).astype(np.int64)
     *_, (_, _, _, row, _) = _distinct_keys(bins, low, high)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -12,107 +13,120 @@ from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 _MAX_PENDING = 2**18
 
 
-@dataclass(frozen=True)
-class TruthHistogram:
-    """Weighted counts of the truth on a grid, cell by cell, empty places left out.
+class TruthHistogram(NamedTuple):
+    """The truth in each cell on a grid, empty places left out.
+
+    A place of the grid holds the truth from `step` to `step` + 1 times `resolution`, and stands
+    for the mean of it. So whole numbers are kept exactly at step 1, as is any truth whose distinct
+    values lie further apart than a step; other truth moves by less than one step.
 
     Attributes
     ----------
     resolution : float
-        Grid step; a truth counts to the nearest multiple. Whole numbers are kept exactly at
-        step 1, otherwise a value moves by at most half a step.
+        Grid step.
     cell : ndarray of shape (n_entries,)
         Cell number of each entry, rising.
     step : ndarray of shape (n_entries,)
-        The truth in grid steps, rising within a cell.
+        Place on the grid, rising within a cell.
     weight : ndarray of shape (n_entries,)
         Sum of the sample weights.
+    excess : ndarray of shape (n_entries,)
+        Weighted sum of what the truth is above the lower end of its place.
     """
 
     resolution: float
     cell: IntArray
     step: IntArray
     weight: FloatArray
+    excess: FloatArray
 
-    def renumbered(self, number: IntArray) -> TruthHistogram:
-        """Return the histogram with cell i called `number[i]`; equal numbers are merged."""
-        entries = _sum_entries(number[self.cell], self.step, self.weight)
-        return TruthHistogram(self.resolution, *entries)
+    def values_from(self, origin: FloatArray) -> FloatArray:
+        """Return the truth of each entry as its distance from the origin of its cell."""
+        lower = self.step * self.resolution - origin[self.cell]
+        return np.asarray(lower + self.excess / self.weight)
 
-    def selected(self, chosen: BoolArray) -> TruthHistogram:
+    def select(self, chosen: BoolArray) -> TruthHistogram:
         """Return the entries of the chosen cells, which are numbered anew without gaps."""
         kept = chosen[self.cell]
         number = np.cumsum(chosen) - 1
-        return replace(
-            self,
-            cell=number[self.cell[kept]],
-            step=self.step[kept],
-            weight=self.weight[kept],
+        return TruthHistogram(
+            self.resolution,
+            number[self.cell[kept]],
+            self.step[kept],
+            self.weight[kept],
+            self.excess[kept],
         )
+
+    def regroup(self, number: IntArray, factor: int = 1) -> TruthHistogram:
+        """Return the histogram with cell i called `number[i]` and `factor` steps made one."""
+        step = self.step // factor
+        excess = self.excess + (self.step - step * factor) * self.resolution * self.weight
+        entries = _sum_entries(number[self.cell], step, self.weight, excess)
+        return TruthHistogram(self.resolution * factor, *entries)
+
+    @staticmethod
+    def merge(parts: Sequence[TruthHistogram]) -> TruthHistogram:
+        """Add up histograms of one resolution whose cells are numbered alike."""
+        entries = (np.concatenate(arrays) for arrays in zip(*[p[1:] for p in parts], strict=True))
+        return TruthHistogram(parts[0].resolution, *_sum_entries(*entries))
 
 
 class TruthCounter:
     """Build a `TruthHistogram` from chunks of rows."""
 
     def __init__(self, resolution: float) -> None:
-        self.resolution = resolution
-        self._entries: tuple[AnyArray, ...] = (
-            np.empty(0, dtype=np.intp),
-            np.empty(0, dtype=np.int64),
-            np.empty(0),
-        )
-        self._pending: list[tuple[AnyArray, ...]] = []
+        nothing = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
+        self._parts = [TruthHistogram(resolution, *nothing)]
         self._n_pending = 0
 
-    def add(
-        self,
-        cell: IntArray,
-        truth: FloatArray,
-        weight: FloatArray | None,
-    ) -> None:
+    def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> None:
         """Count rows: cell numbers, truth, and sample weights (None: one each)."""
-        step = np.rint(truth / self.resolution)
-        largest = float(np.abs(truth).max())
-        if largest / self.resolution > 2.0**53:
+        resolution = self._parts[0].resolution
+        step = truth / resolution
+        largest = float(np.abs(step).max())
+        if largest > 2.0**53:
             raise ValueError(
-                f"target_resolution={self.resolution!r} is too fine for targets as large as "
-                f"{largest:.6g}: it must be at least {largest / 2.0**53:.3g}."
+                f"target_resolution == {resolution!r} is too fine for targets as large as "
+                f"{largest * resolution:.6g}: it must be at least "
+                f"{largest * resolution / 2.0**53:.3g}."
             )
+        np.floor(step, out=step)
+        excess = truth - step * resolution
         if weight is None:
             weight = np.ones(cell.size)
-        self._pending.append((cell, step.astype(np.int64), weight))
+        else:
+            excess *= weight
+        self._parts.append(TruthHistogram(resolution, cell, step.astype(np.int64), weight, excess))
         self._n_pending += cell.size
         # To wait for as many rows as there are entries keeps the cost of a row constant.
-        if self._n_pending > max(_MAX_PENDING, self._entries[0].size):
-            self._count()
-
-    def _count(self) -> None:
-        columns = zip(self._entries, *self._pending, strict=True)
-        self._entries = _sum_entries(*(np.concatenate(parts) for parts in columns))
-        self._pending, self._n_pending = [], 0
+        if self._n_pending > max(_MAX_PENDING, self._parts[0].cell.size):
+            self.finish()
 
     def finish(self) -> TruthHistogram:
         """Return the histogram of all rows so far."""
-        self._count()
-        return TruthHistogram(self.resolution, *self._entries)
+        self._parts, self._n_pending = [TruthHistogram.merge(self._parts)], 0
+        return self._parts[0]
 
 
 def _sum_entries(
-    cell: IntArray, step: IntArray, weight: FloatArray
-) -> tuple[IntArray, IntArray, FloatArray]:
-    """Sort by cell and step, and sum the weights of equal pairs."""
+    cell: IntArray, step: IntArray, weight: FloatArray, excess: FloatArray
+) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
+    """Sort by cell and step, and sum what falls into the same place."""
     if not cell.size:
-        return cell, step, weight
+        return cell, step, weight, excess
     low = int(step.min())
     span = int(step.max()) - low + 1
     if (int(cell.max()) + 1) * span <= 16 * cell.size:
-        # Many rows for every possible pair, as with 8-bit images: a table of all pairs.
-        total: FloatArray = np.bincount(cell * span + (step - low), weight)
-        occupied = np.flatnonzero(total)
-        cell, step = np.divmod(occupied, span)
-        return cell, step + low, total[occupied]
+        # Many rows for every possible place, as with 8-bit images: a table of all places.
+        key = cell * span + (step - low)
+        weights: AnyArray = np.bincount(key, weight)
+        place = np.flatnonzero(weights)
+        excesses: AnyArray = np.bincount(key, excess)
+        cell, step = np.divmod(place, span)
+        return cell, step + low, weights[place], excesses[place]
     order = np.lexsort((step, cell))
-    cell, step, weight = cell[order], step[order], weight[order]
+    cell, step = cell[order], step[order]
     changes = (np.diff(cell) != 0) | (np.diff(step) != 0)
     first = np.flatnonzero(np.concatenate([[True], changes]))
-    return cell[first], step[first], np.add.reduceat(weight, first)
+    sums = np.add.reduceat(np.stack([weight[order], excess[order]]), first, axis=1)
+    return cell[first], step[first], sums[0], sums[1]

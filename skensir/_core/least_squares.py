@@ -18,49 +18,49 @@ _RIDGE = 1e-12
 _TOLERANCE = 1e-10
 
 
-def _masked_solve(matrices: FloatArray, rhs: FloatArray, active: BoolArray) -> FloatArray:
+def _solve_active(matrices: FloatArray, rhs: FloatArray, active: BoolArray) -> FloatArray:
     """Solve each system in its active unknowns; the others are zero."""
-    identity = np.eye(rhs.shape[1])
-    inner = np.where(active[:, :, None] & active[:, None, :], matrices, identity)
+    inner = np.where(active[:, :, None] & active[:, None, :], matrices, np.eye(rhs.shape[1]))
     return np.asarray(np.linalg.solve(inner, np.where(active, rhs, 0.0)[..., None])[..., 0])
 
 
 def _solve_cone(matrices: FloatArray, rhs: FloatArray) -> FloatArray:
     """Minimise ``v' A v / 2 - b' v`` over ``v >= 0``, for positive definite A and positive b."""
-    n, n_models = rhs.shape
+    n_programmes, n_models = rhs.shape
     solution = np.zeros_like(rhs)
-    active = np.zeros(rhs.shape, dtype=np.bool_)
-    open_ = np.arange(n)  # programmes not yet solved
-    # Each model enters a few times at most; the bound is only there for hopeless rounding.
+    # To start with all models and to drop those that go negative leaves little to do where most
+    # models take part, and is a start as good as any other where few do.
+    active = np.ones(rhs.shape, dtype=np.bool_)
+    unsolved = np.arange(n_programmes)
+    # Each model enters a few times at most; the bound is there for hopeless rounding only.
     for _ in range(10 * n_models):
-        gradient = rhs[open_] - np.einsum("nij,nj->ni", matrices[open_], solution[open_])
-        # In units of the objective: what the constraint's multiplier is short of.
-        scale = np.sqrt(np.maximum(np.einsum("ni,ni->n", rhs[open_], solution[open_]), 1e-300))
-        gradient[active[open_]] = -np.inf
-        entering = gradient.argmax(axis=1)
-        best = gradient[np.arange(open_.size), entering]
-        gaining = best > _TOLERANCE * scale
-        open_, entering = open_[gaining], entering[gaining]
-        if not open_.size:
-            break
-        active[open_, entering] = True
-        moving = open_
+        moving = unsolved
         while moving.size:
-            target = _masked_solve(matrices[moving], rhs[moving], active[moving])
+            target = _solve_active(matrices[moving], rhs[moving], active[moving])
             blocked = active[moving] & (target <= 0)
             stuck = blocked.any(axis=1)
-            arrived = moving[~stuck]
-            solution[arrived] = target[~stuck]
+            solution[moving[~stuck]] = target[~stuck]
             moving, target, blocked = moving[stuck], target[stuck], blocked[stuck]
-            # Go towards the target until the first weight reaches zero, and let that model go.
+            # Towards the target until the first weight reaches zero; that model leaves.
             here = solution[moving]
-            with np.errstate(divide="ignore", invalid="ignore"):
-                steps = np.where(blocked, here / (here - target), np.inf)
-            step = np.nanmin(np.where(blocked & (here == 0), 0.0, steps), axis=1, keepdims=True)
-            here = here + step * (target - here)
-            leaving = blocked & (steps <= step) | blocked & (here <= 0)
-            solution[moving] = np.where(leaving, 0.0, here)
+            steps = np.full(here.shape, np.inf)
+            np.divide(here, here - target, out=steps, where=blocked & (here > 0))
+            steps[blocked & (here <= 0)] = 0.0
+            step = steps.min(axis=1, keepdims=True, initial=1.0)
+            leaving = steps <= step
+            solution[moving] = np.where(leaving, 0.0, here + step * (target - here))
             active[moving] &= ~leaving
+        here, right = solution[unsolved], rhs[unsolved]
+        gradient = right - (matrices[unsolved] @ here[..., None])[..., 0]
+        gradient[active[unsolved]] = 0.0
+        entering = gradient.argmax(axis=1)
+        # The tolerance is in units of the root of the objective, which makes it free of scale.
+        scale = np.sqrt((right * here).sum(axis=1))
+        gaining = gradient.max(axis=1) > _TOLERANCE * scale
+        unsolved, entering = unsolved[gaining], entering[gaining]
+        if not unsolved.size:
+            break
+        active[unsolved, entering] = True
     return solution
 
 
@@ -69,29 +69,27 @@ def simplex_weights(moments: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    moments : ndarray of shape (n_cells, n_models, n_models)
+    moments : ndarray of shape (..., n_models, n_models)
         Mean products of the models' errors: symmetric, positive semi-definite, of any scale.
         They may be singular.
 
     Returns
     -------
-    ndarray of shape (n_cells, n_models)
-        Non-negative, rows sum to one. Models without any error share the weight evenly.
+    ndarray of shape (..., n_models)
+        Non-negative, each line sums to one. Models without any error share the weight evenly.
     """
-    n_cells, n_models = moments.shape[:2]
+    shape, n_models = moments.shape[:-1], moments.shape[-1]
+    moments = moments.reshape(-1, n_models, n_models)
     squares = np.einsum("nii->ni", moments)
     perfect = squares <= 0
     weights = perfect / np.maximum(perfect.sum(axis=1, keepdims=True), 1)
     rest = np.flatnonzero(~perfect.any(axis=1))
-    if n_models == 1 or not rest.size:
-        return np.asarray(weights) if n_models > 1 else np.ones((n_cells, 1))
+    # Scaled to unit diagonal; the constant that is added is the squared error of the best model.
     deviation = np.sqrt(squares[rest])
-    smallest = deviation.min(axis=1, keepdims=True)
-    # Scaled to unit diagonal first; the constant is the squared error of the best model.
     matrices = moments[rest] / deviation[:, :, None] / deviation[:, None, :]
-    ratio = smallest / deviation
+    ratio = deviation.min(axis=1, keepdims=True) / deviation
     matrices += ratio[:, :, None] * ratio[:, None, :]
     matrices[:, np.arange(n_models), np.arange(n_models)] += _RIDGE
     cone = _solve_cone(matrices, ratio) * ratio
     weights[rest] = cone / cone.sum(axis=1, keepdims=True)
-    return np.asarray(weights)
+    return np.asarray(weights.reshape(shape))

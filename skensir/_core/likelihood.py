@@ -153,8 +153,7 @@ def fit_mixtures(
     """
     n_cells = len(means)
     length = np.bincount(truth.cell, minlength=n_cells)
-    distance = truth.step * truth.resolution - np.repeat(origin, length)
-    distance = distance - np.repeat(means.T, length, axis=1)
+    distance = truth.values_from(origin) - np.repeat(means.T, length, axis=1)
     sample = _Sample(truth.weight, distance, np.cumsum(length) - length, length)
     published = variance_center == "responsibility"
     absolute_means = means.T + origin

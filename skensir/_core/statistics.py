@@ -8,7 +8,7 @@ cell and errors measured from the truth, so targets at 1e12 lose no digits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -19,8 +19,7 @@ from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.histogram import TruthCounter, TruthHistogram
 
 
-@dataclass(frozen=True)
-class CellStatistics:
+class CellStatistics(NamedTuple):
     """Sums over the rows of each occupied cell.
 
     Attributes
@@ -28,24 +27,17 @@ class CellStatistics:
     bin_width : float
     cells : ndarray of shape (n_cells, n_models)
         Bin indices, in lexicographic order.
-    weight : ndarray of shape (n_cells,)
-        Sum of the sample weights; the number of rows where there are none.
-    offsets : ndarray of shape (n_models, n_cells)
-        Sum of each model's predictions, measured from the lower edge of its bin.
-    squared_offsets : ndarray of shape (n_models, n_cells)
-        Sum of their squares.
-    error_products : ndarray of shape (n_models * (n_models + 1) / 2, n_cells)
-        Sum of the products of two models' errors, upper triangle row by row.
+    sums : ndarray of shape (n_sums, n_cells)
+        Line by line: the sample weights; each model's predictions, measured from the lower edge
+        of its bin; the squares of these; the products of two models' errors, upper triangle row
+        by row.
     truth : TruthHistogram or None
-        Histogram of the truth in each cell; None where it was not asked for.
+        The truth in each cell; None where it was not asked for.
     """
 
     bin_width: float
     cells: IntArray
-    weight: FloatArray
-    offsets: FloatArray
-    squared_offsets: FloatArray
-    error_products: FloatArray
+    sums: FloatArray
     truth: TruthHistogram | None
 
     @property
@@ -59,7 +51,27 @@ class CellStatistics:
     @property
     def corners(self) -> FloatArray:
         """Lower edges of the bins of each cell, (n_cells, n_models)."""
-        return self.cells * self.bin_width
+        return np.multiply(self.cells, self.bin_width, out=np.empty(self.cells.shape))
+
+    @property
+    def weight(self) -> FloatArray:
+        """Sum of the sample weights, the number of rows where there are none, (n_cells,)."""
+        return np.asarray(self.sums[0])
+
+    @property
+    def offsets(self) -> FloatArray:
+        """Sum of the predictions from the lower edge of their bin, (n_models, n_cells)."""
+        return self.sums[1 : 1 + self.n_models]
+
+    @property
+    def squared_offsets(self) -> FloatArray:
+        """Sum of the squares of these, (n_models, n_cells)."""
+        return self.sums[1 + self.n_models : 1 + 2 * self.n_models]
+
+    @property
+    def error_products(self) -> FloatArray:
+        """Sum of the products of two models' errors, (n_models * (n_models + 1) / 2, n_cells)."""
+        return self.sums[1 + 2 * self.n_models :]
 
     def mean_offsets(self) -> FloatArray:
         """Mean prediction of each model in each cell from the lower edge, (n_cells, n_models)."""
@@ -96,6 +108,45 @@ class CellStatistics:
             total += (1 if model == other else 2) * share * products
         return np.maximum(total, 0.0)
 
+    def coarsen(self, factor: int, truth_factor: int = 1) -> CellStatistics:
+        """Return the statistics at `factor` times the bin width, without another pass.
+
+        The histogram of the truth becomes coarser by `truth_factor`.
+        """
+        cells = self.cells // factor
+        n_models = self.n_models
+        # From the lower edge of the wide bin; all terms are non-negative, so no digit is lost.
+        shift = ((self.cells - cells * factor) * self.bin_width).T
+        sums = self.sums.copy()
+        sums[1 : 1 + n_models] += shift * self.weight
+        sums[1 + n_models : 1 + 2 * n_models] += shift * (2 * self.offsets + shift * self.weight)
+        fine = CellStatistics(self.bin_width * factor, cells, sums, self.truth)
+        return _sum_equal_cells([fine], truth_factor)
+
+    @staticmethod
+    def merge(parts: Sequence[CellStatistics]) -> CellStatistics:
+        """Add up the statistics of parts of the data, of one bin width and target resolution."""
+        return _sum_equal_cells(parts)
+
+
+def _sum_equal_cells(parts: Sequence[CellStatistics], truth_factor: int = 1) -> CellStatistics:
+    """Add up the lines of equal cells, within and across the parts."""
+    cells = np.concatenate([part.cells for part in parts])
+    sums = np.concatenate([part.sums for part in parts], axis=1)
+    distinct = distinct_cells(cells.T)
+    numbers = CellIndex(distinct).find(cells.T)
+    total = np.empty((len(sums), len(distinct)))
+    for line, line_total in zip(sums, total, strict=True):
+        line_total[:] = np.bincount(numbers, line, len(distinct))
+    ends = np.cumsum([part.n_cells for part in parts])
+    truths = [
+        part.truth.regroup(number, truth_factor)
+        for part, number in zip(parts, np.split(numbers, ends[:-1]), strict=True)
+        if part.truth is not None
+    ]
+    truth = TruthHistogram.merge(truths) if truths else None
+    return CellStatistics(parts[0].bin_width, distinct, total, truth)
+
 
 def _symmetric(products: FloatArray, n_models: int) -> FloatArray:
     """Turn (n_pairs, n) upper triangles into (n, n_models, n_models) symmetric matrices."""
@@ -119,8 +170,11 @@ class _Rows(NamedTuple):
     weight: FloatArray | None
 
     def select(self, chosen: BoolArray) -> _Rows:
-        weight = None if self.weight is None else self.weight[chosen]
-        return _Rows(self.columns[:, chosen], self.bins[:, chosen], self.truth[chosen], weight)
+        rows = np.flatnonzero(chosen)  # cheaper here than the mask itself
+        weight = None if self.weight is None else self.weight[rows]
+        return _Rows(
+            self.columns.take(rows, axis=1), self.bins.take(rows, axis=1), self.truth[rows], weight
+        )
 
 
 class _Accumulator:
@@ -201,14 +255,8 @@ class _Accumulator:
         if self.waiting:
             self._take_in()
         order = np.lexsort(self.cells.T[::-1])
-        n_models = self.cells.shape[1]
-        weight, offsets, squares, products = np.split(
-            self.sums[:, order], [1, 1 + n_models, 1 + 2 * n_models]
-        )
-        truth = None if self.truth is None else self.truth.finish().renumbered(np.argsort(order))
-        return CellStatistics(
-            self.bin_width, self.cells[order], weight[0], offsets, squares, products, truth
-        )
+        truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
+        return CellStatistics(self.bin_width, self.cells[order], self.sums[:, order], truth)
 
 
 def accumulate(
@@ -244,3 +292,18 @@ def accumulate(
         if rows.truth.size:
             sums.add(rows)
     return sums.finish()
+
+
+def pooled_error_moments(
+    X: AnyArray, y: AnyArray, sample_weight: FloatArray | None = None
+) -> FloatArray:
+    """Return the mean product of two models' errors over all rows, (n_models, n_models).
+
+    The same as `CellStatistics.pooled_error_moments`, where nothing else is asked for.
+    """
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in row_chunks(*X.shape):
+        errors = model_columns(X, rows) - y[rows].astype(np.float64)
+        weighted = errors if sample_weight is None else errors * sample_weight[rows]
+        total += weighted @ errors.T
+    return total / (len(X) if sample_weight is None else sample_weight.sum())

@@ -57,11 +57,13 @@ def solve_table(
     max_iter: int,
     tol: float,
     reg_var: float,
+    convex_weights: FloatArray | None = None,
 ) -> LookupTable:
     """Estimate the weights of every occupied cell.
 
-    The parameters are those of `skensir.EnsIRRegressor`. Cells of less weight than
-    `min_samples_cell` get default weights, and so do degenerate cells.
+    The parameters are those of `skensir.EnsIRRegressor`, but for `convex_weights`: the pooled
+    weights of least squared error, where they are known already. Thin cells get default weights,
+    and so do degenerate ones.
     """
     weight, n_models = statistics.weight, statistics.n_models
     pooled = statistics.pooled_error_moments()
@@ -73,11 +75,12 @@ def solve_table(
     elif kind == "inverse_deviation":
         pooled_weights = inverse_deviation_weights(pooled)
     elif kind == "pooled":
-        pooled_weights = simplex_weights(pooled[None])[0]
+        pooled_weights = simplex_weights(pooled) if convex_weights is None else convex_weights
     else:
         pooled_weights = np.full(n_models, 1 / n_models)
 
-    thin = weight < min_samples_cell
+    # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
+    thin = weight + shrinkage < min_samples_cell
     weights = np.tile(pooled_weights, (statistics.n_cells, 1))
     step = max(1, _BLOCK_SIZE // n_models**2)
     for start in range(0, statistics.n_cells, step):
@@ -99,7 +102,7 @@ def solve_table(
         assert statistics.truth is not None
         corners = statistics.corners[thick]
         mixture = fit_mixtures(
-            statistics.truth.selected(~thin),
+            statistics.truth.select(~thin),
             corners[:, 0],
             statistics.mean_offsets()[thick] + (corners - corners[:, :1]),
             variances[thick],
@@ -118,7 +121,7 @@ def solve_table(
 
     # Too few rows say little about their error: pooled rows fill a thin cell up, as in shrinkage.
     pseudo = np.maximum(shrinkage, min_samples_cell - weight)
-    pooled_error = np.einsum("ni,ij,nj->n", weights, pooled, weights, optimize=True)
+    pooled_error = (weights @ pooled * weights).sum(axis=1)
     squared_error = statistics.squared_error(weights) + pseudo * pooled_error
     return LookupTable(
         weights,
@@ -137,8 +140,8 @@ def resolve_target_resolution(
 ) -> float:
     """Return the grid step of the truth's histogram, which "auto" leaves to us.
 
-    Whole numbers are kept exactly, at step 1; other targets are rounded to 1/256 of a bin. A bin
-    is never cut into more than 2**16 steps, so that huge whole numbers do not fill the memory.
+    Whole numbers are kept exactly, at step 1; otherwise a bin has 256 steps. It never has more
+    than 2**16 of them, so that huge whole numbers do not fill the memory.
     """
     if not isinstance(target_resolution, str):
         return float(target_resolution)

@@ -1,0 +1,136 @@
+"""Cross-validation on sufficient statistics: exact, in one pass over the data, no prediction.
+
+The held-out squared error of any weights is a sum over cells of ``w' P w``, with P the error
+products of the held-out rows. So the rows of a fold are summed up once, and then a combination of
+parameters costs as much as there are cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from skensir._core._typing import AnyArray, FloatArray, IntArray
+from skensir._core.cells import CellIndex
+from skensir._core.least_squares import simplex_weights
+from skensir._core.statistics import CellStatistics, accumulate
+
+Split = tuple[IntArray, IntArray]
+
+
+class SplitStatistics:
+    """Statistics of the training and of the held-out rows of one split, at one bin width."""
+
+    def __init__(self, train: CellStatistics, test: CellStatistics) -> None:
+        self.train, self.test = train, test
+        # Where the training rows keep the weights of each cell of the held-out rows.
+        self._cell_in_train = CellIndex(train.cells).find(test.cells.T)
+        self.convex_weights = simplex_weights(train.pooled_error_moments())
+
+    def coarsen(self, factor: int, truth_factor: int) -> SplitStatistics:
+        return SplitStatistics(
+            self.train.coarsen(factor, truth_factor), self.test.coarsen(factor, truth_factor)
+        )
+
+    def held_out_error(self, weights: FloatArray, default_weights: FloatArray) -> float:
+        """Mean squared error of a table of the training rows on the held-out rows."""
+        looked_up = np.vstack([weights, default_weights])[self._cell_in_train]
+        return float(self.test.squared_error(looked_up).sum() / self.test.weight.sum())
+
+    def held_out_errors_of_rivals(self) -> dict[str, float]:
+        """Mean squared error on the held-out rows of what needs no table."""
+        moments, held_out = self.train.pooled_error_moments(), self.test.pooled_error_moments()
+        n_models = len(moments)
+        rivals = {
+            "average": np.full(n_models, 1 / n_models),
+            "best_model": np.eye(n_models)[np.diag(moments).argmin()],
+            "convex": self.convex_weights,
+        }
+        return {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
+
+
+class Pass(NamedTuple):
+    """What one pass over the data leaves: all rows, and those of each split."""
+
+    total: CellStatistics
+    splits: list[SplitStatistics]
+
+    def coarsen(self, factor: int, truth_factor: int) -> Pass:
+        splits = [split.coarsen(factor, truth_factor) for split in self.splits]
+        return Pass(self.total.coarsen(factor, truth_factor), splits)
+
+
+def _is_partition(splits: Sequence[Split], n_rows: int) -> bool:
+    """Tell whether each row is held out once and serves for training in all other splits."""
+    held_out = np.zeros(n_rows, dtype=np.bool_)
+    for train, test in splits:
+        if len(train) + len(test) != n_rows or held_out[test].any():
+            return False
+        held_out[test] = True
+        seen = np.zeros(n_rows, dtype=np.bool_)
+        seen[train] = True
+        seen[test] = True
+        if not seen.all():
+            return False
+    return len(splits) > 1 and bool(held_out.all())
+
+
+def _sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
+    """Return, for each part, the sum of all others: running sums from both ends."""
+    before, after = list(parts[:1]), list(parts[-1:])
+    for part in parts[1:-1]:
+        before.append(CellStatistics.merge([before[-1], part]))
+    for part in parts[-2:0:-1]:
+        after.append(CellStatistics.merge([part, after[-1]]))
+    after.reverse()
+    inner = [CellStatistics.merge(pair) for pair in zip(before, after[1:], strict=False)]
+    return [after[0], *inner, before[-1]]
+
+
+def pass_over(
+    X: AnyArray,
+    y: AnyArray,
+    sample_weight: FloatArray | None,
+    splits: Sequence[Split],
+    *,
+    bin_width: float,
+    target_resolution: float | None,
+) -> Pass:
+    """Sum up all rows, and the training and held-out rows of each split.
+
+    Folds that part the data, each row being held out once, are summed up once each; training rows
+    are then the sum of the other folds. Other splits are summed up one by one.
+
+    Parameters
+    ----------
+    X, y, sample_weight, bin_width, target_resolution
+        As in `accumulate`.
+    splits : sequence of (train, test) arrays of row numbers
+    """
+
+    def sum_up(rows: IntArray) -> CellStatistics:
+        # Neighbouring rows, such as the pixels of an image, need no copy.
+        if rows.size and rows[-1] - rows[0] == rows.size - 1 and (np.diff(rows) == 1).all():
+            where: IntArray | slice = slice(int(rows[0]), int(rows[-1]) + 1)
+        else:
+            where = rows
+        weight = None if sample_weight is None else sample_weight[where]
+        return accumulate(
+            X[where], y[where], weight, bin_width=bin_width, target_resolution=target_resolution
+        )
+
+    tests = [sum_up(test) for _, test in splits]
+    if _is_partition(splits, len(X)):
+        trains, total = _sums_of_others(tests), CellStatistics.merge(tests)
+    else:
+        trains, total = [sum_up(train) for train, _ in splits], sum_up(np.arange(len(X)))
+    for number, (train, test) in enumerate(zip(trains, tests, strict=True)):
+        for side, part in (("training", train), ("held-out", test)):
+            if not part.n_cells:
+                raise ValueError(
+                    f"cv split {number} has no {side} rows of positive sample_weight; "
+                    "every split needs some on both sides."
+                )
+    return Pass(total, [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)])

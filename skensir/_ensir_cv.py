@@ -1,0 +1,398 @@
+"""EnsIRRegressor with its parameters chosen by cross-validation on sufficient statistics."""
+
+from __future__ import annotations
+
+from time import perf_counter
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.model_selection import ParameterGrid, check_cv
+from sklearn.utils.validation import check_is_fitted
+
+from skensir._base import StackedRegressor, check_option
+from skensir._core.cross_validation import pass_over
+from skensir._core.table import resolve_target_resolution
+from skensir._ensir import EnsIRRegressor
+
+# A gain counts if it is larger than this many standard errors.
+_STANDARD_ERRORS = 2.0
+# Scores that differ by this share of themselves are equal.
+_ROUNDING = 1e-12
+
+
+def auto_bin_widths(X):
+    """Return 2**p, 2**(p - 1), ..., 2**(p - 5): 2**p just covers the range of the predictions."""
+    spread = float(X.max()) - float(X.min())
+    power = int(np.ceil(np.log2(spread))) if spread > 0 else 0
+    return [float(2.0 ** (power - i)) for i in range(6)]
+
+
+def coarsening(fine, bin_width, resolution, whole):
+    """Return by what to coarsen bins and grid of some statistics, None where they do not nest.
+
+    Scaling by a power of two is exact in floating point, so bins nest to the last bit. Other whole
+    ratios do so only where predictions and widths are whole numbers.
+    """
+    ratio = bin_width / fine.bin_width
+    truth_ratio = 1.0 if resolution is None else resolution / fine.truth.resolution
+    if ratio % 1 or truth_ratio % 1 or not truth_ratio:
+        return None
+    if np.log2(truth_ratio) % 1:
+        return None
+    if np.log2(ratio) % 1 and not (whole and fine.bin_width % 1 == 0):
+        return None
+    return int(ratio), int(truth_ratio)
+
+
+class EnsIRRegressorCV(StackedRegressor):
+    r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
+
+    The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
+    the rows at the finest bin width: with the error products :math:`P_c` of the held-out rows in
+    cell c it is :math:`\sum_c w_c^\top P_c w_c`. So the whole grid costs little more than one fit,
+    and its scores are those of :class:`~sklearn.model_selection.GridSearchCV`.
+
+    Read more in the :ref:`User Guide <cross_validation>`.
+
+    Parameters
+    ----------
+    bin_widths : "auto" or array-like of float, default="auto"
+        Bin widths to try, in the unit of the predictions. "auto" is 2**p, 2**(p-1), ...,
+        2**(p-5), with 2**p the smallest power of two that is not below the range of the
+        predictions: 256 ... 8 for values from 0 to 255. A width that is a power of two times a
+        narrower one needs no pass of its own, nor does any multiple where predictions and widths
+        are whole numbers.
+    shrinkages : array-like of float, default=(0, 1e2, 1e3, 1e4, 1e5, 1e6)
+        Values of `shrinkage` to try.
+    objectives : array-like of str, default=("squared_error",)
+        Values of `objective` to try.
+    cv : int, cross-validation generator or iterable, default=None
+        How rows are split: None for five folds, the number of folds, a splitter of scikit-learn
+        or an iterable of (train, test) row numbers. Pixels of one image belong into one fold: use
+        :class:`~sklearn.model_selection.LeaveOneGroupOut` and pass image numbers as `groups`.
+    default_weights : {"auto", "inverse_deviation", "uniform", "pooled"} or array-like of shape \
+            (n_models,), default="auto"
+        See :class:`EnsIRRegressor`, also for the parameters below.
+    min_samples_cell : float, default=100
+        Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights.
+    variance_center : {"model", "responsibility"}, default="model"
+        Centre of the variances in the M-step of the likelihood.
+    max_iter : int, default=1000
+        Largest number of EM steps of the likelihood.
+    tol : float, default=1e-5
+        Rise of the mean log-likelihood below which EM stops.
+    reg_var : float, default=1e-6
+        Floor of the variances of the likelihood.
+    target_resolution : float or "auto", default="auto"
+        Grid step on which EM sees the truth.
+    verbose : int, default=0
+        Anything but 0 prints the summary.
+
+    Attributes
+    ----------
+    best_estimator_ : EnsIRRegressor
+        Fitted on all rows with the best parameters.
+    bin_width_, shrinkage_ : float
+        The best parameters; the same as in `best_params_`.
+    objective_ : str
+        The best objective.
+    best_params_ : dict
+        The best parameters by name.
+    best_score_ : float
+        Mean held-out score of the best parameters: the negative mean squared error.
+    best_index_ : int
+        Where the best parameters stand in `cv_results_`.
+    cv_results_ : dict of ndarrays
+        With the keys of GridSearchCV, to be made a DataFrame. Scores are negative mean squared
+        errors, weighted by `sample_weight`. Fit times leave out the pass over the data.
+    gains_ : dict of dict
+        What the table gains on held-out rows over "average", "best_model" (the best base model)
+        and "convex" (one convex weight vector), each of these fitted on the same training rows.
+        Each has "mse", the rival's mean squared error; "gain", the share of it that is saved;
+        "std_error", the standard error of that over the splits; and "is_gain", whether the gain
+        is larger than two standard errors.
+    held_out_mse_ : float
+        The mean squared error that the gains are measured with. Unlike `best_score_` it is not
+        flattered by choosing the best of many: for each split the parameters are chosen by the
+        scores of the other splits.
+    n_splits_ : int
+        Number of splits.
+    n_iter_ : int
+        Largest number of EM steps in `best_estimator_`; 1 for the squared error.
+    n_features_in_ : int
+        Number of base models.
+    feature_names_in_ : ndarray of shape (n_models,)
+        Names of the base models, where `X` was a data frame whose columns are all named.
+
+    See Also
+    --------
+    EnsIRRegressor : The estimator whose parameters are chosen.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressorCV
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=5000)
+    >>> noise = rng.normal(size=(5000, 3))
+    >>> X = y[:, None] + noise * np.where(y[:, None] < 128, [2, 4, 8], [8, 4, 2])
+    >>> model = EnsIRRegressorCV().fit(X, y)
+    >>> model.bin_width_ <= 128
+    True
+    >>> model.gains_["convex"]["is_gain"]
+    True
+    """
+
+    def __init__(
+        self,
+        bin_widths="auto",
+        *,
+        shrinkages=(0, 1e2, 1e3, 1e4, 1e5, 1e6),
+        objectives=("squared_error",),
+        cv=None,
+        default_weights="auto",
+        min_samples_cell=100,
+        variance_center="model",
+        max_iter=1000,
+        tol=1e-5,
+        reg_var=1e-6,
+        target_resolution="auto",
+        verbose=0,
+    ):
+        self.bin_widths = bin_widths
+        self.shrinkages = shrinkages
+        self.objectives = objectives
+        self.cv = cv
+        self.default_weights = default_weights
+        self.min_samples_cell = min_samples_cell
+        self.variance_center = variance_center
+        self.max_iter = max_iter
+        self.tol = tol
+        self.reg_var = reg_var
+        self.target_resolution = target_resolution
+        self.verbose = verbose
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose the parameters and fit the estimator with them on all rows.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weights of the rows, in fitting and in the scores.
+        groups : array-like of shape (n_samples,), default=None
+            Given to the splitter: rows of one group, such as an image, stay together.
+
+        Returns
+        -------
+        self : EnsIRRegressorCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range; the message names it.
+        """
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        candidates = self._candidates(X)
+        splits = list(check_cv(self.cv).split(X, y, groups))
+        self.n_splits_ = len(splits)
+        scores = np.empty((len(candidates), len(splits)))
+        seconds = np.empty((2, *scores.shape))  # of fitting, of scoring
+        totals = {}
+        for bin_width, sums in self._passes(X, y, sample_weight, splits, candidates):
+            totals[bin_width] = sums.total
+            for i, candidate in enumerate(candidates):
+                if candidate.bin_width != bin_width:
+                    continue
+                for j, split in enumerate(sums.splits):
+                    start = perf_counter()
+                    table = candidate._solve(split.train, split.convex_weights)
+                    solved = perf_counter()
+                    scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
+                    seconds[:, i, j] = solved - start, perf_counter() - solved
+        self._keep_results(candidates, scores, seconds)
+        self._keep_gains(scores, [split.held_out_errors_of_rivals() for split in sums.splits])
+
+        best = candidates[self.best_index_]
+        self.bin_width_, self.shrinkage_ = best.bin_width, best.shrinkage
+        self.objective_ = best.objective
+        best.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            best.feature_names_in_ = self.feature_names_in_
+        self.best_estimator_ = best._keep_table(totals[best.bin_width])
+        self.n_iter_ = max(int(best.n_iter_.max()), 1)
+        if self.verbose:
+            print(self.summary())
+        return self
+
+    def _candidates(self, X):
+        """Return an estimator for each point of the grid, its parameters checked."""
+        grid = {"shrinkage": self.shrinkages, "objective": self.objectives}
+        if isinstance(self.bin_widths, str):
+            check_option(self.bin_widths, "bin_widths", ("auto",))
+            grid["bin_width"] = auto_bin_widths(X)
+        else:
+            grid["bin_width"] = self.bin_widths
+        for name, values in grid.items():
+            if isinstance(values, str) or not np.iterable(values) or len(values) == 0:
+                raise ValueError(f"{name}s == {values!r}, must be a list of at least one value.")
+        fixed = {
+            name: value
+            for name, value in self.get_params(deep=False).items()
+            if name not in ("bin_widths", "shrinkages", "objectives", "cv", "verbose")
+        }
+        candidates = [EnsIRRegressor(**params, **fixed) for params in ParameterGrid(grid)]
+        for candidate in candidates:
+            candidate._check_params(X.shape[1])
+        return candidates
+
+    def _passes(self, X, y, sample_weight, splits, candidates):
+        """Yield each bin width with its sums, coarsened from a narrower one where that is exact."""
+        whole = X.dtype.kind in "iu"
+        has_likelihood = "likelihood" in self.objectives
+        passes = []
+        for bin_width in sorted({float(candidate.bin_width) for candidate in candidates}):
+            resolution = None
+            if has_likelihood:
+                resolution = resolve_target_resolution(self.target_resolution, y, bin_width)
+            for fine in passes:
+                factors = coarsening(fine.total, bin_width, resolution, whole)
+                if factors:
+                    sums = fine.coarsen(*factors)
+                    break
+            else:
+                sums = pass_over(
+                    X,
+                    y,
+                    sample_weight,
+                    splits,
+                    bin_width=bin_width,
+                    target_resolution=resolution,
+                )
+            passes.insert(0, sums)  # the widest first: it has the fewest cells to coarsen
+            yield bin_width, sums
+
+    def _keep_results(self, candidates, scores, seconds):
+        """Lay the scores out as GridSearchCV does, and find the best."""
+        params = [
+            {name: getattr(candidate, name) for name in ("bin_width", "objective", "shrinkage")}
+            for candidate in candidates
+        ]
+        results = {}
+        for name, values in zip(("fit", "score"), seconds, strict=True):
+            results[f"mean_{name}_time"] = values.mean(axis=1)
+            results[f"std_{name}_time"] = values.std(axis=1)
+        for name in params[0]:
+            results[f"param_{name}"] = np.ma.array([point[name] for point in params], mask=False)
+        results["params"] = params
+        for j, split_scores in enumerate(scores.T):
+            results[f"split{j}_test_score"] = split_scores.copy()
+        mean = results["mean_test_score"] = scores.mean(axis=1)
+        results["std_test_score"] = scores.std(axis=1)
+        # What differs by rounding only is a tie, and the plainest table of a tie is the best.
+        tied = mean >= mean.max() - _ROUNDING * abs(mean.max())
+        ranked = np.where(tied, mean.max(), mean)
+        results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
+        self.cv_results_ = results
+        self.best_index_ = max(
+            np.flatnonzero(tied), key=lambda i: (params[i]["bin_width"], params[i]["shrinkage"])
+        )
+        self.best_score_ = float(mean[self.best_index_])
+        self.best_params_ = params[self.best_index_]
+
+    def _keep_gains(self, scores, rivals):
+        """Compare with what needs no table, on held-out rows, without the flattery of the choice.
+
+        The best of many candidates looks better on the rows that chose it than it is. So for each
+        split the candidate is chosen by the scores of the other splits.
+        """
+        n_splits = scores.shape[1]
+        if n_splits > 1:
+            others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
+            errors = -scores[others.argmax(axis=0), np.arange(n_splits)]
+        else:
+            errors = -scores[self.best_index_]
+        self.held_out_mse_ = float(errors.mean())
+        self.gains_ = {}
+        for name in rivals[0]:
+            rival = np.array([split_rivals[name] for split_rivals in rivals])
+            saved = rival - errors
+            mse = float(rival.mean())
+            std_error = np.inf
+            if n_splits > 1:
+                std_error = float(saved.std(ddof=1) / np.sqrt(n_splits))
+            self.gains_[name] = {
+                "mse": mse,
+                "gain": float(saved.mean()) / mse if mse else 0.0,
+                "std_error": std_error / mse if mse else 0.0,
+                "is_gain": bool(saved.mean() > _STANDARD_ERRORS * std_error),
+            }
+
+    def summary(self):
+        """Return in a few lines what was chosen and what it gains on held-out rows.
+
+        Returns
+        -------
+        text : str
+            The chosen parameters, and the gain over the average, over the best base model and
+            over one convex weight vector.
+        """
+        check_is_fitted(self)
+        lines = [
+            f"EnsIRRegressorCV chose bin_width={self.bin_width_:g}, shrinkage={self.shrinkage_:g}, "
+            f"objective={self.objective_!r}",
+            f"held-out mean squared error {self.held_out_mse_:.6g}, over {self.n_splits_} splits:",
+        ]
+        labels = {
+            "average": "the average",
+            "best_model": "the best base model",
+            "convex": "one convex weight vector",
+        }
+        for name, label in labels.items():
+            gain = self.gains_[name]
+            lines.append(
+                f"  {label:<25}{gain['mse']:.6g}  "
+                f"{'gain' if gain['is_gain'] else 'no gain'} "
+                f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
+            )
+        return "\n".join(lines)
+
+    def predict(self, X, return_std=False):
+        """Combine predictions with the weights of their cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models, in the order they had in `fit`.
+        return_std : bool, default=False
+            Whether to return the standard deviation as well.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,)
+            The combination, between the smallest and the largest prediction of each row.
+        std : ndarray of shape (n_samples,)
+            Root mean squared error in the row's cell. Only with `return_std`.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict(X, return_std=return_std)
+
+    def predict_weights(self, X):
+        """Return the weights that `predict` gives to the models.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+
+        Returns
+        -------
+        weights : ndarray of shape (n_samples, n_models)
+            Non-negative, each line sums to one.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.predict_weights(X)
