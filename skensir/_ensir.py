@@ -246,7 +246,7 @@ class EnsIRRegressor(StackedRegressor):
         check_option(self.variance_center, "variance_center", ("model", "responsibility"))
         check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
         check_number(self.tol, "tol", zero_allowed=True)
-        check_number(self.reg_var, "reg_var", zero_allowed=True)
+        check_number(self.reg_var, "reg_var")
         if self.target_resolution != "auto":
             if isinstance(self.target_resolution, str):
                 raise ValueError(

@@ -180,7 +180,7 @@ def fit_mixtures(
             # xlogy: a model without prior weight adds nothing, even where its weight is zero.
             prior = xlogy(prior_weights[:, None], now_weights).sum(axis=0)
             log_likelihood += shrinkage * prior / rows
-        converged = log_likelihood - fit.log_likelihood[cells] < tol
+        converged = log_likelihood < fit.log_likelihood[cells] + tol
         fit.log_likelihood[cells] = log_likelihood
         fit.n_iter[cells] = iteration
         fit.converged[cells] = converged

@@ -1,0 +1,63 @@
+"""The command `skensir`: one module a command, each a plain function and its parser."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from skensir import __version__
+
+__all__ = ["CommandError", "main"]
+
+
+class CommandError(Exception):
+    """A mistake of the user; the message is one plain sentence that names it."""
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one sentence, without the usage."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise the message for `main` to print."""
+        raise CommandError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
+
+
+def _make_parser() -> argparse.ArgumentParser:
+    # The commands import CommandError from this file.
+    from skensir.cli import demo
+
+    parser = _Parser(
+        prog="skensir",
+        description="Combine the predictions of several models by a lookup table of weights.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(title="commands", metavar="command", required=True)
+    for command in (demo,):
+        command.add_parser(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, default=None
+        The arguments after the program's name; None takes those of the process.
+
+    Returns
+    -------
+    int
+        0 after success, 2 after a mistake of the user, 130 after an interruption.
+    """
+    try:
+        arguments = _make_parser().parse_args(argv)
+        arguments.run(arguments)
+    except CommandError as error:
+        print(f"skensir: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130  # what a shell expects of an interrupted program
+    return 0
