@@ -1,0 +1,254 @@
+"""EnsIRRegressorCV keeps what it promises: GridSearchCV's results, an honest word on its gain."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from sklearn.model_selection import (
+    GridSearchCV,
+    GroupKFold,
+    KFold,
+    LeaveOneGroupOut,
+    RepeatedKFold,
+    ShuffleSplit,
+    TimeSeriesSplit,
+)
+
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+
+SHRINKAGES = (0.0, 10.0, 1000.0)
+OBJECTIVES = ("likelihood", "squared_error")
+
+
+def stacked(n_samples=400, n_models=3, *, whole=False, seed=0):
+    """Predictions whose best weights depend on their value."""
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(-60, 255, n_samples)
+    spread = np.where(y[:, None] < 90, np.arange(1, n_models + 1), np.arange(n_models, 0, -1))
+    X = y[:, None] + 6 * spread * rng.normal(size=(n_samples, n_models))
+    return (np.rint(X).astype(np.int64), np.rint(y)) if whole else (X, y)
+
+
+def brute_force(bin_widths, X, y, cv, groups=None, **params):
+    grid = {"bin_width": bin_widths, "objective": OBJECTIVES, "shrinkage": SHRINKAGES}
+    search = GridSearchCV(
+        EnsIRRegressor(**params), grid, cv=cv, scoring="neg_mean_squared_error", refit=False
+    )
+    return search.fit(X, y, groups=groups)
+
+
+@pytest.mark.filterwarnings("ignore:EM came to max_iter")
+@pytest.mark.parametrize(
+    ("cv", "bin_widths", "whole"),
+    [
+        (None, [8.0, 16.0, 32.0, 64.0, 128.0, 256.0], False),
+        (KFold(4, shuffle=True, random_state=0), [0.75, 12.0, 20.0, 60.0], False),
+        (KFold(4, shuffle=True, random_state=0), [6.0, 12.0, 18.0, 20.0], True),
+        (LeaveOneGroupOut(), [32.0, 16.0], True),
+        (GroupKFold(3), [20.0, 40.0], False),
+        (ShuffleSplit(3, test_size=0.3, random_state=0), [25.0, 50.0], False),
+        (RepeatedKFold(n_splits=2, n_repeats=2, random_state=0), [25.0, 50.0], False),
+        (TimeSeriesSplit(3), [25.0, 50.0], True),
+    ],
+)
+def test_results_equal_brute_force_grid_search(cv, bin_widths, whole):
+    X, y = stacked(whole=whole)
+    groups = None
+    if isinstance(cv, LeaveOneGroupOut | GroupKFold):
+        groups = np.random.default_rng(1).integers(0, 5, len(y))
+    fixed = {"min_samples_cell": 20, "max_iter": 20, "tol": 0.0}
+    searched = brute_force(bin_widths, X, y, cv, groups, **fixed)
+    ours = EnsIRRegressorCV(
+        bin_widths, shrinkages=SHRINKAGES, objectives=OBJECTIVES, cv=cv, **fixed
+    )
+    ours.fit(X, y, groups=groups)
+    expected, actual = searched.cv_results_, ours.cv_results_
+    assert list(actual["params"]) == list(expected["params"])
+    assert set(actual) == set(expected)
+    for key in expected:
+        if key.endswith("test_score") and not key.startswith(("std", "rank")):
+            np.testing.assert_allclose(actual[key], expected[key], rtol=1e-9)
+        elif key.startswith("param_"):
+            np.testing.assert_array_equal(actual[key], expected[key])
+    np.testing.assert_allclose(actual["std_test_score"], expected["std_test_score"], atol=1e-7)
+
+
+def test_best_estimator_is_an_ordinary_estimator_fitted_on_all_rows():
+    X, y = stacked(2000)
+    model = EnsIRRegressorCV(cv=4).fit(X, y)
+    params = model.cv_results_["params"][model.best_index_]
+    assert params == model.best_params_
+    assert (model.bin_width_, model.shrinkage_, model.objective_) == (
+        params["bin_width"],
+        params["shrinkage"],
+        params["objective"],
+    )
+    assert model.best_score_ == model.cv_results_["mean_test_score"].max()
+    assert model.cv_results_["rank_test_score"][model.best_index_] == 1
+    plain = EnsIRRegressor(**params).fit(X, y)
+    assert type(model.best_estimator_) is EnsIRRegressor
+    np.testing.assert_array_equal(model.best_estimator_.cells_, plain.cells_)
+    np.testing.assert_allclose(model.best_estimator_.weights_, plain.weights_, atol=1e-9)
+    np.testing.assert_allclose(model.predict(X), plain.predict(X), rtol=1e-12)
+    np.testing.assert_allclose(model.predict_weights(X), plain.predict_weights(X), atol=1e-9)
+    np.testing.assert_allclose(
+        model.predict(X, return_std=True)[1], plain.predict(X, return_std=True)[1], rtol=1e-9
+    )
+
+
+def test_results_make_a_data_frame():
+    X, y = stacked()
+    frame = pd.DataFrame(EnsIRRegressorCV([16, 32], cv=3).fit(X, y).cv_results_)
+    assert len(frame) == 2 * 6
+    assert frame["mean_test_score"].notna().all()
+
+
+def test_sample_weight_equals_repetition_within_groups():
+    X, y = stacked(300)
+    rng = np.random.default_rng(2)
+    weight, groups = rng.integers(0, 3, len(y)), rng.integers(0, 4, len(y))
+    cv = LeaveOneGroupOut()
+    weighted = EnsIRRegressorCV(cv=cv).fit(X, y, sample_weight=weight, groups=groups)
+    repeated = EnsIRRegressorCV(cv=cv).fit(
+        X.repeat(weight, axis=0), y.repeat(weight), groups=groups.repeat(weight)
+    )
+    assert weighted.best_params_ == repeated.best_params_
+    np.testing.assert_allclose(
+        weighted.cv_results_["mean_test_score"],
+        repeated.cv_results_["mean_test_score"],
+        rtol=1e-9,
+    )
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "dtype", "expected"),
+    [
+        (0, 255, np.uint8, [256, 128, 64, 32, 16, 8]),
+        (0, 65535, np.uint16, [65536, 32768, 16384, 8192, 4096, 2048]),
+        (0, 1, np.float64, [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32]),
+        (5e4, 4.5e5, np.float64, [2**19, 2**18, 2**17, 2**16, 2**15, 2**14]),
+        (7, 7, np.float64, [1, 1 / 2, 1 / 4, 1 / 8, 1 / 16, 1 / 32]),
+    ],
+)
+def test_automatic_bin_widths_cover_the_range_of_the_predictions(low, high, dtype, expected):
+    y = np.linspace(low, high, 200)
+    X = np.column_stack([y, y[::-1]]).astype(dtype)
+    model = EnsIRRegressorCV(cv=2).fit(X, y)
+    assert sorted(set(model.cv_results_["param_bin_width"].data), reverse=True) == expected
+
+
+def test_gain_is_reported_where_weights_depend_on_the_predictions():
+    X, y = stacked(6000)
+    model = EnsIRRegressorCV(cv=KFold(5, shuffle=True, random_state=0)).fit(X, y)
+    held_out, truth = stacked(6000, seed=1)
+    ours = np.mean((model.predict(held_out) - truth) ** 2)
+    assert all(gain["is_gain"] for gain in model.gains_.values())
+    assert ours < 0.95 * np.mean((held_out.mean(axis=1) - truth) ** 2)
+    assert model.held_out_mse_ == pytest.approx(ours, rel=0.1)
+    assert "no gain" not in model.summary()
+
+
+@pytest.mark.parametrize("seed", range(10))
+def test_no_gain_is_reported_where_there_is_none(seed):
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(0, 25500, 3000)
+    # The errors have nothing to do with the value, and the models are equally good: the average
+    # is the best combination everywhere. (The range is wide since at its ends the largest or the
+    # smallest prediction is known to be wrong, which is a gain.)
+    X = y[:, None] + rng.normal(scale=5, size=(3000, 3))
+    model = EnsIRRegressorCV(cv=KFold(5, shuffle=True, random_state=seed)).fit(X, y)
+    assert not model.gains_["average"]["is_gain"]
+    assert not model.gains_["convex"]["is_gain"]
+    assert model.gains_["best_model"]["is_gain"]
+    assert model.summary().count("no gain") == 2
+
+
+def test_rivals_are_measured_on_held_out_rows():
+    X, y = stacked(900)
+    model = EnsIRRegressorCV(cv=3).fit(X, y)
+    average, best = [], []
+    for train, test in KFold(3).split(X):
+        model_errors = ((X[train] - y[train, None]) ** 2).mean(axis=0)
+        best.append(np.mean((X[test, model_errors.argmin()] - y[test]) ** 2))
+        average.append(np.mean((X[test].mean(axis=1) - y[test]) ** 2))
+    for name, expected in {"average": average, "best_model": best}.items():
+        gain = model.gains_[name]
+        assert gain["mse"] == pytest.approx(np.mean(expected), rel=1e-9)
+        assert gain["gain"] == pytest.approx(1 - model.held_out_mse_ / gain["mse"], rel=1e-6)
+
+
+def test_a_single_split_gives_no_standard_error_and_no_gain():
+    X, y = stacked(500)
+    split = [(np.arange(300), np.arange(300, 500))]
+    model = EnsIRRegressorCV(cv=split).fit(X, y)
+    assert model.n_splits_ == 1
+    assert not any(gain["is_gain"] for gain in model.gains_.values())
+    assert model.held_out_mse_ == pytest.approx(-model.best_score_)
+
+
+def test_of_equal_scores_the_plainest_table_is_taken():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 500)
+    noisy = np.clip(y + rng.normal(scale=9, size=500), 0, 255)
+    X = np.column_stack([y, noisy])  # the first model is perfect
+    model = EnsIRRegressorCV(cv=3).fit(X, y)
+    assert model.bin_width_ == 256
+    assert model.shrinkage_ == 1e6
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize(
+    "make",
+    [
+        pytest.param(lambda y, noise: np.full((y.size, 3), 7.0), id="constant models"),
+        pytest.param(lambda y, noise: y[:, None] + noise * [1, 1e6, 1e6], id="one dominates"),
+        pytest.param(lambda y, noise: y[:, None] + noise * [0, 1, 2], id="one is the truth"),
+        pytest.param(lambda y, noise: 1e12 + y[:, None] + noise, id="models at 1e12"),
+        pytest.param(lambda y, noise: np.stack([y + noise[:, 0]] * 3, 1), id="duplicates"),
+    ],
+)
+@pytest.mark.parametrize("shift", [0.0, 1e12])
+def test_absurd_input_gives_finite_convex_weights(make, objective, shift):
+    rng = np.random.default_rng(3)
+    y = rng.uniform(0, 255, 600)
+    X = make(y, rng.normal(scale=4, size=(600, 3)))
+    model = EnsIRRegressorCV(cv=3, objectives=[objective], max_iter=5, tol=1e9)
+    weights = model.fit(X, y + shift).best_estimator_.weights_
+    assert np.isfinite(weights).all()
+    assert (weights >= 0).all()
+    np.testing.assert_allclose(weights.sum(axis=1), 1, rtol=1e-12)
+    assert np.isfinite(model.predict(X)).all()
+    assert np.isfinite(model.cv_results_["mean_test_score"]).all()
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"bin_widths": "wide"}, r"bin_widths == 'wide', must be one of 'auto'"),
+        ({"bin_widths": []}, r"bin_widths == \[\], must be a list of at least one value"),
+        ({"bin_widths": [32, -1]}, r"bin_width == -1, must be > 0"),
+        ({"shrinkages": 5.0}, r"shrinkages == 5\.0, must be a list"),
+        ({"shrinkages": [-1]}, r"shrinkage == -1, must be >= 0"),
+        ({"objectives": "likelihood"}, r"objectives == 'likelihood', must be a list"),
+        ({"objectives": ["hinge"]}, r"objective == 'hinge', must be one of 'likelihood', "),
+        ({"default_weights": [1.0]}, r"one weight for each of the 3 models"),
+    ],
+)
+def test_errors_name_the_argument(params, message):
+    with pytest.raises(ValueError, match=message):
+        EnsIRRegressorCV(**params).fit(*stacked(60))
+
+
+def test_a_split_without_weight_is_an_error():
+    X, y = stacked(60)
+    weight = np.ones(60)
+    weight[:20] = 0
+    with pytest.raises(ValueError, match="cv split 0 has no held-out rows of positive sample_w"):
+        EnsIRRegressorCV(cv=3).fit(X, y, sample_weight=weight)
+
+
+def test_summary_is_printed_if_verbose(capsys):
+    X, y = stacked(200)
+    EnsIRRegressorCV(cv=2).fit(X, y)
+    assert capsys.readouterr().out == ""
+    model = EnsIRRegressorCV(cv=2, verbose=1).fit(X, y)
+    assert capsys.readouterr().out.strip() == model.summary()
