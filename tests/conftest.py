@@ -1,0 +1,18 @@
+"""How many cases hypothesis draws."""
+
+import os
+
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "quick",
+    max_examples=40,
+    deadline=None,
+    derandomize="CI" in os.environ,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+# pytest --hypothesis-profile=thorough
+settings.register_profile(
+    "thorough", settings.get_profile("quick"), max_examples=1000, derandomize=False
+)
+settings.load_profile("quick")

@@ -1,0 +1,188 @@
+"""Values to bin indices to cell numbers: as floor division and a dict of tuples have it."""
+
+from contextlib import nullcontext
+from unittest import mock
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from skensir._core import cells as cells_module
+from skensir._core.binning import MAX_BIN_INDEX, bin_indices, model_columns, row_chunks
+from skensir._core.cells import CellIndex, distinct_cells
+
+BIN_WIDTHS = st.one_of(st.integers(1, 70_000), st.floats(1e-3, 1e6))
+VALUES = st.one_of(
+    *(
+        hnp.arrays(dtype, st.integers(0, 30), elements=elements)
+        for dtype, elements in {
+            np.uint8: st.integers(0, 255),
+            np.uint16: st.integers(0, 2**16 - 1),
+            np.int16: st.integers(-(2**15), 2**15 - 1),
+            np.int64: st.integers(-(10**12), 10**12),
+            np.float32: st.floats(-1e6, 1e6, width=32),
+            np.float64: st.floats(-1e12, 1e12),
+        }.items()
+    )
+)
+
+
+@given(VALUES, BIN_WIDTHS)
+def test_bin_index_is_the_floor_of_value_over_width(values, bin_width):
+    indices = bin_indices(values, float(bin_width))
+    assert indices.shape == values.shape
+    assert indices.tolist() == [naive.bin_index(value, float(bin_width)) for value in values]
+
+
+@given(st.integers(-1000, 1000), st.sampled_from([0.25, 1.0, 3.0, 32.0]))
+def test_lower_edge_belongs_to_the_bin_and_the_upper_edge_does_not(index, bin_width):
+    edge = np.array([index * bin_width])
+    assert bin_indices(edge, bin_width)[0] == index
+    assert bin_indices(np.nextafter(edge, -np.inf), bin_width)[0] == index - 1
+
+
+@given(hnp.arrays(np.uint8, st.integers(1, 30)), BIN_WIDTHS)
+def test_equal_values_fall_into_equal_bins_whatever_their_dtype(values, bin_width):
+    expected = bin_indices(values, float(bin_width)).tolist()
+    for dtype in (np.uint16, np.int16, np.uint32, np.int64, np.float32, np.float64):
+        assert bin_indices(values.astype(dtype), float(bin_width)).tolist() == expected
+
+
+def test_bins_too_narrow_to_be_told_apart_are_an_error_that_names_the_width():
+    wide_enough = 1e12 / MAX_BIN_INDEX
+    assert bin_indices(np.array([1e12]), 2 * wide_enough) == MAX_BIN_INDEX / 2
+    with pytest.raises(ValueError, match=r"bin_width=1e-05 is too small .* 1e\+12.* at least"):
+        bin_indices(np.array([1.0, -1e12]), 1e-5)
+
+
+@given(st.integers(0, 300_000), st.integers(1, 200))
+def test_chunks_cover_every_row_once_in_order(n_rows, n_models):
+    chunks = list(row_chunks(n_rows, n_models))
+    assert [chunk.start for chunk in chunks] == [0, *(chunk.stop for chunk in chunks)][:-1]
+    assert all(chunk.start < chunk.stop for chunk in chunks)
+    assert n_rows == (chunks[-1].stop if chunks else 0)
+
+
+def test_columns_of_a_chunk_are_contiguous_lines_in_the_dtype_they_came_in():
+    X = np.arange(12, dtype=np.uint8).reshape(4, 3)
+    columns = model_columns(X, slice(1, 3))
+    assert columns.dtype == np.uint8
+    assert columns.flags.c_contiguous
+    assert columns.tolist() == [[3, 6], [4, 7], [5, 8]]
+
+
+@st.composite
+def rows_of_bins(draw):
+    """Draw rows of bin indices of 1 to 40 models, close together or far apart."""
+    n_models, n_rows = draw(st.integers(1, 40)), draw(st.integers(1, 60))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    dtype = draw(st.sampled_from(["u1", "u2", "f8"]))
+    low, span = draw(
+        st.sampled_from(
+            {
+                "u1": [(0, 2), (0, 256)],
+                "u2": [(0, 9), (300, 60_000)],
+                "f8": [(-3, 6), (-(10**6), 2 * 10**6), (10**12, 1000)],
+            }[dtype]
+        )
+    )
+    distinct = rng.integers(low, low + span, (draw(st.integers(1, n_rows)), n_models))
+    return rng.choice(distinct, n_rows).astype(dtype)
+
+
+# How large a level that starts from the root may be to become a table; None: limits as they are.
+DENSE_LIMITS = st.sampled_from([None, 0, 10, 2**20])
+
+
+def limited_keys(cells, dense_limit):
+    """Give the trie the smallest keys that can work, so that each level holds few models."""
+    if dense_limit is None:
+        return nullcontext()
+    spans = [int(line.max()) - int(line.min()) + 1 for line in cells.T]
+    key_limit = (len(cells) + 1) * max(spans) + 1
+    return mock.patch.multiple(cells_module, _KEY_LIMIT=key_limit, _DENSE_LIMIT=dense_limit)
+
+
+@given(rows_of_bins(), DENSE_LIMITS)
+def test_distinct_cells_are_the_set_of_rows_in_lexicographic_order(bins, dense_limit):
+    expected = sorted({tuple(int(index) for index in row) for row in bins})
+    with limited_keys(bins, dense_limit):
+        found = distinct_cells(bins.T)
+    assert found.dtype == np.int64
+    assert [tuple(cell) for cell in found.tolist()] == expected
+
+
+@given(rows_of_bins(), DENSE_LIMITS, st.integers(0, 2**32 - 1))
+def test_find_numbers_cells_as_a_dict_of_tuples_does(bins, dense_limit, seed):
+    """Also with levels of few models, in dense and sorted levels, and in any order of cells."""
+    rng = np.random.default_rng(seed)
+    cells = rng.permutation(np.unique(bins.astype(np.int64), axis=0))
+    # Queries: known cells, cells mixed from known bins, and bins inside and beyond the ends.
+    mixed = np.stack([rng.permutation(line) for line in bins.T], axis=1)
+    moved = bins.astype(np.int64) + rng.integers(-2, 3, bins.shape)
+    if bins.dtype.kind == "u":
+        moved = np.clip(moved, 0, np.iinfo(bins.dtype).max)
+    queries = np.concatenate([bins, mixed, moved.astype(bins.dtype)])
+    with limited_keys(cells, dense_limit):
+        index = CellIndex(cells)
+        found = index.find(np.ascontiguousarray(queries.T))
+        beyond = index.beyond(np.ascontiguousarray(queries.T))
+    known = cells.tolist()
+    assert found.tolist() == [naive.find_cell(row, known) for row in queries.tolist()]
+    low, high = cells.min(axis=0), cells.max(axis=0)
+    assert beyond.tolist() == [bool(((row < low) | (row > high)).any()) for row in queries]
+
+
+@pytest.mark.parametrize(("dense_limit", "n_dense"), [(0, 0), (2**20, 1)])
+def test_limited_keys_lead_through_several_levels(dense_limit, n_dense):
+    """The comparison above walks the paths that it means to walk."""
+    cells = np.random.default_rng(0).integers(0, 9, (50, 12))
+    with limited_keys(cells, dense_limit):
+        levels = CellIndex(cells)._levels
+    assert len(levels) > 3
+    assert sum(level.table is not None for level in levels) == n_dense
+    assert [level.first for level in levels[1:]] == [level.last for level in levels[:-1]]
+
+
+def test_forty_models_of_8_bits_need_several_levels_without_patched_limits():
+    rng = np.random.default_rng(0)
+    cells = distinct_cells(rng.integers(0, 256, (40, 500)).astype(np.uint8))
+    index = CellIndex(cells)
+    assert len(index._levels) > 1
+    assert index.find(cells.T.astype(np.uint8)).tolist() == list(range(len(cells)))
+
+
+@given(rows_of_bins(), st.sampled_from(["u1", "u2", "f8"]))
+@example(np.array([[-3.0, 400.0], [-2.0, 300.0]]), "u1")
+def test_bins_are_found_in_whatever_dtype_they_come(bins, dtype):
+    """A table fitted on one dtype serves predictions of another, even where it has no such bin."""
+    cells = distinct_cells(bins.T)
+    low, high = (0, 255) if dtype == "u1" else (0, 65_535) if dtype == "u2" else (-1e9, 1e9)
+    queries = np.clip(bins, low, high).astype(dtype)
+    found = CellIndex(cells).find(np.ascontiguousarray(queries.T))
+    assert found.tolist() == [naive.find_cell(q, cells.tolist()) for q in queries.tolist()]
+
+
+def test_no_cells_at_all_means_every_row_is_unseen():
+    index = CellIndex(np.empty((0, 3), dtype=np.int64))
+    assert index.find(np.zeros((3, 2))).tolist() == [0, 0]
+    assert index.n_cells == 0
+
+
+@pytest.mark.parametrize("model", [0, 1, 4])
+def test_a_range_of_bins_too_wide_to_number_is_an_error_that_names_the_model(model):
+    cells = np.zeros((2, 5), dtype=np.int64)
+    cells[1, model] = 999
+    with (
+        mock.patch.object(cells_module, "_KEY_LIMIT", 500),
+        pytest.raises(ValueError, match=f"predictions of model {model} span 1000 bins"),
+    ):
+        CellIndex(cells)
+
+
+def test_values_as_far_apart_as_doubles_tell_bins_apart_are_numbered():
+    cells = np.array([[0, -(2**52)], [3, 2**52]])
+    assert CellIndex(cells).find(cells.T.astype(np.float64)).tolist() == [0, 1]

@@ -1,0 +1,283 @@
+"""EM on histograms of all cells at once: as EM row by row, one cell at a time, has it."""
+
+from typing import NamedTuple
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from skensir._core.defaults import inverse_deviation_weights
+from skensir._core.histogram import TruthCounter
+from skensir._core.likelihood import fit_mixtures
+
+
+class Cells(NamedTuple):
+    """Rows of several cells, each row with the number of its cell, and where EM starts there."""
+
+    cell: np.ndarray
+    truth: np.ndarray
+    sample_weight: np.ndarray
+    origin: np.ndarray
+    means: np.ndarray
+    variances: np.ndarray
+    weights: np.ndarray
+    prior_weights: np.ndarray
+
+    def fit(self, **options):
+        counter = TruthCounter(1.0)
+        counter.add(self.cell, self.truth, self.sample_weight)
+        return fit_mixtures(
+            counter.finish(),
+            self.origin,
+            self.means,
+            self.variances,
+            self.weights,
+            prior_weights=self.prior_weights,
+            **options,
+        )
+
+    def start(self, cell):
+        """Return truth, sample weights, component means, variances and weights of one cell."""
+        rows = self.cell == cell
+        means = self.means[cell] + self.origin[cell]
+        start = means, self.variances[cell], self.weights[cell]
+        return self.truth[rows], self.sample_weight[rows], *start
+
+    def fit_naively(self, **options):
+        return [
+            naive.mixture(*self.start(cell), prior_weights=self.prior_weights, **options)
+            for cell in range(len(self.means))
+        ]
+
+    def mean_log_likelihood(self, fit, cell, shrinkage=0.0):
+        truth, sample_weight, means, _, _ = self.start(cell)
+        return naive.mean_log_likelihood(
+            truth,
+            sample_weight,
+            means,
+            fit.variances[cell],
+            fit.weights[cell],
+            shrinkage,
+            self.prior_weights,
+        )
+
+
+@st.composite
+def cells_to_fit(draw):
+    """Draw whole targets and models close to them or far from them."""
+    n_models, n_cells = draw(st.integers(1, 6)), draw(st.integers(1, 4))
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    n_rows = rng.integers(1, draw(st.sampled_from([3, 40])), n_cells)
+    cell = rng.permutation(np.repeat(np.arange(n_cells), n_rows))
+    origin = rng.integers(-3, 8, n_cells) * 32.0
+    spread = draw(st.sampled_from([1.0, 6.0, 40.0]))
+    truth = np.rint(origin[cell] + 16 + spread * rng.standard_normal(cell.size))
+    ones = draw(st.booleans())
+    # Off the whole numbers: a mean that sits on a target makes a variance vanish.
+    means = np.floor(rng.uniform(0, 32, (n_cells, n_models))) + rng.uniform(0.2, 0.8)
+    return Cells(
+        cell,
+        truth,
+        np.ones(cell.size) if ones else rng.integers(1, 9, cell.size) * 0.25,
+        origin,
+        means,
+        rng.uniform(0.1, 1.5, (n_cells, n_models)) * draw(st.sampled_from([1.0, 100.0])),
+        rng.dirichlet(np.ones(n_models), n_cells),
+        rng.dirichlet(np.ones(n_models)),
+    )
+
+
+CENTERS = st.sampled_from(["model", "responsibility"])
+REG_VARS = st.sampled_from([0.0, 1e-6, 1e-2, 30.0])
+SHRINKAGES = st.sampled_from([0.0, 0.5, 20.0])
+
+
+@given(cells_to_fit(), CENTERS, REG_VARS, SHRINKAGES, st.integers(1, 25))
+def test_every_step_is_that_of_the_naive_computation(cells, center, reg_var, shrinkage, n_steps):
+    # Without a tolerance both make the same number of steps.
+    options = {
+        "variance_center": center,
+        # Variances about the truth's own mean may vanish, and then nothing compares any more.
+        "reg_var": reg_var if center == "model" else max(reg_var, 1e-6),
+        "shrinkage": shrinkage,
+        "max_iter": n_steps,
+        "tol": -np.inf,
+    }
+    fit = cells.fit(**options)
+    for cell, expected in enumerate(cells.fit_naively(**options)):
+        assert fit.degenerate[cell] == expected.degenerate
+        np.testing.assert_allclose(fit.weights[cell], expected.weights, rtol=0, atol=1e-10)
+        # Components with hardly any responsibility magnify rounding, at worst the published floor.
+        alive = expected.weights > 1e-5
+        deviations = np.sqrt([fit.variances[cell], expected.variances])
+        np.testing.assert_allclose(*deviations[:, alive], rtol=1e-10, atol=1e-12)
+        np.testing.assert_allclose(*deviations, rtol=1e-6)
+        np.testing.assert_allclose(
+            fit.log_likelihood[cell], expected.log_likelihoods[-1], rtol=1e-9, atol=1e-9
+        )
+        assert fit.n_iter[cell] == len(expected.log_likelihoods)
+        assert not fit.converged[cell]
+
+
+@given(cells_to_fit(), CENTERS, SHRINKAGES, st.sampled_from([1e-1, 1e-3, 1e-5]))
+def test_each_cell_stops_when_its_own_likelihood_rises_by_less_than_tol(
+    cells, center, shrinkage, tol
+):
+    options = {
+        "variance_center": center,
+        "shrinkage": shrinkage,
+        "max_iter": 60,
+        "tol": tol,
+        "reg_var": 1e-6,
+    }
+    expected = cells.fit_naively(**options)
+    rises = np.concatenate([np.diff(mixture.log_likelihoods) for mixture in expected])
+    assume(not np.isclose(rises, tol, rtol=1e-6, atol=1e-12).any())
+    fit = cells.fit(**options)
+    for cell, mixture in enumerate(expected):
+        assert fit.n_iter[cell] == len(mixture.log_likelihoods)
+        assert fit.converged[cell] == mixture.converged
+        np.testing.assert_allclose(fit.weights[cell], mixture.weights, rtol=0, atol=1e-8)
+        np.testing.assert_allclose(
+            np.sqrt(fit.variances[cell]), np.sqrt(mixture.variances), rtol=1e-6
+        )
+
+
+@given(cells_to_fit(), REG_VARS, SHRINKAGES)
+def test_likelihood_never_falls_with_variances_about_the_models(cells, reg_var, shrinkage):
+    """Of the mixture; with shrinkage, of the mixture under its prior."""
+    options = {"reg_var": reg_var, "shrinkage": shrinkage, "tol": -np.inf}
+    before = np.full(len(cells.means), -np.inf)
+    for max_iter in (1, 2, 3, 5, 9, 20, 60):
+        fit = cells.fit(max_iter=max_iter, **options)
+        after = np.array([cells.mean_log_likelihood(fit, c, shrinkage) for c in range(before.size)])
+        assert (after >= before - 1e-12 * (1 + np.abs(after))).all()
+        before = after
+        np.testing.assert_allclose(fit.weights.sum(axis=1), 1, rtol=1e-14)
+        assert (fit.weights >= 0).all()
+        assert (fit.variances >= reg_var).all()
+
+
+@given(cells_to_fit())
+def test_reported_likelihood_is_that_of_the_weights_and_variances_when_converged(cells):
+    fit = cells.fit(max_iter=10_000, tol=1e-4)
+    assert fit.converged.all()
+    for cell in range(len(cells.means)):
+        assert fit.log_likelihood[cell] == pytest.approx(cells.mean_log_likelihood(fit, cell))
+
+
+@given(cells_to_fit(), CENTERS, st.integers(1, 10))
+def test_cells_do_not_influence_each_other(cells, center, n_steps):
+    options = {"variance_center": center, "max_iter": n_steps, "tol": 1e-3}
+    together = cells.fit(**options)
+    for cell in range(len(cells.means)):
+        rows, one = cells.cell == cell, slice(cell, cell + 1)
+        alone = cells._replace(
+            cell=np.zeros(rows.sum(), dtype=int),
+            truth=cells.truth[rows],
+            sample_weight=cells.sample_weight[rows],
+            origin=cells.origin[one],
+            means=cells.means[one],
+            variances=cells.variances[one],
+            weights=cells.weights[one],
+        ).fit(**options)
+        for name in alone._fields:
+            np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[one], name)
+
+
+def one_cell(truth, means, variances, weights, prior_weights=None):
+    truth = np.array(truth, dtype=float)
+    n_models = len(means)
+    return Cells(
+        np.zeros(truth.size, dtype=int),
+        truth,
+        np.ones(truth.size),
+        np.zeros(1),
+        np.array([means], dtype=float),
+        np.array([variances], dtype=float),
+        np.array([weights], dtype=float),
+        np.full(n_models, 1 / n_models) if prior_weights is None else np.array(prior_weights),
+    )
+
+
+def test_a_component_without_variance_is_floored_about_the_models_and_degenerate_as_published():
+    cells = one_cell([3, 4, 5, 5], [4.0, 4.5], [0.0, 1.0], [0.5, 0.5])
+    about_models = cells.fit(variance_center="model", reg_var=0.1)
+    assert not about_models.degenerate[0]
+    assert (about_models.variances >= 0.1).all()
+    published = cells.fit(variance_center="responsibility", reg_var=0.1)
+    assert published.degenerate[0]
+    assert published.n_iter[0] == 0
+    np.testing.assert_array_equal(published.weights, cells.weights)
+    np.testing.assert_array_equal(published.variances, cells.variances)
+
+
+def test_a_component_that_no_row_belongs_to_dies_only_in_the_published_program():
+    cells = one_cell([10, 11, 12, 13], [11.5, 1000.0], [1.0, 1.0], [0.5, 0.5])
+    about_models = cells.fit(variance_center="model")
+    assert not about_models.degenerate[0]
+    np.testing.assert_allclose(about_models.weights, [[1.0, 0.0]], atol=1e-12)
+    assert about_models.variances[0, 1] == 1.0  # it keeps the variance that it had
+    published = cells.fit(variance_center="responsibility")
+    assert published.degenerate[0]
+    assert not published.converged[0]
+    np.testing.assert_array_equal(published.weights, cells.weights)
+
+
+def test_a_model_without_prior_weight_may_vanish_under_shrinkage():
+    cells = one_cell([10, 11, 12, 13], [11.5, 1e4], [1.0, 1.0], [0.5, 0.5], [1.0, 0.0])
+    fit = cells.fit(shrinkage=5.0)
+    np.testing.assert_array_equal(fit.weights, [[1.0, 0.0]])
+    assert np.isfinite(fit.log_likelihood).all()
+
+
+@given(st.floats(0.01, 1e9), cells_to_fit())
+def test_strong_shrinkage_gives_the_prior_and_none_ignores_it(prior_strength, cells):
+    strong = cells.fit(shrinkage=1e12, max_iter=50)
+    np.testing.assert_allclose(
+        strong.weights, np.tile(cells.prior_weights, (len(cells.means), 1)), atol=1e-9
+    )
+    other = cells._replace(prior_weights=cells.prior_weights[::-1])
+    for name, array in cells.fit(max_iter=5)._asdict().items():
+        np.testing.assert_array_equal(array, getattr(other.fit(max_iter=5), name), name)
+    n_rows = np.bincount(cells.cell, cells.sample_weight)[:, None]
+    one_step = cells.fit(shrinkage=prior_strength, max_iter=1)
+    without = cells.fit(max_iter=1)
+    expected = n_rows * without.weights + prior_strength * cells.prior_weights
+    np.testing.assert_allclose(one_step.weights, expected / (n_rows + prior_strength), rtol=1e-9)
+
+
+def test_em_recovers_the_mixture_that_made_the_truth():
+    rng = np.random.default_rng(0)
+    component = rng.choice(3, p=[0.2, 0.3, 0.5], size=20_000)
+    means, deviations = np.array([20.0, 60.0, 110.0]), np.array([3.0, 6.0, 9.0])
+    truth = np.rint(means[component] + deviations[component] * rng.standard_normal(20_000))
+    fit = one_cell(truth, means, [50.0] * 3, [1 / 3] * 3).fit()
+    assert fit.converged.all()
+    np.testing.assert_allclose(fit.weights[0], [0.2, 0.3, 0.5], atol=0.02)
+    np.testing.assert_allclose(np.sqrt(fit.variances[0]), deviations, rtol=0.05)
+
+
+@given(
+    st.integers(1, 12), st.integers(4, 40), st.integers(0, 2**32 - 1), st.sampled_from([0.5, 5.0])
+)
+def test_inverse_deviation_follows_from_the_error_moments(n_models, n_rows, seed, noise):
+    """The truth cancels: the distance from the average of the models does not depend on it."""
+    rng = np.random.default_rng(seed)
+    y = rng.uniform(0, 255, n_rows)
+    X = y[:, None] + 3 * noise + noise * rng.standard_normal((n_rows, n_models))
+    sample_weight = rng.uniform(0.5, 2, n_rows)
+    errors = X - y[:, None]
+    moments = np.einsum("n,ni,nj->ij", sample_weight, errors, errors) / sample_weight.sum()
+    expected = naive.inverse_deviation_weights(X, sample_weight)
+    np.testing.assert_allclose(inverse_deviation_weights(moments), expected, atol=1e-9)
+    stacked = inverse_deviation_weights(np.stack([moments, np.eye(n_models)]))
+    np.testing.assert_allclose(stacked, [expected, np.full(n_models, 1 / n_models)], atol=1e-9)
+
+
+def test_models_that_agree_exactly_share_the_weight_even_if_they_err():
+    errors = np.random.default_rng(0).normal(10, 3, (50, 1)) * np.ones(4)
+    moments = errors.T @ errors / 50
+    np.testing.assert_array_equal(inverse_deviation_weights(moments), np.full(4, 0.25))
