@@ -2,7 +2,7 @@
 
 usage: python benchmarks/cross_validation.py REFERENCE_SET
 
-REFERENCE_SET is a folder of images with one sub-folder a base model and `gt`, scenes matched by file
+REFERENCE_SET is a folder of images, one sub-folder a base model and `gt`, scenes matched by file
 stem. All pixels of the first channel, bin widths 8 to 256 by six shrinkages, leave one image out.
 Asserts first that both find the same scores. GridSearchCV runs once, in one process, as
 EnsIRRegressorCV does; the latter is the median of five.

@@ -140,7 +140,7 @@ class EnsIRRegressor(StackedRegressor):
     bin_width_ : float
         Width of the bins of this table.
     bin_edges_ : list of ndarray
-        Edges of each model's bins, from the first occupied one to the last.
+        Lower and upper edges of the bins that occur, one array a model.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -232,7 +232,9 @@ class EnsIRRegressor(StackedRegressor):
         bin_width = float(self.bin_width)
         resolution = None
         if self.objective == "likelihood":
-            resolution = resolve_target_resolution(self.target_resolution, y, bin_width)
+            resolution = resolve_target_resolution(
+                self.target_resolution, y, sample_weight, bin_width
+            )
         return self._keep_table(
             accumulate(X, y, sample_weight, bin_width=bin_width, target_resolution=resolution)
         )
@@ -306,12 +308,9 @@ class EnsIRRegressor(StackedRegressor):
 
     @property
     def bin_edges_(self):
-        """Edges of each model's bins, made on demand: an outlier makes many of them."""
-        low, high = self.cells_.min(axis=0), self.cells_.max(axis=0)
-        return [
-            np.arange(first, last + 2) * self.bin_width_
-            for first, last in zip(low, high, strict=True)
-        ]
+        """Lower and upper edges of the bins that occur, rising, one array a model."""
+        occupied = [np.unique(bins) for bins in self.cells_.T]
+        return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
 
     def predict(self, X, return_std=False):
         """Combine predictions with the weights of their cells.

@@ -70,8 +70,7 @@ class EnsIRRegressorCV(StackedRegressor):
         How rows are split: None for five folds, the number of folds, a splitter of scikit-learn
         or an iterable of (train, test) row numbers. Pixels of one image belong into one fold: use
         :class:`~sklearn.model_selection.LeaveOneGroupOut` and pass image numbers as `groups`.
-    default_weights : {"auto", "inverse_deviation", "uniform", "pooled"} or array-like of shape \
-            (n_models,), default="auto"
+    default_weights : str or array-like of shape (n_models,), default="auto"
         See :class:`EnsIRRegressor`, also for the parameters below.
     min_samples_cell : float, default=100
         Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights.
@@ -258,7 +257,9 @@ class EnsIRRegressorCV(StackedRegressor):
         for bin_width in sorted({float(candidate.bin_width) for candidate in candidates}):
             resolution = None
             if has_likelihood:
-                resolution = resolve_target_resolution(self.target_resolution, y, bin_width)
+                resolution = resolve_target_resolution(
+                    self.target_resolution, y, sample_weight, bin_width
+                )
             for fine in passes:
                 factors = coarsening(fine.total, bin_width, resolution, whole)
                 if factors:

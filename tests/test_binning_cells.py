@@ -11,7 +11,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from skensir._core import cells as cells_module
-from skensir._core.binning import MAX_BIN_INDEX, bin_indices, model_columns, row_chunks
+from skensir._core.binning import (
+    MAX_BIN_INDEX,
+    bin_indices,
+    check_bin_indices,
+    model_columns,
+    row_chunks,
+)
 from skensir._core.cells import CellIndex, distinct_cells
 
 BIN_WIDTHS = st.one_of(st.integers(1, 70_000), st.floats(1e-3, 1e6))
@@ -54,8 +60,9 @@ def test_equal_values_fall_into_equal_bins_whatever_their_dtype(values, bin_widt
 def test_bins_too_narrow_to_be_told_apart_are_an_error_that_names_the_width():
     wide_enough = 1e12 / MAX_BIN_INDEX
     assert bin_indices(np.array([1e12]), 2 * wide_enough) == MAX_BIN_INDEX / 2
-    with pytest.raises(ValueError, match=r"bin_width=1e-05 is too small .* 1e\+12.* at least"):
-        bin_indices(np.array([1.0, -1e12]), 1e-5)
+    check_bin_indices(bin_indices(np.array([1e12]), 2 * wide_enough), 2 * wide_enough)
+    with pytest.raises(ValueError, match=r"bin_width == 1e-05 is too small .* 1e\+12.* at least"):
+        check_bin_indices(bin_indices(np.array([1.0, -1e12]), 1e-5), 1e-5)
 
 
 @given(st.integers(0, 300_000), st.integers(1, 200))

@@ -390,7 +390,10 @@ BAD_PARAMS = [
     ({"bin_width": np.nan}, "bin_width == nan"),
     ({"bin_width": np.inf}, "bin_width == inf"),
     ({"bin_width": "32"}, "bin_width must be an instance of float"),
-    ({"bin_width": 1e-17}, r"bin_width=1e-17 is too small for values as large as 255.*at least"),
+    (
+        {"bin_width": 1e-17},
+        r"bin_width == 1e-17 is too small for predictions as large as 255.*at least",
+    ),
     ({"objective": "psnr"}, "objective == 'psnr', must be one of 'likelihood'"),
     ({"objective": None}, "objective == None, must be one of"),
     ({"variance_center": "mean"}, "variance_center == 'mean', must be one of 'model'"),

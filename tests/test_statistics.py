@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from skensir._core import histogram as histogram_module
 from skensir._core import statistics as statistics_module
 from skensir._core.histogram import TruthCounter
-from skensir._core.statistics import accumulate
+from skensir._core.statistics import CellStatistics, accumulate
 
 SUMS = "cells", "weight", "offsets", "squared_offsets", "error_products"
 RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])
@@ -49,6 +49,15 @@ def assert_same_truth(histogram, cell, places):
     np.testing.assert_allclose(histogram.weight[mine], expected[:, 0], rtol=1e-13)
     values = histogram.values_from(np.zeros(cell + 1 + histogram.cell.max(initial=0)))[mine]
     np.testing.assert_allclose(values, expected[:, 1] / expected[:, 0], rtol=1e-13, atol=1e-13)
+
+
+def assert_same_statistics(one, other):
+    assert one.bin_width == other.bin_width
+    for name in SUMS:
+        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
+    assert one.truth.resolution == other.truth.resolution
+    for name in ("cell", "step", "weight", "excess"):
+        np.testing.assert_array_equal(getattr(one.truth, name), getattr(other.truth, name), name)
 
 
 @given(naive.stacks(), RESOLUTIONS, st.one_of(st.just({}), small_batches()))
@@ -130,10 +139,26 @@ def test_neither_order_nor_chunks_of_the_rows_matter(stack, batches, others, see
         sample_weight=None if stack.sample_weight is None else stack.sample_weight[order],
     )
     one, other = accumulate_in(batches, stack, 1.0), accumulate_in(others, shuffled, 1.0)
-    for name in SUMS:
-        np.testing.assert_array_equal(getattr(one, name), getattr(other, name), err_msg=name)
-    for name in ("cell", "step", "weight", "excess"):
-        np.testing.assert_array_equal(getattr(one.truth, name), getattr(other.truth, name), name)
+    assert_same_statistics(one, other)
+
+
+@given(naive.stacks(whole=True), st.lists(st.floats(0, 1), max_size=3))
+def test_statistics_of_parts_add_up_to_those_of_the_whole(stack, cuts):
+    ends = sorted({0, len(stack.X), *(round(cut * len(stack.X)) for cut in cuts)})
+    parts = []
+    for start, stop in zip(ends, ends[1:], strict=False):
+        rows = slice(start, stop)
+        weight = None if stack.sample_weight is None else stack.sample_weight[rows]
+        part = stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
+        parts.append(accumulate_in({}, part, 1.0))
+    assert_same_statistics(CellStatistics.merge(parts), accumulate_in({}, stack, 1.0))
+
+
+@given(naive.stacks(whole=True), st.integers(1, 5), st.sampled_from([1, 2, 4]))
+def test_statistics_coarsen_to_those_of_wider_bins(stack, factor, truth_factor):
+    coarse = accumulate_in({}, stack, 1.0).coarsen(factor, truth_factor)
+    wide = stack._replace(bin_width=stack.bin_width * factor)
+    assert_same_statistics(coarse, accumulate_in({}, wide, float(truth_factor)))
 
 
 def test_more_cells_than_rows_in_a_chunk():

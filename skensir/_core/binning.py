@@ -39,22 +39,22 @@ def bin_indices(columns: AnyArray, bin_width: float) -> AnyArray:
         division of narrow integers is several times cheaper and gives the same index. All else
         is float64 holding whole numbers, whatever the dtype of `columns`, so that equal values
         fall into equal bins.
-
-    Raises
-    ------
-    ValueError
-        If the bins are too narrow for the values to be told apart.
     """
     if columns.dtype in (np.uint8, np.uint16) and bin_width == int(bin_width):
         if bin_width > np.iinfo(columns.dtype).max:
             return np.zeros_like(columns)
         return np.asarray(columns // columns.dtype.type(bin_width))
-    indices: AnyArray = np.divide(columns, bin_width, dtype=np.float64)
-    np.floor(indices, out=indices)
-    if indices.size and np.abs(indices).max() > MAX_BIN_INDEX:
-        largest = float(np.abs(columns.astype(np.float64)).max())
+    with np.errstate(over="ignore"):  # an infinite index counts to the end bin as well
+        indices: AnyArray = np.divide(columns, bin_width, dtype=np.float64)
+    return np.floor(indices, out=indices)
+
+
+def check_bin_indices(indices: AnyArray, bin_width: float) -> None:
+    """Raise a ValueError where bins are too narrow for the values to be told apart."""
+    largest = float(np.abs(indices).max()) if indices.dtype.kind == "f" else 0.0
+    if largest > MAX_BIN_INDEX:
         raise ValueError(
-            f"bin_width={bin_width!r} is too small for values as large as {largest:.6g}: "
-            f"it must be at least {largest / MAX_BIN_INDEX:.3g}."
+            f"bin_width == {bin_width!r} is too small for predictions as large as "
+            f"{largest * bin_width:.6g}: it must be at least "
+            f"{largest / MAX_BIN_INDEX * bin_width:.3g}."
         )
-    return indices

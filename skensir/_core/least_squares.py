@@ -12,8 +12,8 @@ import numpy as np
 
 from skensir._core._typing import BoolArray, FloatArray
 
-# On unit-diagonal moments. The ridge makes the solution unique, so that duplicate models share
-# their weight; a model enters only if that gains more than the tolerance, far above the rounding.
+# On unit-diagonal moments. The ridge keeps the systems of duplicate and dependent models solvable;
+# a model enters only if that gains more than the tolerance, far above the rounding.
 _RIDGE = 1e-12
 _TOLERANCE = 1e-10
 

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
-from skensir._core.binning import bin_indices, model_columns, row_chunks
+from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.histogram import TruthCounter, TruthHistogram
 
@@ -285,11 +285,13 @@ def accumulate(
     sums = _Accumulator(n_models, bin_width, target_resolution)
     for chunk in row_chunks(n_rows, n_models):
         columns = model_columns(X, chunk)
+        bins = bin_indices(columns, bin_width)
         weight = None if sample_weight is None else sample_weight[chunk]
-        rows = _Rows(columns, bin_indices(columns, bin_width), y[chunk].astype(np.float64), weight)
+        rows = _Rows(columns, bins, y[chunk].astype(np.float64), weight)
         if weight is not None and not weight.all():
             rows = rows.select(weight > 0)
         if rows.truth.size:
+            check_bin_indices(rows.bins, bin_width)
             sums.add(rows)
     return sums.finish()
 

@@ -136,7 +136,10 @@ def solve_table(
 
 
 def resolve_target_resolution(
-    target_resolution: float | str, y: AnyArray, bin_width: float
+    target_resolution: float | str,
+    y: AnyArray,
+    sample_weight: FloatArray | None,
+    bin_width: float,
 ) -> float:
     """Return the grid step of the truth's histogram, which "auto" leaves to us.
 
@@ -145,7 +148,10 @@ def resolve_target_resolution(
     """
     if not isinstance(target_resolution, str):
         return float(target_resolution)
-    whole = y.dtype.kind in "iub" or all(
-        np.array_equal(y[rows], np.rint(y[rows])) for rows in row_chunks(len(y), 1)
-    )
+
+    def is_whole(rows: slice) -> bool:
+        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
+        return np.array_equal(truth, np.rint(truth))
+
+    whole = y.dtype.kind in "iub" or all(map(is_whole, row_chunks(len(y), 1)))
     return max(1.0, bin_width / 2**16) if whole else bin_width / 256
