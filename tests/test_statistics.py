@@ -1,6 +1,7 @@
 """Sums in each cell: as plain loops over the rows have them."""
 
 from contextlib import ExitStack
+from itertools import pairwise
 from unittest import mock
 
 import naive
@@ -146,7 +147,7 @@ def test_neither_order_nor_chunks_of_the_rows_matter(stack, batches, others, see
 def test_statistics_of_parts_add_up_to_those_of_the_whole(stack, cuts):
     ends = sorted({0, len(stack.X), *(round(cut * len(stack.X)) for cut in cuts)})
     parts = []
-    for start, stop in zip(ends, ends[1:], strict=False):
+    for start, stop in pairwise(ends):
         rows = slice(start, stop)
         weight = None if stack.sample_weight is None else stack.sample_weight[rows]
         part = stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
