@@ -2,6 +2,7 @@
 
 from contextlib import ExitStack
 from itertools import pairwise
+from itertools import pairwise
 from unittest import mock
 
 import naive
