@@ -108,8 +108,8 @@ class EnsIRRegressorCV(StackedRegressor):
         What the table gains on held-out rows over "average", "best_model" (the best base model)
         and "convex" (one convex weight vector), each of these fitted on the same training rows.
         Each has "mse", the rival's mean squared error; "gain", the share of it that is saved;
-        "std_error", the standard error of that over the splits; and "is_gain", whether the gain
-        is larger than two standard errors.
+        "std_error", the standard error of that over the splits, corrected for the training rows
+        that they share [1]_; and "is_gain", whether the gain is larger than two standard errors.
     held_out_mse_ : float
         The mean squared error that the gains are measured with. Unlike `best_score_` it is not
         flattered by choosing the best of many: for each split the parameters are chosen by the
@@ -126,6 +126,11 @@ class EnsIRRegressorCV(StackedRegressor):
     See Also
     --------
     EnsIRRegressor : The estimator whose parameters are chosen.
+
+    References
+    ----------
+    .. [1] C. Nadeau, Y. Bengio. "Inference for the Generalization Error." Machine Learning 52,
+       2003.
 
     Examples
     --------
@@ -214,7 +219,7 @@ class EnsIRRegressorCV(StackedRegressor):
                     scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
                     seconds[:, i, j] = solved - start, perf_counter() - solved
         self._keep_results(candidates, scores, seconds)
-        self._keep_gains(scores, [split.held_out_errors_of_rivals() for split in sums.splits])
+        self._keep_gains(scores, sums.splits)
 
         best = candidates[self.best_index_]
         self.bin_width_, self.shrinkage_ = best.bin_width, best.shrinkage
@@ -305,13 +310,17 @@ class EnsIRRegressorCV(StackedRegressor):
         self.best_score_ = float(mean[self.best_index_])
         self.best_params_ = params[self.best_index_]
 
-    def _keep_gains(self, scores, rivals):
+    def _keep_gains(self, scores, splits):
         """Compare with what needs no table, on held-out rows, without the flattery of the choice.
 
         The best of many candidates looks better on the rows that chose it than it is. So for each
         split the candidate is chosen by the scores of the other splits.
         """
-        n_splits = scores.shape[1]
+        n_splits = len(splits)
+        rivals = [split.held_out_errors_of_rivals() for split in splits]
+        # Training rows are shared between splits, so that their errors are not independent: the
+        # correction of Nadeau and Bengio adds the ratio of held-out to training rows.
+        ratio = np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits])
         if n_splits > 1:
             others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
             errors = -scores[others.argmax(axis=0), np.arange(n_splits)]
@@ -325,7 +334,7 @@ class EnsIRRegressorCV(StackedRegressor):
             mse = float(rival.mean())
             std_error = np.inf
             if n_splits > 1:
-                std_error = float(saved.std(ddof=1) / np.sqrt(n_splits))
+                std_error = float(saved.std(ddof=1) * np.sqrt(1 / n_splits + ratio))
             self.gains_[name] = {
                 "mse": mse,
                 "gain": float(saved.mean()) / mse if mse else 0.0,
@@ -357,7 +366,7 @@ class EnsIRRegressorCV(StackedRegressor):
             gain = self.gains_[name]
             lines.append(
                 f"  {label:<25}{gain['mse']:.6g}  "
-                f"{'gain' if gain['is_gain'] else 'no gain'} "
+                f"{'gain' if gain['is_gain'] else 'no clear gain'} "
                 f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
             )
         return "\n".join(lines)

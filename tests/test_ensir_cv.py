@@ -144,7 +144,7 @@ def test_gain_is_reported_where_weights_depend_on_the_predictions():
     assert all(gain["is_gain"] for gain in model.gains_.values())
     assert ours < 0.95 * np.mean((held_out.mean(axis=1) - truth) ** 2)
     assert model.held_out_mse_ == pytest.approx(ours, rel=0.1)
-    assert "no gain" not in model.summary()
+    assert "no clear gain" not in model.summary()
 
 
 @pytest.mark.parametrize("seed", range(10))
@@ -159,7 +159,7 @@ def test_no_gain_is_reported_where_there_is_none(seed):
     assert not model.gains_["average"]["is_gain"]
     assert not model.gains_["convex"]["is_gain"]
     assert model.gains_["best_model"]["is_gain"]
-    assert model.summary().count("no gain") == 2
+    assert model.summary().count("no clear gain") == 2
 
 
 def test_rivals_are_measured_on_held_out_rows():

@@ -2,7 +2,6 @@
 
 from contextlib import ExitStack
 from itertools import pairwise
-from itertools import pairwise
 from unittest import mock
 
 import naive
