@@ -37,7 +37,13 @@ def check_default_weights(default_weights, n_models):
     if isinstance(default_weights, str) or default_weights is None:
         check_option(default_weights, "default_weights", DEFAULT_WEIGHTS)
         return default_weights
-    weights = np.asarray(default_weights, dtype=np.float64)
+    try:
+        weights = np.asarray(default_weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"default_weights == {default_weights!r}, must be one of "
+            f"{', '.join(map(repr, DEFAULT_WEIGHTS))} or {n_models} numbers."
+        ) from None
     if weights.shape != (n_models,):
         raise ValueError(
             f"default_weights == {default_weights!r} has shape {weights.shape}, must be one of "
@@ -249,11 +255,13 @@ class EnsIRRegressor(StackedRegressor):
         check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
         check_number(self.tol, "tol", zero_allowed=True)
         check_number(self.reg_var, "reg_var")
-        if self.target_resolution != "auto":
-            if isinstance(self.target_resolution, str):
+        if isinstance(self.target_resolution, str):
+            if self.target_resolution != "auto":
                 raise ValueError(
-                    f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number."
+                    f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number "
+                    "above zero."
                 )
+        else:
             check_number(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
 

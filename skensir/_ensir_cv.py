@@ -6,6 +6,7 @@ from time import perf_counter
 
 import numpy as np
 from scipy.stats import rankdata
+from scipy.stats import t as student
 from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils.validation import check_is_fitted
 
@@ -14,8 +15,8 @@ from skensir._core.cross_validation import pass_over
 from skensir._core.table import resolve_target_resolution
 from skensir._ensir import EnsIRRegressor
 
-# A gain counts if it is larger than this many standard errors.
-_STANDARD_ERRORS = 2.0
+# A gain counts if it would be as large by chance in this share of the cases, by Student's t.
+_SIGNIFICANCE = 0.025
 # Scores that differ by this share of themselves are equal.
 _ROUNDING = 1e-12
 
@@ -42,6 +43,22 @@ def coarsening(fine, bin_width, resolution, whole):
     if np.log2(ratio) % 1 and not (whole and fine.bin_width % 1 == 0):
         return None
     return int(ratio), int(truth_ratio)
+
+
+def row_numbers(rows, n_samples):
+    """Return one side of a split as row numbers; a mask of all rows will do as well."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_samples,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or not rows.size or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"cv gives {rows!r} for one side of a split, must be row numbers or a mask of the "
+            f"{n_samples} rows, and at least one row."
+        )
+    if rows.min() < -n_samples or rows.max() >= n_samples:
+        outside = rows.max() if rows.max() >= n_samples else rows.min()
+        raise ValueError(f"cv gives row number {outside}, must be below the {n_samples} rows.")
+    return rows % n_samples
 
 
 class EnsIRRegressorCV(StackedRegressor):
@@ -109,7 +126,8 @@ class EnsIRRegressorCV(StackedRegressor):
         and "convex" (one convex weight vector), each of these fitted on the same training rows.
         Each has "mse", the rival's mean squared error; "gain", the share of it that is saved;
         "std_error", the standard error of that over the splits, corrected for the training rows
-        that they share [1]_; and "is_gain", whether the gain is larger than two standard errors.
+        that they share [1]_; and "is_gain", whether the gain is more than chance would give in
+        2.5 % of the cases, by Student's t.
     held_out_mse_ : float
         The mean squared error that the gains are measured with. Unlike `best_score_` it is not
         flattered by choosing the best of many: for each split the parameters are chosen by the
@@ -202,7 +220,12 @@ class EnsIRRegressorCV(StackedRegressor):
         """
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
         candidates = self._candidates(X)
-        splits = list(check_cv(self.cv).split(X, y, groups))
+        splits = [
+            (row_numbers(train, len(X)), row_numbers(test, len(X)))
+            for train, test in check_cv(self.cv).split(X, y, groups)
+        ]
+        if not splits:
+            raise ValueError(f"cv == {self.cv!r} gives no split; at least one is needed.")
         self.n_splits_ = len(splits)
         scores = np.empty((len(candidates), len(splits)))
         seconds = np.empty((2, *scores.shape))  # of fitting, of scoring
@@ -242,8 +265,10 @@ class EnsIRRegressorCV(StackedRegressor):
         else:
             grid["bin_width"] = self.bin_widths
         for name, values in grid.items():
-            if isinstance(values, str) or not np.iterable(values) or len(values) == 0:
+            listed = [] if isinstance(values, str) or not np.iterable(values) else list(values)
+            if not listed:
                 raise ValueError(f"{name}s == {values!r}, must be a list of at least one value.")
+            grid[name] = listed
         fixed = {
             name: value
             for name, value in self.get_params(deep=False).items()
@@ -257,7 +282,7 @@ class EnsIRRegressorCV(StackedRegressor):
     def _passes(self, X, y, sample_weight, splits, candidates):
         """Yield each bin width with its sums, coarsened from a narrower one where that is exact."""
         whole = X.dtype.kind in "iu"
-        has_likelihood = "likelihood" in self.objectives
+        has_likelihood = any(candidate.objective == "likelihood" for candidate in candidates)
         passes = []
         for bin_width in sorted({float(candidate.bin_width) for candidate in candidates}):
             resolution = None
@@ -330,16 +355,19 @@ class EnsIRRegressorCV(StackedRegressor):
         self.gains_ = {}
         for name in rivals[0]:
             rival = np.array([split_rivals[name] for split_rivals in rivals])
-            saved = rival - errors
             mse = float(rival.mean())
+            saved = (rival - errors) / mse if mse else np.zeros(n_splits)
             std_error = np.inf
             if n_splits > 1:
                 std_error = float(saved.std(ddof=1) * np.sqrt(1 / n_splits + ratio))
             self.gains_[name] = {
                 "mse": mse,
-                "gain": float(saved.mean()) / mse if mse else 0.0,
-                "std_error": std_error / mse if mse else 0.0,
-                "is_gain": bool(saved.mean() > _STANDARD_ERRORS * std_error),
+                "gain": float(saved.mean()),
+                "std_error": std_error,
+                "is_gain": bool(
+                    n_splits > 1
+                    and saved.mean() > student.isf(_SIGNIFICANCE, n_splits - 1) * std_error
+                ),
             }
 
     def summary(self):

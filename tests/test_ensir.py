@@ -411,7 +411,10 @@ BAD_PARAMS = [
     ({"tol": np.nan}, "tol == nan"),
     ({"reg_var": -1.0}, "reg_var == -1.0, must be >"),
     ({"target_resolution": 0.0}, "target_resolution == 0.0, must be > 0"),
-    ({"target_resolution": "fine"}, "target_resolution == 'fine', must be 'auto' or a number"),
+    (
+        {"target_resolution": "fine"},
+        "target_resolution == 'fine', must be 'auto' or a number above zero",
+    ),
     ({"target_resolution": None}, "target_resolution must be an instance of float"),
     ({"target_resolution": 1e-300}, "target_resolution.*1e-300 is too fine"),
 ]

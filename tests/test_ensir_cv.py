@@ -14,6 +14,7 @@ from sklearn.model_selection import (
 )
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.baselines import ConvexRegressor
 
 SHRINKAGES = (0.0, 10.0, 1000.0)
 OBJECTIVES = ("likelihood", "squared_error")
@@ -252,3 +253,40 @@ def test_summary_is_printed_if_verbose(capsys):
     assert capsys.readouterr().out == ""
     model = EnsIRRegressorCV(cv=2, verbose=1).fit(X, y)
     assert capsys.readouterr().out.strip() == model.summary()
+
+
+def test_a_split_may_be_given_by_masks_or_lists():
+    X, y = stacked(90)
+    mask = np.arange(90) < 60
+    expected = EnsIRRegressorCV(cv=[(np.arange(60), np.arange(60, 90))]).fit(X, y).best_score_
+    for split in ((mask, ~mask), (list(range(60)), list(range(60, 90)))):
+        assert EnsIRRegressorCV(cv=[split]).fit(X, y).best_score_ == expected
+
+
+@pytest.mark.parametrize(
+    ("cv", "message"),
+    [
+        ([], "gives no split"),
+        ([(range(30), range(30, 91))], "cv gives row number 90, must be below the 90 rows"),
+        ([(range(30), [-91])], "cv gives row number -91"),
+        ([(range(30), [])], "at least one row"),
+        ([(range(30), [0.5])], "must be row numbers"),
+    ],
+)
+def test_splits_that_are_none_are_an_error(cv, message):
+    with pytest.raises(ValueError, match=message):
+        EnsIRRegressorCV(cv=cv).fit(*stacked(90))
+
+
+@pytest.mark.parametrize("scale", [1e80, 1e160, 1e300])
+def test_squares_that_overflow_are_an_error(scale):
+    X, y = stacked(90)
+    for model in (EnsIRRegressor(scale), EnsIRRegressorCV(), ConvexRegressor()):
+        with pytest.raises(ValueError, match=r"overflow\. Values must be below about 1e70"):
+            model.fit(X * scale, y * scale)
+
+
+def test_grid_values_may_be_any_iterable():
+    X, y = stacked(90)
+    model = EnsIRRegressorCV(iter([16, 32]), shrinkages={5.0}, objectives={"squared_error"}, cv=2)
+    assert len(model.fit(X, y).cv_results_["params"]) == 2

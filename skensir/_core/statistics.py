@@ -157,6 +157,9 @@ def _symmetric(products: FloatArray, n_models: int) -> FloatArray:
     return matrices
 
 
+# Larger sums of squares would overflow in what follows.
+_LARGEST_SUM = 1e150
+
 # New cells are taken in for this many rows at once, or more where there are many cells.
 _MAX_WAITING = 2**15
 
@@ -292,8 +295,21 @@ def accumulate(
             rows = rows.select(weight > 0)
         if rows.truth.size:
             check_bin_indices(rows.bins, bin_width)
-            sums.add(rows)
-    return sums.finish()
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                sums.add(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        statistics = sums.finish()
+    _check_sums(statistics.sums)
+    return statistics
+
+
+def _check_sums(sums: FloatArray) -> None:
+    """Raise a ValueError where squares are too large to work with."""
+    if not (np.abs(sums) <= _LARGEST_SUM).all():
+        raise ValueError(
+            "X, y, bin_width or sample_weight is too large: sums of the squares of predictions "
+            "or of errors overflow. Values must be below about 1e70 in magnitude."
+        )
 
 
 def pooled_error_moments(
@@ -307,5 +323,7 @@ def pooled_error_moments(
     for rows in row_chunks(*X.shape):
         errors = model_columns(X, rows) - y[rows].astype(np.float64)
         weighted = errors if sample_weight is None else errors * sample_weight[rows]
-        total += weighted @ errors.T
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            total += weighted @ errors.T
+    _check_sums(total)
     return total / (len(X) if sample_weight is None else sample_weight.sum())
