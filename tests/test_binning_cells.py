@@ -195,3 +195,12 @@ def test_a_range_of_bins_too_wide_to_number_is_an_error_that_names_the_model(mod
 def test_values_as_far_apart_as_doubles_tell_bins_apart_are_numbered():
     cells = np.array([[0, -(2**52)], [3, 2**52]])
     assert CellIndex(cells).find(cells.T.astype(np.float64)).tolist() == [0, 1]
+
+
+def test_no_two_cells_share_a_key_however_many_bins_the_models_span():
+    """Here 16 nodes times the bins of two further models use up all keys of 64 bits."""
+    cells = np.zeros((42, 4), dtype=np.int64)
+    cells[:, 0] = np.arange(42)
+    cells[-1] = 2**30 - 1
+    assert distinct_cells(cells.T).tolist() == cells.tolist()
+    assert CellIndex(cells).find(cells.T).tolist() == list(range(42))
