@@ -2,6 +2,7 @@
 
 import math
 import warnings
+from unittest import mock
 
 import naive
 import numpy as np
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor
+from skensir._core import table as table_module
 from skensir._core.least_squares import simplex_weights
 
 SEEDS = st.integers(0, 2**32 - 1)
@@ -284,6 +286,24 @@ def test_em_of_the_estimator_equals_em_row_by_row(params):
         assert model.n_iter_[number] == len(expected.log_likelihoods), cell
 
 
+@pytest.mark.parametrize("shrinkage", [0.0, 40.0, 1e12])
+def test_squared_error_is_least_over_the_cell_and_its_pseudo_rows(shrinkage):
+    stack = images(1500)
+    model = fitted(stack, objective="squared_error", shrinkage=shrinkage, min_samples_cell=20)
+    errors = stack.X.astype(np.float64) - stack.y[:, None]
+    for number, rows in enumerate(naive.rows_of_cells(stack.X, stack.bin_width).values()):
+        if model.cell_origin_[number] == "thin":
+            continue
+        # Pseudo-rows: every row of the data, so that they weigh `shrinkage` rows together.
+        total = errors[rows].T @ errors[rows] + shrinkage * (errors.T @ errors) / len(errors)
+        expected = simplex_weights(total[None])[0]
+        np.testing.assert_allclose(model.weights_[number], expected, atol=1e-6)
+        assert model.weights_[number] @ total @ model.weights_[number] <= np.diag(total).min()
+    if shrinkage == 1e12:
+        everywhere = np.broadcast_to(model.default_weights_, model.weights_.shape)
+        np.testing.assert_allclose(model.weights_, everywhere, atol=1e-6)
+
+
 def test_reference_params_follow_the_published_program():
     """With fitted, thin and degenerate cells, each in its own way."""
     stack = images(2500, bin_width=32.0)
@@ -332,6 +352,24 @@ def test_auto_default_weights_depend_on_the_objective():
         auto = EnsIRRegressor(objective=objective).fit(X, y)
         same = EnsIRRegressor(objective=objective, default_weights=default_weights).fit(X, y)
         assert_same_table(auto, same)
+
+
+def test_a_cell_is_thin_below_the_threshold_and_not_at_it():
+    y = np.repeat([10.0, 50.0, 90.0], [99, 100, 101])
+    X = y[:, None] + np.random.default_rng(0).uniform(-3, 3, (300, 2))
+    assert EnsIRRegressor().fit(X, y).cell_origin_.tolist() == ["thin", "fitted", "fitted"]
+    shrunk = EnsIRRegressor(shrinkage=1).fit(X, y)  # pseudo-rows count
+    assert shrunk.cell_origin_.tolist() == ["fitted"] * 3
+
+
+@given(WHOLE_STACKS, OPTIONS, st.integers(1, 300))
+def test_cells_may_be_solved_in_blocks_of_any_size(stack, options, size):
+    with mock.patch.object(table_module, "_BLOCK_SIZE", size):
+        in_blocks = fitted(stack, **options)
+    whole = fitted(stack, **options)
+    for name in ("cells_", "cell_origin_", "n_iter_", "default_weights_"):
+        np.testing.assert_array_equal(getattr(in_blocks, name), getattr(whole, name), err_msg=name)
+    np.testing.assert_allclose(in_blocks.weights_, whole.weights_, atol=1e-9)
 
 
 def test_thresholds_count_weight_not_rows():
@@ -398,6 +436,7 @@ BAD_PARAMS = [
     ({"variance_center": "mean"}, "variance_center == 'mean', must be one of 'model'"),
     ({"default_weights": "best"}, "default_weights == 'best', must be one of 'auto'"),
     ({"default_weights": None}, "default_weights == None, must be one of"),
+    ({"default_weights": ["a", "b", "c"]}, "default_weights == .*, must be one of .* or 3 numbers"),
     ({"default_weights": [0.5, 0.5]}, r"default_weights == \[0.5, 0.5\].*each of the 3 models"),
     ({"default_weights": [0.5, 0.5, 0.5]}, "default_weights == .* sum to one"),
     ({"default_weights": [1.5, -0.5, 0.0]}, "default_weights == .* non-negative"),
@@ -441,6 +480,8 @@ def replaced(array, value):
         (lambda X, y, w: (replaced(X, np.inf), y, w), "Input X contains infinity"),
         (lambda X, y, w: (X, replaced(y, np.nan), w), "Input y contains NaN"),
         (lambda X, y, w: (X, replaced(y, -np.inf), w), "Input y contains infinity"),
+        (lambda X, y, w: (X * 1e80, y, w), "(?s)bin_width == 32.0 is too small"),
+        (lambda X, y, w: (X, y * 1e200, w), "too (large|fine)"),
         (lambda X, y, w: (X[:, 0], y, w), "Expected 2D array, got 1D array"),
         (lambda X, y, w: (X[None], y, w), r"Found array with dim 3|expected <= 2"),
         (lambda X, y, w: (X, y[:-1], w), "inconsistent numbers of samples"),

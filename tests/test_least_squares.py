@@ -96,6 +96,15 @@ def test_known_solutions():
     np.testing.assert_allclose(simplex_weights(opposite[None])[0], [0.75, 0.25], rtol=1e-6)
 
 
+@pytest.mark.parametrize("gain", [1e-2, 1e-4, 1e-6, 1e-7])
+@pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
+def test_a_model_that_helps_ever_so_little_gets_its_little_weight(gain, unit):
+    moments = np.array([[[1.0, 1 - gain], [1 - gain, 4.0]]]) * unit
+    weights = simplex_weights(moments)
+    assert_optimal(moments, weights)
+    assert weights[0, 1] == pytest.approx(gain / (3 + 2 * gain), rel=1e-3)
+
+
 @given(moments_of_errors(max_models=12), st.integers(0, 11), st.integers(1, 3))
 def test_duplicates_of_a_model_change_nothing(moments, model, n_more):
     model %= moments.shape[1]

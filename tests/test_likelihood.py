@@ -89,6 +89,7 @@ def cells_to_fit(draw):
     )
 
 
+SEEDS = st.integers(0, 2**32 - 1)
 CENTERS = st.sampled_from(["model", "responsibility"])
 REG_VARS = st.sampled_from([0.0, 1e-6, 1e-2, 30.0])
 SHRINKAGES = st.sampled_from([0.0, 0.5, 20.0])
@@ -277,7 +278,13 @@ def test_inverse_deviation_follows_from_the_error_moments(n_models, n_rows, seed
     np.testing.assert_allclose(stacked, [expected, np.full(n_models, 1 / n_models)], atol=1e-9)
 
 
-def test_models_that_agree_exactly_share_the_weight_even_if_they_err():
-    errors = np.random.default_rng(0).normal(10, 3, (50, 1)) * np.ones(4)
+@given(SEEDS)
+def test_models_that_agree_exactly_share_the_weight_even_if_they_err(seed):
+    """The rounding of their moments does not decide."""
+    rng = np.random.default_rng(seed)
+    errors = rng.normal(10, 3, (50, 1)) * np.ones(4)
     moments = errors.T @ errors / 50
+    np.testing.assert_array_equal(inverse_deviation_weights(moments), np.full(4, 0.25))
+    rounding = rng.integers(-2, 3, (4, 4)) * np.spacing(moments)
+    moments += rounding + rounding.T
     np.testing.assert_array_equal(inverse_deviation_weights(moments), np.full(4, 0.25))
