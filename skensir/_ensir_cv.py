@@ -55,10 +55,12 @@ def row_numbers(rows, n_samples):
             f"cv gives {rows!r} for one side of a split, must be row numbers or a mask of the "
             f"{n_samples} rows, and at least one row."
         )
-    if rows.min() < -n_samples or rows.max() >= n_samples:
-        outside = rows.max() if rows.max() >= n_samples else rows.min()
+    lowest, highest = rows.min(), rows.max()
+    if lowest < -n_samples or highest >= n_samples:
+        outside = highest if highest >= n_samples else lowest
         raise ValueError(f"cv gives row number {outside}, must be below the {n_samples} rows.")
-    return rows % n_samples
+    # Splitters count from the start, and there are as many numbers as rows times splits.
+    return rows % n_samples if lowest < 0 else rows
 
 
 class EnsIRRegressorCV(StackedRegressor):

@@ -255,11 +255,12 @@ def test_summary_is_printed_if_verbose(capsys):
     assert capsys.readouterr().out.strip() == model.summary()
 
 
-def test_a_split_may_be_given_by_masks_or_lists():
+def test_a_split_may_be_given_by_masks_lists_or_numbers_from_the_end():
     X, y = stacked(90)
     mask = np.arange(90) < 60
     expected = EnsIRRegressorCV(cv=[(np.arange(60), np.arange(60, 90))]).fit(X, y).best_score_
-    for split in ((mask, ~mask), (list(range(60)), list(range(60, 90)))):
+    from_end = np.arange(60) - 90, np.arange(-30, 0)
+    for split in ((mask, ~mask), (list(range(60)), list(range(60, 90))), from_end):
         assert EnsIRRegressorCV(cv=[split]).fit(X, y).best_score_ == expected
 
 
