@@ -6,8 +6,8 @@ from numbers import Real
 
 import numpy as np
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_scalar
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+from sklearn.utils import check_array, check_scalar
+from sklearn.utils.validation import check_is_fitted, validate_data
 
 # Taken as they are; any other dtype is converted to the first.
 PREDICTION_DTYPES = [
@@ -37,18 +37,39 @@ def check_option(value, name, allowed):
         raise ValueError(f"{name} == {value!r}, must be one of {', '.join(map(repr, allowed))}.")
 
 
+def check_sample_weight(sample_weight, n_samples):
+    """Return the weights as floats; unlike scikit-learn's own check it lets all be zero."""
+    weight = check_array(
+        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+    )
+    if weight.ndim == 0:
+        weight = np.full(n_samples, weight)
+    if weight.shape != (n_samples,):
+        raise ValueError(
+            f"sample_weight.shape == {weight.shape}, must be ({n_samples},): one weight a sample."
+        )
+    if weight.min() < 0:
+        raise ValueError(
+            f"Negative values in sample_weight, such as {weight.min()}; must be zero or more."
+        )
+    return weight
+
+
 class StackedRegressor(RegressorMixin, BaseEstimator):
     """A regressor whose features are predictions of the target, one column a base model."""
 
     def _validate_fit(self, X, y, sample_weight):
         """Return the arguments of `fit` as arrays, in the dtypes they came in."""
-        X, y = validate_data(self, X, y, dtype=PREDICTION_DTYPES, y_numeric=True)
+        X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
+        if sample_weight is not None and not sample_weight.any():
+            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        return X, y, sample_weight
+
+    def _validate_rows(self, X, y, sample_weight, *, reset):
+        """Do the same for a part of the rows, whose weights may all be zero."""
+        X, y = validate_data(self, X, y, dtype=PREDICTION_DTYPES, y_numeric=True, reset=reset)
         if sample_weight is not None:
-            sample_weight = _check_sample_weight(
-                sample_weight, X, dtype=np.float64, ensure_non_negative=True
-            )
-            if not sample_weight.any():
-                raise ValueError("sample_weight is zero for every sample; some must be positive.")
+            sample_weight = check_sample_weight(sample_weight, len(X))
         return X, y, sample_weight
 
     def _validate_predictions(self, X):

@@ -8,15 +8,37 @@ from numbers import Integral
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_number, check_option
+from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
-from skensir._core.statistics import accumulate
-from skensir._core.table import FITTED, resolve_target_resolution, solve_table
+from skensir._core.histogram import auto_resolution, resolve_target_resolution
+from skensir._core.statistics import CellStatistics
+from skensir._core.table import FITTED, solve_table
 
 OBJECTIVES = ("likelihood", "squared_error")
 DEFAULT_WEIGHTS = ("auto", "inverse_deviation", "uniform", "pooled")
+
+# What follows from the statistics, and is made when it is first asked for.
+TABLE_ATTRIBUTES = frozenset(
+    {
+        "bin_width_",
+        "cells_",
+        "cell_counts_",
+        "weights_",
+        "cell_origin_",
+        "cell_rmse_",
+        "means_",
+        "variances_",
+        "n_iter_",
+        "converged_",
+        "default_weights_",
+        "default_rmse_",
+        "_index",
+    }
+)
 
 REFERENCE_PARAMS = {
     "objective": "likelihood",
@@ -235,15 +257,155 @@ class EnsIRRegressor(StackedRegressor):
         """
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
         self._check_params(X.shape[1])
-        bin_width = float(self.bin_width)
+        self._statistics = [self._sum_up(X, y, sample_weight)]
+        return self._solve_and_keep()
+
+    def partial_fit(self, X, y, sample_weight=None):
+        """Add rows to those seen so far; without any, begin.
+
+        The table is the one of `fit` on all these rows, however they are split and in whatever
+        order. It is not solved before it is asked for, by `predict` or by reading an attribute,
+        so that many small batches cost little more than one large.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : EnsIRRegressor
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, or `bin_width`, `target_resolution` or the number
+            of models is not that of the rows before. The rows seen so far are kept.
+        """
+        X, y, sample_weight = self._validate_rows(
+            X, y, sample_weight, reset=not self._has_statistics("partial_fit")
+        )
+        self._check_params(X.shape[1])
+        self._add_statistics([self._sum_up(X, y, sample_weight)])
+        return self
+
+    def merge(self, other):
+        """Add the rows that another estimator has seen, such as a part of the data.
+
+        Estimators that were fitted on parts of the data, in other processes or on other machines,
+        merge to the one that `fit` makes of the whole.
+
+        Parameters
+        ----------
+        other : EnsIRRegressor
+            Fitted with the same bin width on predictions of the same models. It stays as it is.
+
+        Returns
+        -------
+        self : EnsIRRegressor
+            The estimator. It need not be fitted before.
+
+        Raises
+        ------
+        ValueError
+            If the estimators differ in bin width, target resolution or models. Then nothing has
+            changed.
+        """
+        if not isinstance(other, EnsIRRegressor):
+            raise TypeError(f"other == {other!r}, must be an EnsIRRegressor.")
+        check_is_fitted(other)
+        other._has_statistics("merge")
+        fitted = self._has_statistics("merge")
+        if fitted:
+            for name in ("n_features_in_", "feature_names_in_"):
+                mine, theirs = getattr(self, name, None), getattr(other, name, None)
+                if not np.array_equal(mine, theirs):
+                    raise ValueError(f"{name} of other is {theirs}, must be {mine}.")
+        self._check_params(other.n_features_in_)
+        self._add_statistics(other._statistics)
+        if not fitted:
+            self.n_features_in_ = other.n_features_in_
+            if hasattr(other, "feature_names_in_"):
+                self.feature_names_in_ = other.feature_names_in_
+        return self
+
+    def _sum_up(self, X, y, sample_weight):
+        """Return the sufficient statistics of validated rows."""
         resolution = None
         if self.objective == "likelihood":
             resolution = resolve_target_resolution(
-                self.target_resolution, y, sample_weight, bin_width
+                self.target_resolution, y, sample_weight, float(self.bin_width)
             )
-        return self._keep_table(
-            accumulate(X, y, sample_weight, bin_width=bin_width, target_resolution=resolution)
+        return accumulate(
+            X, y, sample_weight, bin_width=float(self.bin_width), target_resolution=resolution
         )
+
+    def _has_statistics(self, method):
+        """Tell whether rows have been seen whose sums `method` can add to."""
+        if "_statistics" in vars(self):
+            return True
+        if self.__sklearn_is_fitted__():
+            raise ValueError(
+                f"{method} needs the statistics of the rows seen before, which a lookup table "
+                "from a file does not hold: fit the estimator anew."
+            )
+        return False
+
+    def _add_statistics(self, parts):
+        """Keep the statistics of more rows; the table is then to be solved anew."""
+        parts = [*vars(self).get("_statistics", []), *parts]
+        for part in parts:
+            self._check_statistics(part)
+        if self.objective == "squared_error":
+            parts = [part._replace(truth=None) for part in parts]
+        # To wait for as many sums as there are keeps the cost of a batch that of its own sums.
+        if sum(part.size for part in parts) > 2 * parts[0].size:
+            parts = [CellStatistics.merge(parts)]
+        self._statistics = parts
+        for name in TABLE_ATTRIBUTES:
+            vars(self).pop(name, None)
+
+    def _check_statistics(self, part):
+        """Raise a ValueError unless a part of the rows was summed up as the parameters say."""
+        bin_width = float(self.bin_width)
+        if part.bin_width != bin_width:
+            raise ValueError(
+                f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
+                "already summed up: fit the estimators alike."
+            )
+        if self.objective == "squared_error":
+            return
+        if part.truth is None:
+            raise ValueError(
+                "objective == 'likelihood' needs the histogram of the truth, which rows summed up "
+                "for 'squared_error' do not have: fit the estimators alike."
+            )
+        if isinstance(self.target_resolution, str):
+            allowed = {auto_resolution(bin_width, whole=whole) for whole in (False, True)}
+        else:
+            allowed = {float(self.target_resolution)}
+        if part.truth.resolution not in allowed:
+            raise ValueError(
+                f"target_resolution == {self.target_resolution!r}, must be "
+                f"{part.truth.resolution} as in other rows that are already summed up: fit the "
+                "estimators alike."
+            )
+
+    def __sklearn_is_fitted__(self):
+        return not vars(self).keys().isdisjoint(("_statistics", "weights_"))
+
+    def __getattr__(self, name):
+        # Only asked where there is no such attribute: after partial_fit or merge, whose table is
+        # still to be solved.
+        if name in TABLE_ATTRIBUTES and "_statistics" in vars(self):
+            self._solve_and_keep()
+            return vars(self)[name]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _check_params(self, n_models):
         """Raise an error that names the argument if one is out of its range."""
@@ -280,8 +442,12 @@ class EnsIRRegressor(StackedRegressor):
             convex_weights=convex_weights,
         )
 
-    def _keep_table(self, statistics):
-        """Set the fitted attributes that follow from sufficient statistics."""
+    def _solve_and_keep(self):
+        """Set the fitted attributes that follow from the statistics of all rows."""
+        statistics = CellStatistics.merge(self._statistics)
+        if not statistics.n_cells:
+            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        self._statistics = [statistics]
         table = self._solve(statistics)
         self.bin_width_ = statistics.bin_width
         self.cells_ = statistics.cells

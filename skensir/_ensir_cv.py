@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_option
 from skensir._core.cross_validation import pass_over
-from skensir._core.table import resolve_target_resolution
+from skensir._core.histogram import resolve_target_resolution
 from skensir._ensir import EnsIRRegressor
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
@@ -252,7 +252,8 @@ class EnsIRRegressorCV(StackedRegressor):
         best.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             best.feature_names_in_ = self.feature_names_in_
-        self.best_estimator_ = best._keep_table(totals[best.bin_width])
+        best._add_statistics([totals[best.bin_width]])
+        self.best_estimator_ = best._solve_and_keep()
         self.n_iter_ = max(int(best.n_iter_.max()), 1)
         if self.verbose:
             print(self.summary())

@@ -9,10 +9,10 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state, check_scalar
 
 from skensir._base import StackedRegressor
+from skensir._core.accumulate import pooled_error_moments
 from skensir._core.binning import model_columns, row_chunks
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
-from skensir._core.statistics import pooled_error_moments
 
 __all__ = [
     "AverageRegressor",

@@ -10,10 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from skensir._core import accumulate as accumulate_module
 from skensir._core import histogram as histogram_module
-from skensir._core import statistics as statistics_module
+from skensir._core.accumulate import accumulate
 from skensir._core.histogram import TruthCounter
-from skensir._core.statistics import CellStatistics, accumulate
+from skensir._core.statistics import CellStatistics
 
 SUMS = "cells", "weight", "offsets", "squared_offsets", "error_products"
 RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])
@@ -23,8 +24,8 @@ RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])
 def small_batches(draw):
     """Cut the rows into small chunks, and let few rows wait for their cells and counts."""
     return {
-        (statistics_module, "row_chunks"): naive.in_chunks(draw(st.integers(1, 50))),
-        (statistics_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
+        (accumulate_module, "row_chunks"): naive.in_chunks(draw(st.integers(1, 50))),
+        (accumulate_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
         (histogram_module, "_MAX_PENDING"): draw(st.integers(0, 40)),
     }
 
@@ -170,8 +171,8 @@ def test_more_cells_than_rows_in_a_chunk():
         rng.integers(0, 500, (n_rows, 2)).astype(np.uint16), rng.uniform(0, 500, n_rows), None, 8.0
     )
     batches = {
-        (statistics_module, "row_chunks"): naive.in_chunks(100),
-        (statistics_module, "_MAX_WAITING"): 50,
+        (accumulate_module, "row_chunks"): naive.in_chunks(100),
+        (accumulate_module, "_MAX_WAITING"): 50,
     }
     found = accumulate_in(batches, stack, 1.0)
     expected = naive.statistics(*stack, 1.0)

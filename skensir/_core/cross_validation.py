@@ -13,9 +13,10 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._core._typing import AnyArray, FloatArray, IntArray
+from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.least_squares import simplex_weights
-from skensir._core.statistics import CellStatistics, accumulate
+from skensir._core.statistics import CellStatistics
 
 Split = tuple[IntArray, IntArray]
 

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
+from skensir._core.binning import row_chunks
 
 # Rows that wait to be counted together, which is cheaper than counting them chunk by chunk.
 _MAX_PENDING = 2**18
@@ -64,6 +65,19 @@ class TruthHistogram(NamedTuple):
         entries = _sum_entries(number[self.cell], step, self.weight, excess)
         return TruthHistogram(self.resolution * factor, *entries)
 
+    def regrid(self, resolution: float) -> TruthHistogram:
+        """Return the histogram on another grid, as it would have been counted there.
+
+        Exact where every place holds one value only, as with whole numbers at step 1, or where
+        the places of the new grid are made of whole places of this one.
+        """
+        if resolution == self.resolution:
+            return self
+        values = self.step * self.resolution + self.excess / self.weight
+        step, excess = _place(values, resolution)
+        entries = _sum_entries(self.cell, step, self.weight, excess * self.weight)
+        return TruthHistogram(resolution, *entries)
+
     @staticmethod
     def merge(parts: Sequence[TruthHistogram]) -> TruthHistogram:
         """Add up histograms of one resolution whose cells are numbered alike."""
@@ -82,21 +96,12 @@ class TruthCounter:
     def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> None:
         """Count rows: cell numbers, truth, and sample weights (None: one each)."""
         resolution = self._parts[0].resolution
-        step = truth / resolution
-        largest = float(np.abs(step).max())
-        if largest > 2.0**53:
-            raise ValueError(
-                f"target_resolution == {resolution!r} is too fine for targets as large as "
-                f"{largest * resolution:.6g}: it must be at least "
-                f"{largest * resolution / 2.0**53:.3g}."
-            )
-        np.floor(step, out=step)
-        excess = truth - step * resolution
+        step, excess = _place(truth, resolution)
         if weight is None:
             weight = np.ones(cell.size)
         else:
             excess *= weight
-        self._parts.append(TruthHistogram(resolution, cell, step.astype(np.int64), weight, excess))
+        self._parts.append(TruthHistogram(resolution, cell, step, weight, excess))
         self._n_pending += cell.size
         # To wait for as many rows as there are entries keeps the cost of a row constant.
         if self._n_pending > max(_MAX_PENDING, self._parts[0].cell.size):
@@ -106,6 +111,20 @@ class TruthCounter:
         """Return the histogram of all rows so far."""
         self._parts, self._n_pending = [TruthHistogram.merge(self._parts)], 0
         return self._parts[0]
+
+
+def _place(truth: FloatArray, resolution: float) -> tuple[IntArray, FloatArray]:
+    """Return the place of each value on the grid, and what it is above the place's lower end."""
+    step = truth / resolution
+    largest = float(np.abs(step).max(initial=0.0))
+    if largest > 2.0**53:
+        raise ValueError(
+            f"target_resolution == {resolution!r} is too fine for targets as large as "
+            f"{largest * resolution:.6g}: it must be at least "
+            f"{largest * resolution / 2.0**53:.3g}."
+        )
+    np.floor(step, out=step)
+    return step.astype(np.int64), truth - step * resolution
 
 
 def _sum_entries(
@@ -130,3 +149,30 @@ def _sum_entries(
     first = np.flatnonzero(np.concatenate([[True], changes]))
     sums = np.add.reduceat(np.stack([weight[order], excess[order]]), first, axis=1)
     return cell[first], step[first], sums[0], sums[1]
+
+
+def auto_resolution(bin_width: float, *, whole: bool) -> float:
+    """Return the grid step of truth that is whole numbers, or is not.
+
+    Whole numbers are kept exactly, at step 1; otherwise a bin has 256 steps. It never has more
+    than 2**16 of them, so that huge whole numbers do not fill the memory.
+    """
+    return max(1.0, bin_width / 2**16) if whole else bin_width / 256
+
+
+def resolve_target_resolution(
+    target_resolution: float | str,
+    y: AnyArray,
+    sample_weight: FloatArray | None,
+    bin_width: float,
+) -> float:
+    """Return the grid step of the truth's histogram, which "auto" leaves to us."""
+    if not isinstance(target_resolution, str):
+        return float(target_resolution)
+
+    def is_whole(rows: slice) -> bool:
+        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
+        return np.array_equal(truth, np.rint(truth))
+
+    whole = y.dtype.kind in "iub" or all(map(is_whole, row_chunks(len(y), 1)))
+    return auto_resolution(bin_width, whole=whole)

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
-from skensir._core.binning import row_chunks
 from skensir._core.defaults import inverse_deviation_weights
 from skensir._core.least_squares import simplex_weights
 from skensir._core.likelihood import fit_mixtures
@@ -133,25 +132,3 @@ def solve_table(
         pooled_weights,
         float(np.sqrt(np.maximum(pooled_weights @ pooled @ pooled_weights, 0.0))),
     )
-
-
-def resolve_target_resolution(
-    target_resolution: float | str,
-    y: AnyArray,
-    sample_weight: FloatArray | None,
-    bin_width: float,
-) -> float:
-    """Return the grid step of the truth's histogram, which "auto" leaves to us.
-
-    Whole numbers are kept exactly, at step 1; otherwise a bin has 256 steps. It never has more
-    than 2**16 of them, so that huge whole numbers do not fill the memory.
-    """
-    if not isinstance(target_resolution, str):
-        return float(target_resolution)
-
-    def is_whole(rows: slice) -> bool:
-        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
-        return np.array_equal(truth, np.rint(truth))
-
-    whole = y.dtype.kind in "iub" or all(map(is_whole, row_chunks(len(y), 1)))
-    return max(1.0, bin_width / 2**16) if whole else bin_width / 256

@@ -1,0 +1,184 @@
+"""One pass over the rows: `CellStatistics` of data of any size, in chunks that stay in cache."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
+from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
+from skensir._core.cells import CellIndex, distinct_cells
+from skensir._core.histogram import TruthCounter
+from skensir._core.statistics import CellStatistics
+
+# Larger sums of squares would overflow in what follows.
+_LARGEST_SUM = 1e150
+
+# New cells are taken in for this many rows at once, or more where there are many cells.
+_MAX_WAITING = 2**15
+
+
+class _Rows(NamedTuple):
+    """Rows on their way into the sums, one line a model."""
+
+    columns: AnyArray
+    bins: AnyArray
+    truth: FloatArray
+    weight: FloatArray | None
+
+    def select(self, chosen: BoolArray) -> _Rows:
+        rows = np.flatnonzero(chosen)  # cheaper here than the mask itself
+        weight = None if self.weight is None else self.weight[rows]
+        return _Rows(
+            self.columns.take(rows, axis=1), self.bins.take(rows, axis=1), self.truth[rows], weight
+        )
+
+
+class _Accumulator:
+    """Sums of cells that are numbered in the order of their appearance."""
+
+    def __init__(self, n_models: int, bin_width: float, target_resolution: float | None) -> None:
+        self.bin_width = bin_width
+        self.truth = None if target_resolution is None else TruthCounter(target_resolution)
+        self.cells = np.empty((0, n_models), dtype=np.int64)
+        self.index = CellIndex(self.cells)
+        self.sums = np.zeros((1 + 2 * n_models + n_models * (n_models + 1) // 2, 64))
+        self.waiting: list[_Rows] = []
+        self.n_waiting = 0
+
+    def add(self, rows: _Rows) -> None:
+        """Add rows of known cells to the sums; rows of new cells wait.
+
+        An index over all cells is built once for many rows that wait, not once a chunk: where
+        most rows have a cell of their own, the cost still grows with the rows, not their square.
+        """
+        numbers = self.index.find(rows.bins)
+        new = (numbers == self.index.n_cells) | self.index.beyond(rows.bins)
+        if not new.any():
+            self._sum(rows, numbers)
+            return
+        self._sum(rows.select(~new), numbers[~new])
+        self.waiting.append(rows.select(new))
+        self.n_waiting += int(np.count_nonzero(new))
+        if self.n_waiting > max(_MAX_WAITING, self.index.n_cells // 2):
+            self._take_in()
+
+    def _take_in(self) -> None:
+        """Number the cells of the rows that wait, and sum those rows."""
+        cells = [distinct_cells(rows.bins) for rows in self.waiting]
+        new = distinct_cells(np.concatenate(cells).T)
+        self.cells = np.concatenate([self.cells, new])
+        self.index = CellIndex(self.cells)
+        if self.index.n_cells > self.sums.shape[1]:
+            more = max(self.index.n_cells, 2 * self.sums.shape[1]) - self.sums.shape[1]
+            self.sums = np.pad(self.sums, ((0, 0), (0, more)))
+        for rows in self.waiting:
+            self._sum(rows, self.index.find(rows.bins))
+        self.waiting, self.n_waiting = [], 0
+
+    def _sum(self, rows: _Rows, numbers: IntArray) -> None:
+        """Add rows with known cell numbers to the sums."""
+        if not numbers.size:
+            return
+        columns, bins, truth, weight = rows
+        if self.truth is not None:
+            self.truth.add(numbers, truth, weight)
+        touched: Any = slice(self.index.n_cells)
+        n_touched = self.index.n_cells
+        if n_touched > numbers.size:  # sum into this chunk's cells: cost follows the rows
+            touched, numbers = np.unique(numbers, return_inverse=True)
+            n_touched = touched.size
+        line = iter(self.sums)
+
+        def total(values: FloatArray | None) -> None:
+            next(line)[touched] += np.bincount(numbers, values, n_touched)
+
+        offsets = np.multiply(bins, -self.bin_width, dtype=np.float64)
+        offsets += columns
+        errors = columns - truth
+        total(weight)
+        weighted = offsets if weight is None else offsets * weight
+        for values in weighted:
+            total(values)
+        for values, other in zip(weighted, offsets, strict=True):
+            total(values * other)
+        weighted = errors if weight is None else errors * weight
+        for model, values in enumerate(weighted):
+            for other in errors[model:]:
+                total(values * other)
+
+    def finish(self) -> CellStatistics:
+        """Return sums and histogram with the cells in lexicographic order."""
+        if self.waiting:
+            self._take_in()
+        order = np.lexsort(self.cells.T[::-1])
+        truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
+        return CellStatistics(self.bin_width, self.cells[order], self.sums[:, order], truth)
+
+
+def accumulate(
+    X: AnyArray,
+    y: AnyArray,
+    sample_weight: FloatArray | None = None,
+    *,
+    bin_width: float,
+    target_resolution: float | None = None,
+) -> CellStatistics:
+    """Sum up the rows of each cell, in one pass of chunks that stay in cache.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n_rows, n_models)
+        Predictions, any real dtype; no converted copy is made.
+    y : ndarray of shape (n_rows,)
+        Truth, any real dtype.
+    sample_weight : ndarray of shape (n_rows,), optional
+        Non-negative. Rows of weight zero are as good as absent.
+    bin_width : float
+    target_resolution : float, optional
+        Grid step of the histogram of the truth; no histogram where it is None.
+    """
+    n_rows, n_models = X.shape
+    sums = _Accumulator(n_models, bin_width, target_resolution)
+    for chunk in row_chunks(n_rows, n_models):
+        columns = model_columns(X, chunk)
+        bins = bin_indices(columns, bin_width)
+        weight = None if sample_weight is None else sample_weight[chunk]
+        rows = _Rows(columns, bins, y[chunk].astype(np.float64), weight)
+        if weight is not None and not weight.all():
+            rows = rows.select(weight > 0)
+        if rows.truth.size:
+            check_bin_indices(rows.bins, bin_width)
+            with np.errstate(over="ignore", invalid="ignore"):  # told below
+                sums.add(rows)
+    with np.errstate(over="ignore", invalid="ignore"):
+        statistics = sums.finish()
+    _check_sums(statistics.sums)
+    return statistics
+
+
+def _check_sums(sums: FloatArray) -> None:
+    """Raise a ValueError where squares are too large to work with."""
+    if not (np.abs(sums) <= _LARGEST_SUM).all():
+        raise ValueError(
+            "X, y, bin_width or sample_weight is too large: sums of the squares of predictions "
+            "or of errors overflow. Values must be below about 1e70 in magnitude."
+        )
+
+
+def pooled_error_moments(
+    X: AnyArray, y: AnyArray, sample_weight: FloatArray | None = None
+) -> FloatArray:
+    """Return the mean product of two models' errors over all rows, (n_models, n_models).
+
+    The same as `CellStatistics.pooled_error_moments`, where nothing else is asked for.
+    """
+    total = np.zeros((X.shape[1], X.shape[1]))
+    for rows in row_chunks(*X.shape):
+        errors = model_columns(X, rows) - y[rows].astype(np.float64)
+        weighted = errors if sample_weight is None else errors * sample_weight[rows]
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            total += weighted @ errors.T
+    _check_sums(total)
+    return total / (len(X) if sample_weight is None else sample_weight.sum())
