@@ -7,7 +7,6 @@ from time import perf_counter
 import numpy as np
 from scipy.stats import rankdata
 from scipy.stats import t as student
-from sklearn.model_selection import ParameterGrid, check_cv
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_option
@@ -220,6 +219,8 @@ class EnsIRRegressorCV(StackedRegressor):
         ValueError
             If an argument is out of its range; the message names it.
         """
+        from sklearn.model_selection import check_cv  # here, to keep the package's import cheap
+
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
         candidates = self._candidates(X)
         splits = [
@@ -261,6 +262,8 @@ class EnsIRRegressorCV(StackedRegressor):
 
     def _candidates(self, X):
         """Return an estimator for each point of the grid, its parameters checked."""
+        from sklearn.model_selection import ParameterGrid
+
         grid = {"shrinkage": self.shrinkages, "objective": self.objectives}
         if isinstance(self.bin_widths, str):
             check_option(self.bin_widths, "bin_widths", ("auto",))

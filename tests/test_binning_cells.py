@@ -18,7 +18,7 @@ from skensir._core.binning import (
     model_columns,
     row_chunks,
 )
-from skensir._core.cells import CellIndex, distinct_cells
+from skensir._core.cells import CellIndex, _DenseTable, _HashTable, distinct_cells
 
 BIN_WIDTHS = st.one_of(st.integers(1, 70_000), st.floats(1e-3, 1e6))
 VALUES = st.one_of(
@@ -126,7 +126,7 @@ def test_distinct_cells_are_the_set_of_rows_in_lexicographic_order(bins, dense_l
 
 @given(rows_of_bins(), DENSE_LIMITS, st.integers(0, 2**32 - 1))
 def test_find_numbers_cells_as_a_dict_of_tuples_does(bins, dense_limit, seed):
-    """Also with levels of few models, in dense and sorted levels, and in any order of cells."""
+    """Also with levels of few models, in dense and hash tables, and in any order of cells."""
     rng = np.random.default_rng(seed)
     cells = rng.permutation(np.unique(bins.astype(np.int64), axis=0))
     # Queries: known cells, cells mixed from known bins, and bins inside and beyond the ends.
@@ -152,8 +152,26 @@ def test_limited_keys_lead_through_several_levels(dense_limit, n_dense):
     with limited_keys(cells, dense_limit):
         levels = CellIndex(cells)._levels
     assert len(levels) > 3
-    assert sum(level.table is not None for level in levels) == n_dense
-    assert [level.first for level in levels[1:]] == [level.last for level in levels[:-1]]
+    assert sum(isinstance(level.table, _DenseTable) for level in levels) == n_dense
+    assert [level.models.start for level in levels[1:]] == [
+        level.models.stop for level in levels[:-1]
+    ]
+
+
+@given(
+    st.integers(0, 2**32 - 1),
+    st.integers(1, 300),
+    st.sampled_from([0, 1, 2**60, int(cells_module._MULTIPLIER)]),
+)
+def test_hash_table_finds_keys_that_want_the_same_place(seed, n_keys, multiplier):
+    """Also where all keys hash alike, so that each is looked for among all others."""
+    rng = np.random.default_rng(seed)
+    keys = rng.permutation(rng.choice(1000, n_keys, replace=False))
+    numbers = rng.permutation(n_keys)
+    expected = dict(zip(keys.tolist(), numbers.tolist(), strict=True))
+    with mock.patch.object(cells_module, "_MULTIPLIER", np.uint64(multiplier)):
+        found = _HashTable(keys, numbers).find(np.arange(1000))
+    assert found.tolist() == [expected.get(key, n_keys) for key in range(1000)]
 
 
 def test_forty_models_of_8_bits_need_several_levels_without_patched_limits():

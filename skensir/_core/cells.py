@@ -4,8 +4,8 @@ A dense table over all combinations of bins has T**K entries and is hopeless bey
 models, while real data occupies few of them. `CellIndex` is a prefix trie whose levels are as fat
 as an integer allows: a level packs the bins of as many models as fit into one key, together with
 the node reached so far, and maps the keys that occur to the next node. Three 8-bit models need one
-level, a small dense table; sixteen need two levels of sorted keys. Memory follows the occupied
-cells, and no two cells ever share a key.
+level, a small dense table; sixteen need two levels, each a hash table of keys. Memory follows the
+occupied cells, and no two cells ever share a key.
 """
 
 from __future__ import annotations
@@ -24,25 +24,67 @@ _KEY_LIMIT = 2**61
 _DENSE_LIMIT = 2**20
 
 
+# Multiplying by 2**64 over the golden ratio spreads neighbouring keys over the upper bits.
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+_EMPTY = -1
+
+
+class _DenseTable:
+    """Numbers of keys, in a table with a place for every possible key."""
+
+    def __init__(self, keys: IntArray, numbers: IntArray, size: int) -> None:
+        self.numbers = np.full(size, keys.size)
+        self.numbers[keys] = numbers
+
+    def find(self, key: AnyArray) -> IntArray:
+        # mode="clip" skips the bounds check: every possible key lies inside.
+        return self.numbers.take(key, mode="clip")
+
+
+class _HashTable:
+    """Numbers of keys, in a table with open addressing: at most every second place is taken."""
+
+    def __init__(self, keys: IntArray, numbers: IntArray) -> None:
+        bits = (2 * keys.size).bit_length()
+        self._shift = np.uint64(64 - bits)
+        self._last = 2**bits - 1
+        self.keys = np.full(2**bits, _EMPTY)
+        self.numbers = np.full(2**bits, keys.size)
+        place = self._place(keys)
+        while keys.size:
+            free = self.keys[place] == _EMPTY
+            self.keys[place[free]] = keys[free]  # of keys with one place the last one gets it
+            placed = self.keys[place] == keys
+            self.numbers[place[placed]] = numbers[placed]
+            keys, numbers = keys[~placed], numbers[~placed]
+            place = (place[~placed] + 1) & self._last
+
+    def _place(self, key: AnyArray) -> IntArray:
+        hashed = key.astype(np.uint64) * _MULTIPLIER
+        hashed >>= self._shift
+        return hashed.view(np.int64)
+
+    def find(self, key: AnyArray) -> IntArray:
+        place = self._place(key)
+        found, number = self.keys.take(place), self.numbers.take(place)
+        # A key that is not at its place may be at one of the next, up to the first empty one.
+        rows = np.flatnonzero((found != key) & (found != _EMPTY))
+        while rows.size:
+            place[rows] = now = (place[rows] + 1) & self._last
+            found, number[rows] = self.keys.take(now), self.numbers.take(now)
+            rows = rows[(found != key[rows]) & (found != _EMPTY)]
+        return number
+
+
 class _Level(NamedTuple):
-    """One step of the walk: models `first` to `last` - 1, from a node to the next node."""
+    """One step of the walk: models `first` to `last` - 1, from a node to the next node.
 
-    first: int
-    last: int
-    size: int  # number of keys that start from one node
-    unseen: int  # the next node of keys that do not occur
-    keys: IntArray  # sorted
-    nodes: IntArray  # next node of each key
-    table: IntArray | None  # next node of every possible key, where that is small
+    `size` is the number of keys that start from one node.
+    """
 
-    def next_node(self, key: AnyArray) -> IntArray:
-        if self.table is not None:
-            # mode="clip" skips the bounds check: every possible key lies inside.
-            return self.table.take(key, mode="clip")
-        position = self.keys.searchsorted(key)
-        node = self.nodes.take(position, mode="clip")
-        node[self.keys.take(position, mode="clip") != key] = self.unseen
-        return node
+    models: range
+    size: int
+    table: _DenseTable | _HashTable
 
 
 def _pack(
@@ -153,22 +195,13 @@ class CellIndex:
             nodes = np.arange(keys.size)
             if models.stop == n_models:
                 nodes[node] = np.arange(self.n_cells)
-            table = None
-            if models.start == 0 and size <= _DENSE_LIMIT:
-                table = np.full(size, keys.size)
-                table[keys] = nodes
-            self._levels.append(
-                _Level(
-                    models.start,
-                    models.stop,
-                    size,
-                    unseen=keys.size,
-                    # An end mark, so that a key beyond the last finds a place to differ from.
-                    keys=np.append(keys.astype(np.int64), np.iinfo(np.int64).max),
-                    nodes=np.append(nodes, keys.size),
-                    table=table,
-                )
+            dense = models.start == 0 and size <= _DENSE_LIMIT
+            table = (
+                _DenseTable(keys, nodes, size)
+                if dense
+                else _HashTable(keys.astype(np.int64), nodes)
             )
+            self._levels.append(_Level(models, size, table))
 
     def find(self, bins: AnyArray) -> IntArray:
         """Return the cell number of each row, `n_cells` where the row is in no known cell.
@@ -184,9 +217,8 @@ class CellIndex:
         """
         node = None
         for level in self._levels:
-            models = range(level.first, level.last)
-            key = _pack(bins, models, node, level.size, self.low, self.high)
-            node = level.next_node(key)
+            key = _pack(bins, level.models, node, level.size, self.low, self.high)
+            node = level.table.find(key)
         assert node is not None
         return node
 
