@@ -15,8 +15,10 @@ from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
+from skensir._core.progress import untracked
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import FITTED, solve_table
+from skensir._progress import CallbackSupportMixin, fit_progress, with_callbacks
 
 OBJECTIVES = ("likelihood", "squared_error")
 DEFAULT_WEIGHTS = ("auto", "inverse_deviation", "uniform", "pooled")
@@ -79,7 +81,7 @@ def check_default_weights(default_weights, n_models):
     return weights / weights.sum()
 
 
-class EnsIRRegressor(StackedRegressor):
+class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     r"""Combine the predictions of several models by a lookup table of weights.
 
     A row of `X` holds what the base models predict for one sample or pixel. Each prediction
@@ -138,7 +140,8 @@ class EnsIRRegressor(StackedRegressor):
         nothing, and ``bin_width / 256`` otherwise: what falls into one step counts as its mean.
         "auto" never cuts a bin into more than 65536 steps.
     verbose : int, default=0
-        Anything but 0 prints what `fit` found.
+        1 prints what `fit` found, 2 its progress as well. With scikit-learn 1.9 or later,
+        callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
 
     Attributes
     ----------
@@ -232,6 +235,7 @@ class EnsIRRegressor(StackedRegressor):
         self.target_resolution = target_resolution
         self.verbose = verbose
 
+    @with_callbacks
     def fit(self, X, y, sample_weight=None):
         """Estimate the weights of every occupied cell.
 
@@ -257,8 +261,10 @@ class EnsIRRegressor(StackedRegressor):
         """
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
         self._check_params(X.shape[1])
-        self._statistics = [self._sum_up(X, y, sample_weight)]
-        return self._solve_and_keep()
+        n_stages = 2 if self.objective == "likelihood" else 1
+        with fit_progress(self, n_stages, X=X, y=y) as track:
+            self._statistics = [self._sum_up(X, y, sample_weight, track)]
+            return self._solve_and_keep(track)
 
     def partial_fit(self, X, y, sample_weight=None):
         """Add rows to those seen so far; without any, begin.
@@ -334,7 +340,7 @@ class EnsIRRegressor(StackedRegressor):
                 self.feature_names_in_ = other.feature_names_in_
         return self
 
-    def _sum_up(self, X, y, sample_weight):
+    def _sum_up(self, X, y, sample_weight, track=untracked):
         """Return the sufficient statistics of validated rows."""
         resolution = None
         if self.objective == "likelihood":
@@ -342,7 +348,12 @@ class EnsIRRegressor(StackedRegressor):
                 self.target_resolution, y, sample_weight, float(self.bin_width)
             )
         return accumulate(
-            X, y, sample_weight, bin_width=float(self.bin_width), target_resolution=resolution
+            X,
+            y,
+            sample_weight,
+            bin_width=float(self.bin_width),
+            target_resolution=resolution,
+            track=track,
         )
 
     def _has_statistics(self, method):
@@ -427,7 +438,7 @@ class EnsIRRegressor(StackedRegressor):
             check_number(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
 
-    def _solve(self, statistics, convex_weights=None):
+    def _solve(self, statistics, convex_weights=None, track=untracked):
         """Return the lookup table that follows from sufficient statistics."""
         return solve_table(
             statistics,
@@ -440,15 +451,16 @@ class EnsIRRegressor(StackedRegressor):
             tol=self.tol,
             reg_var=self.reg_var,
             convex_weights=convex_weights,
+            track=track,
         )
 
-    def _solve_and_keep(self):
+    def _solve_and_keep(self, track=untracked):
         """Set the fitted attributes that follow from the statistics of all rows."""
         statistics = CellStatistics.merge(self._statistics)
         if not statistics.n_cells:
             raise ValueError("sample_weight is zero for every sample; some must be positive.")
         self._statistics = [statistics]
-        table = self._solve(statistics)
+        table = self._solve(statistics, track=track)
         self.bin_width_ = statistics.bin_width
         self.cells_ = statistics.cells
         self.cell_counts_ = statistics.weight
@@ -463,13 +475,14 @@ class EnsIRRegressor(StackedRegressor):
         self.default_rmse_ = table.default_rmse
         self._index = CellIndex(self.cells_)
         unfinished = np.count_nonzero(~self.converged_ & (self.cell_origin_ == FITTED))
-        if unfinished:
+        # Fewer steps than that are what a callback has asked for.
+        if unfinished and self.n_iter_.max() >= self.max_iter:
             warnings.warn(
                 f"EM came to max_iter={self.max_iter} in {unfinished} of {len(self.cells_)} "
                 "cells before the log-likelihood rose by less than tol="
                 f"{self.tol}. Raise max_iter or tol.",
                 ConvergenceWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         if self.verbose:
             names, counts = np.unique(self.cell_origin_, return_counts=True)

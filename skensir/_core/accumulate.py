@@ -10,6 +10,7 @@ from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.histogram import TruthCounter
+from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 
 # Larger sums of squares would overflow in what follows.
@@ -124,6 +125,7 @@ def accumulate(
     *,
     bin_width: float,
     target_resolution: float | None = None,
+    track: Track = untracked,
 ) -> CellStatistics:
     """Sum up the rows of each cell, in one pass of chunks that stay in cache.
 
@@ -138,10 +140,12 @@ def accumulate(
     bin_width : float
     target_resolution : float, optional
         Grid step of the histogram of the truth; no histogram where it is None.
+    track : callable
+        Is told of each chunk.
     """
     n_rows, n_models = X.shape
     sums = _Accumulator(n_models, bin_width, target_resolution)
-    for chunk in row_chunks(n_rows, n_models):
+    for chunk in track(row_chunks(n_rows, n_models), "sums of the rows"):
         columns = model_columns(X, chunk)
         bins = bin_indices(columns, bin_width)
         weight = None if sample_weight is None else sample_weight[chunk]

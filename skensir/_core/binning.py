@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 
 from skensir._core._typing import AnyArray
@@ -12,11 +10,10 @@ from skensir._core._typing import AnyArray
 MAX_BIN_INDEX = 2.0**53
 
 
-def row_chunks(n_rows: int, n_models: int) -> Iterator[slice]:
+def row_chunks(n_rows: int, n_models: int) -> list[slice]:
     """Split rows so that one chunk of all models, in double precision, stays in cache."""
     step = max(4096, 2**17 // n_models)
-    for start in range(0, n_rows, step):
-        yield slice(start, min(start + step, n_rows))
+    return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
 def model_columns(X: AnyArray, rows: slice) -> AnyArray:

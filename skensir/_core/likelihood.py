@@ -15,6 +15,7 @@ from scipy.special import xlogy
 
 from skensir._core._typing import BoolArray, FloatArray, IntArray
 from skensir._core.histogram import TruthHistogram
+from skensir._core.progress import Track, untracked
 
 # The published program adds this to sums of responsibilities.
 _PUBLISHED_RESP_FLOOR = 1e-6
@@ -128,6 +129,7 @@ def fit_mixtures(
     reg_var: float = 1e-6,
     shrinkage: float = 0.0,
     prior_weights: FloatArray | None = None,
+    track: Track = untracked,
 ) -> MixtureFit:
     """Estimate the mixture weights of every cell by EM in the log domain.
 
@@ -150,6 +152,8 @@ def fit_mixtures(
     reg_var : float
     shrinkage : float
         Pseudo-rows that are distributed over the models as `prior_weights`, (n_models,).
+    track : callable
+        Is told of each step.
     """
     n_cells = len(means)
     length = np.bincount(truth.cell, minlength=n_cells)
@@ -167,11 +171,9 @@ def fit_mixtures(
         log_likelihood=np.full(n_cells, -np.inf),
     )
     going_on, cells = ~fit.degenerate, np.arange(n_cells)
-    for iteration in range(1, max_iter + 1):
+    for iteration in track(range(1, (max_iter if going_on.any() else 0) + 1), "EM steps"):
         if not going_on.all():
             cells, sample = cells[going_on], sample.select(going_on)
-        if not cells.size:
-            break
         now_weights, now_variances = fit.weights[cells].T, fit.variances[cells].T
         resp, log_density = _e_step(sample, now_weights, now_variances)
         rows = sample.total(sample.weight)
@@ -202,5 +204,7 @@ def fit_mixtures(
         going_on = ~(converged | dead)
         fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
         fit.variances[cells[going_on]] = new_variances.T[going_on]
+        if not going_on.any():
+            break
     fit.weights[:] /= fit.weights.sum(axis=1, keepdims=True)
     return fit

@@ -10,6 +10,7 @@ from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.defaults import inverse_deviation_weights
 from skensir._core.least_squares import simplex_weights
 from skensir._core.likelihood import fit_mixtures
+from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 
 FITTED, THIN, DEGENERATE = "fitted", "thin", "degenerate"
@@ -57,12 +58,13 @@ def solve_table(
     tol: float,
     reg_var: float,
     convex_weights: FloatArray | None = None,
+    track: Track = untracked,
 ) -> LookupTable:
     """Estimate the weights of every occupied cell.
 
-    The parameters are those of `skensir.EnsIRRegressor`, but for `convex_weights`: the pooled
-    weights of least squared error, where they are known already. Thin cells get default weights,
-    and so do degenerate ones.
+    The parameters are those of `skensir.EnsIRRegressor`, but for `convex_weights`, the pooled
+    weights of least squared error where they are known already, and `track`, which is told of each
+    step of EM. Thin cells get default weights, and so do degenerate ones.
     """
     weight, n_models = statistics.weight, statistics.n_models
     pooled = statistics.pooled_error_moments()
@@ -112,6 +114,7 @@ def solve_table(
             reg_var=reg_var,
             shrinkage=shrinkage,
             prior_weights=pooled_weights,
+            track=track,
         )
         weights[thick], variances[thick] = mixture.weights, mixture.variances
         n_iter[thick] = mixture.n_iter

@@ -1,0 +1,63 @@
+"""Progress of `fit`: scikit-learn's callbacks where it has them, lines of text where asked for."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+
+try:
+    from sklearn.callback import CallbackSupportMixin, with_callbacks
+except ImportError:  # scikit-learn before 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """Stands in for scikit-learn's, without callbacks to support."""
+
+    def with_callbacks(method):
+        """Return the method as it is."""
+        return method
+
+
+@contextmanager
+def fit_progress(estimator, n_stages, **data):
+    """Announce a fit of so many stages; yield the function that reports the steps of a stage.
+
+    It has the form of `skensir._core.progress.Track`. A callback that asks to stop ends the stage
+    after the step.
+    """
+    root = None
+    if hasattr(estimator, "_init_callback_context"):
+        root = estimator._init_callback_context(max_subtasks=n_stages)
+        root.call_on_fit_task_begin(estimator=estimator, **data)
+
+    def track(steps, name):
+        lines = _print_progress(estimator, steps, name) if estimator.verbose > 1 else steps
+        return lines if root is None else _call_back(estimator, root, lines, name, len(steps))
+
+    yield track
+    if root is not None:
+        root.call_on_fit_task_end(estimator=estimator, **data)
+
+
+def _call_back(estimator, root, steps, name, n_steps):
+    """Pass the steps on, each a task of its own below that of the stage."""
+    stage = root.subcontext(task_name=name, max_subtasks=n_steps)
+    stage.call_on_fit_task_begin(estimator=estimator)
+    try:
+        for step in steps:
+            task = stage.subcontext().call_on_fit_task_begin(estimator=estimator)
+            try:
+                yield step
+            finally:  # also where the loop is left early, as EM does when it has converged
+                stop = task.call_on_fit_task_end(estimator=estimator)
+            if stop:
+                break
+    finally:
+        stage.call_on_fit_task_end(estimator=estimator)
+
+
+def _print_progress(estimator, steps, name):
+    """Pass the steps on and print a line after every tenth of them."""
+    tenth = max(1, len(steps) // 10)
+    for number, step in enumerate(steps, 1):
+        yield step
+        if number % tenth == 0:
+            print(f"[{type(estimator).__name__}] {name}: {number} of {len(steps)}", flush=True)

@@ -1,0 +1,113 @@
+"""What `fit` tells while it works."""
+
+import numpy as np
+import pytest
+from sklearn.model_selection import GridSearchCV
+
+from skensir import EnsIRRegressor
+from skensir._core.binning import row_chunks
+
+callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
+
+
+class Recorder:
+    """Keeps the path of each task of `fit` as it begins and ends; can ask EM to stop."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop_after=None):
+        self.begun, self.ended, self.stop_after = [], [], stop_after
+
+    def setup(self, estimator, context):
+        self.begun.append("setup")
+
+    def teardown(self, estimator, context):
+        self.ended.append("teardown")
+
+    def on_fit_task_begin(self, estimator, context):
+        self.begun.append(self.path(context))
+
+    def on_fit_task_end(self, estimator, context):
+        self.ended.append(self.path(context))
+        return self.stop_after is not None and self.ended[-1] == self.stop_after
+
+    @staticmethod
+    def path(context):
+        names = []
+        while context is not None:
+            names.append((context.estimator_name, context.task_name, context.task_id))
+            context = context.parent
+        return tuple(reversed(names))
+
+
+@pytest.fixture
+def images():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 200_000)
+    X = np.clip(y[:, None] + rng.integers(-9, 10, (len(y), 3)), 0, 255)
+    return X.astype(np.uint8), y.astype(np.uint8)
+
+
+ROOT = ("EnsIRRegressor", "fit", 0)
+SUMS = ("EnsIRRegressor", "sums of the rows", 0)
+EM = ("EnsIRRegressor", "EM steps", 1)
+
+
+def step(stage, number):
+    return (ROOT, stage, ("EnsIRRegressor", "", number))
+
+
+def test_callbacks_see_each_chunk_and_each_em_step(images):
+    X, y = images
+    recorder = Recorder()
+    model = EnsIRRegressor().set_callbacks(recorder).fit(X, y)
+    chunks = [step(SUMS, i) for i in range(len(row_chunks(*X.shape)))]
+    steps = [step(EM, i) for i in range(model.n_iter_.max())]
+    assert len(chunks) > 3
+    assert len(steps) > 3
+    assert recorder.begun == ["setup", (ROOT,), (ROOT, SUMS), *chunks, (ROOT, EM), *steps]
+    assert recorder.ended == [*chunks, (ROOT, SUMS), *steps, (ROOT, EM), (ROOT,), "teardown"]
+
+
+def test_the_squared_error_has_no_em_steps_to_tell_of(images):
+    recorder = Recorder()
+    EnsIRRegressor(objective="squared_error").set_callbacks(recorder).fit(*images)
+    assert {path[1] for path in recorder.begun if len(path) == 3} == {SUMS}
+
+
+def test_a_callback_can_stop_em(images):
+    recorder = Recorder(stop_after=step(EM, 2))
+    model = EnsIRRegressor().set_callbacks(recorder).fit(*images)
+    assert model.n_iter_.max() == 3
+
+
+def test_callbacks_do_not_change_the_table(images):
+    with_recorder = EnsIRRegressor().set_callbacks(Recorder()).fit(*images)
+    np.testing.assert_array_equal(with_recorder.weights_, EnsIRRegressor().fit(*images).weights_)
+
+
+def test_a_search_passes_its_callbacks_on(images):
+    X, y = images
+    recorder = Recorder()
+    search = GridSearchCV(EnsIRRegressor(), {"bin_width": [32, 64]}, cv=2).set_callbacks(recorder)
+    search.fit(X[:5000], y[:5000])
+    em = [path for path in recorder.ended if path[-1] == EM]
+    assert len(em) == 2 * 2 + 1  # each candidate and split, and the refit
+    assert all(path[0][0] == "GridSearchCV" for path in em)
+
+
+def test_progress_is_printed_where_it_is_asked_for(images, capsys):
+    EnsIRRegressor(verbose=2).fit(*images)
+    printed = capsys.readouterr().out
+    assert "[EnsIRRegressor] sums of the rows: 5 of 5\n" in printed
+    EnsIRRegressor(verbose=2, objective="squared_error").fit(*images)
+    assert "EM steps:" not in capsys.readouterr().out
+
+
+def test_the_progress_bar_of_scikit_learn_shows_both_stages(images, capsys):
+    pytest.importorskip("rich", reason="scikit-learn's progress bar needs rich")
+    EnsIRRegressor().set_callbacks(callback.ProgressBar()).fit(*images)
+    printed = capsys.readouterr().out
+    assert "sums of the rows" in printed
+    assert "EM steps" in printed
+    assert "100%" in printed
