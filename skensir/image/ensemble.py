@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import zip_longest
+from itertools import repeat
 from numbers import Integral
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ from skensir._base import StackedRegressor
 from skensir._ensir import EnsIRRegressor
 from skensir.image.metrics import peak_signal_noise_ratio
 
-_END = object()  # stands for what one of two iterables has too few
+_END = object()
 
 
 class _Layout(NamedTuple):
@@ -95,12 +95,12 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
 
     Notes
     -----
-    An estimator of skensir with `partial_fit` is fed image by image: one image is in memory at a
-    time if the predictions are read when asked for. Its `partial_fit` gives what one `fit` gives.
-    That of other libraries, such as one step of gradient descent, does not, so for all other
-    regressors the rows of all images are gathered first; 8- and 16-bit predictions keep their
-    dtype. A regressor whose `fit` has the argument `groups` gets the number of the image that each
-    row is from: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds out whole images.
+    An estimator of skensir with `partial_fit`, which gives what one `fit` gives, is fed image by
+    image: where images are read when asked for, at most two are in memory at a time. The
+    `partial_fit` of other libraries, such as a step of gradient descent, is no `fit` in parts, so
+    for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
+    keep their dtype. A regressor whose `fit` has the argument `groups` gets the number of the image
+    that each row is from: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds out whole images.
 
     In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
     They make lists of the images of each split, which are then in memory.
@@ -302,15 +302,13 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 "one array an image; put that of a single image into a list."
             )
         names = getattr(predictions, "names", None)
-        pairs = (
-            ((prediction, None) for prediction in predictions)
-            if targets is None
-            else zip_longest(predictions, targets, fillvalue=_END)
-        )
-        for number, (prediction, target) in enumerate(pairs):
-            if prediction is _END or target is _END:
-                fewer, more = ("predictions", "targets")[:: 1 if prediction is _END else -1]
-                raise ValueError(f"{fewer} has {number} images only, {more} has more.")
+        targets = repeat(None) if targets is None else iter(targets)
+        n_images = 0
+        # Not by zip, which would hold on to the image before.
+        for prediction in predictions:
+            target = next(targets, _END)
+            if target is _END:
+                raise ValueError(f"targets has {n_images} images only, predictions has more.")
             try:
                 prediction = np.asarray(prediction)
                 target = None if target is None else np.asarray(target)
@@ -318,9 +316,12 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 expected = layout if expected is None else expected
                 _check_equal(layout, expected)
             except ValueError as error:
-                image = f"Image {number}" if names is None else f"Scene {names[number]!r}"
+                image = f"Image {n_images}" if names is None else f"Scene {names[n_images]!r}"
                 raise ValueError(f"{image}: {error}.") from None
             yield prediction, target
+            n_images += 1
+        if next(targets, None) is not None:
+            raise ValueError(f"predictions has {n_images} images only, targets has more.")
 
     def _layout(self, prediction, target):
         """Return the layout of one image, whose predictions and truth must fit together."""
