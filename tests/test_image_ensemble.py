@@ -310,7 +310,9 @@ def test_images_are_no_metadata_that_could_be_routed():
     with sklearn.config_context(enable_metadata_routing=True):
         predictions, targets = images()
         assert not hasattr(ImageEnsemble(), "set_fit_request")
-        scores = cross_val_score(ImageEnsemble(AverageRegressor()), predictions, targets, cv=2)
+        scores = cross_val_score(
+            ImageEnsemble(AverageRegressor()), predictions, targets, cv=2, params={}
+        )
     assert np.isfinite(scores).all()
 
 
