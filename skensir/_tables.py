@@ -90,14 +90,11 @@ def check_params(regressor, n_models):
 
 
 def check_arrays(table):
-    """Raise an error that names the fitted attribute if one cannot be what it says."""
+    """Raise an error that names the fitted attribute if one cannot be what it says.
+
+    Shapes and dtypes are those of `ARRAYS`.
+    """
     cells = table["cells_"]
-    if cells.ndim != 2 or not cells.size:
-        raise ValueError(f"cells_ has shape {cells.shape}, must have a line for each cell.")
-    for name in ARRAYS:
-        shape = array_shape(name, *cells.shape)
-        if table[name].shape != shape:
-            raise ValueError(f"{name} has shape {table[name].shape}, must have {shape}.")
     if cells.min() < -MAX_BIN_INDEX or cells.max() > MAX_BIN_INDEX:
         raise ValueError(f"cells_ must lie within ±{MAX_BIN_INDEX:.0f}.")
     if not np.array_equal(np.unique(cells, axis=0), cells):
