@@ -16,7 +16,8 @@ ALLOWED = {
     "_core": {"_core"},
     "estimators": {"_core", "estimators"},
     "image": {"_core", "estimators", "image"},
-    "cli": {"_core", "estimators", "image", "cli"},
+    "persistence": {"_core", "estimators", "image", "persistence"},
+    "cli": {"_core", "estimators", "image", "persistence", "cli"},
     "interop": {"_core", "estimators", "image", "interop"},
 }
 

@@ -1,0 +1,72 @@
+"""Files that are written whole or not at all, and zip archives that cannot inflate."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import BytesIO
+from pathlib import Path
+from secrets import token_hex
+from zipfile import ZIP_STORED, ZipFile, ZipInfo
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file under another name in the same folder, and rename it when it is on the disk.
+
+    Whatever goes wrong, the path holds what it held before, and nothing lies beside it. Errors of
+    the system name the path, not the other name.
+    """
+    path = Path(path)
+    partial_file = path.with_name(f".skensir-{token_hex(8)}")
+    try:
+        with open(partial_file, "xb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(partial_file, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+    finally:
+        partial_file.unlink(missing_ok=True)
+
+
+@contextmanager
+def naming(path: str | os.PathLike[str]) -> Iterator[None]:
+    """Put the path before what a ValueError says about the content of a file."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"Cannot read {os.fspath(path)}: {error}") from error
+
+
+def make_archive(entries: dict[str, bytes]) -> bytes:
+    """Return a zip archive without compression; equal entries give equal bytes."""
+    buffer = BytesIO()
+    with ZipFile(buffer, "w", ZIP_STORED) as archive:
+        for name, data in entries.items():
+            archive.writestr(ZipInfo(name), data)  # which knows no date
+    return buffer.getvalue()
+
+
+def read_archive(data: bytes) -> dict[str, bytes]:
+    """Return the entries of a zip archive without compression.
+
+    What is not compressed cannot inflate: the entries together take no more memory than the
+    archive, which is checked before the first is read, and every checksum is.
+    """
+    try:
+        with ZipFile(BytesIO(data)) as archive:
+            entries = archive.infolist()
+            for entry in entries:
+                if entry.compress_type != ZIP_STORED or entry.compress_size != entry.file_size:
+                    raise ValueError(f"its entry {entry.filename!r} is compressed.")
+            if len({entry.filename for entry in entries}) < len(entries):
+                raise ValueError("two of its entries have the same name.")
+            if sum(entry.file_size for entry in entries) > len(data):
+                raise ValueError("its entries claim to be larger than the file.")
+            return {entry.filename: archive.read(entry) for entry in entries}
+    except (ValueError, MemoryError):
+        raise
+    except Exception as error:  # zipfile has no list of what damaged bytes make it raise
+        raise ValueError(f"it is no zip archive, or a damaged one ({error!r}).") from error

@@ -1,0 +1,172 @@
+"""The lookup tables that were published with the paper."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from skensir._base import check_number
+from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
+from skensir._files import naming
+from skensir._tables import RELEASED, restore_regressor
+from skensir.interop._inert_pickle import Pairs
+from skensir.interop._torch_file import read_torch_file, to_array
+
+__all__ = ["read_released"]
+
+# The published tables are of 8-bit images.
+_N_VALUES = 256
+# Rounding of weights that sum to one, in half precision.
+_ROUNDING = 1e-3
+
+
+def read_released(path, model_names=None, bin_width=None):
+    """Read a lookup table that was published with the paper, a ``WEIGHTS.pth``.
+
+    The file was written by ``torch.save``; torch is not needed to read it. Nothing in the file can
+    make Python run code: it is read as numbers, and a file that asks for more is refused.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file. For K models of T bins each and C channels it holds an array or a tensor of
+        shape (T, ..., T, K) or (T, ..., T, C, K), with K axes of bins; or a dict from the bins
+        of a cell, (i, j, ...), to its (K,) or (C, K) weights; or a list, or a dict by number, of
+        one such table a channel. Where channels and bins are as many, an array is taken to have
+        its channels last, and a list to have them first.
+    model_names : sequence of str, default=None
+        Names of the models in the order of the weights, which the file does not tell.
+    bin_width : float, default=None
+        Width of the bins, in the unit of the predictions. None for 256 / T, if that is whole.
+
+    Returns
+    -------
+    model : skensir.image.ImageEnsemble or EnsIRRegressor
+        Fitted, with the table of each channel; a single regressor, if there are no channels. The
+        names are in `model_names_` of the ensemble or in `feature_names_in_` of the regressor.
+        Every combination of bins is a cell, of the origin "released". `weights_` are those of the
+        file, divided by their sum in double precision. Of the reference set nothing is known but
+        the weights: `cell_counts_`, `cell_rmse_`, `default_rmse_`, `means_` and `variances_` are
+        NaN. `default_weights_` are equal; as no cell is missing, no row ever gets them.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, holds something else, or asks for anything but arrays; if weights
+        are negative, not finite, or do not sum to one; if the bin width does not follow from the
+        file, or an argument does not fit. The message names the file or the argument.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    skensir.load_table : Reads tables that skensir saved.
+    skensir.REFERENCE_PARAMS : Arguments that reproduce the published tables.
+    """
+    if bin_width is not None:
+        check_number(bin_width, "bin_width")
+    data = Path(path).read_bytes()
+    with naming(path):
+        content, storages = read_torch_file(data)
+        weights = np.array(to_array(content, storages), dtype=np.float64)
+        weights, n_bins, has_channels = _arrange_axes(weights, _starts_with_channels(content))
+        weights = _check_weights(weights)
+        if bin_width is None:
+            bin_width = _N_VALUES / n_bins
+            if bin_width % 1:
+                raise ValueError(
+                    f"it has {n_bins} bins a model, which do not divide {_N_VALUES}; give "
+                    "bin_width."
+                )
+    n_models = weights.shape[-1]
+    model_names = _check_names(model_names, n_models)
+    if not has_channels:
+        return _regressor(weights[:, 0], n_bins, bin_width, model_names)
+
+    from skensir.image.ensemble import ImageEnsemble
+
+    ensemble = ImageEnsemble(EnsIRRegressor(bin_width, **REFERENCE_PARAMS))
+    ensemble.regressors_ = [
+        _regressor(weights[:, channel], n_bins, bin_width) for channel in range(weights.shape[1])
+    ]
+    ensemble.n_channels_, ensemble.n_models_ = weights.shape[1:]
+    if model_names is not None:
+        ensemble.model_names_ = model_names
+    return ensemble
+
+
+def _starts_with_channels(content):
+    """Tell whether the first axis of what was read is more likely that of channels than of bins."""
+    if type(content) is Pairs:
+        return type(content[0][0]) is not tuple
+    return type(content) in (list, tuple)
+
+
+def _arrange_axes(weights, channels_first):
+    """Return weights (n_cells, n_channels, n_models), the bins a model, and if there are channels.
+
+    The cells are in lexicographic order.
+    """
+    n_models = weights.shape[-1] if weights.ndim else 0
+    n_axes = weights.ndim - n_models
+
+    def n_bins_of(shape):
+        return shape[0] if len(set(shape)) == 1 else None
+
+    if n_models > 1 and n_axes == 1 and (n_bins := n_bins_of(weights.shape[:-1])):
+        return weights.reshape(-1, 1, n_models), n_bins, False
+    if n_models > 1 and n_axes == 2:
+        last, first = n_bins_of(weights.shape[:-2]), n_bins_of(weights.shape[1:-1])
+        if first and (channels_first or not last):
+            weights, last = np.moveaxis(weights, 0, -2), first
+        if last:
+            return weights.reshape(-1, *weights.shape[-2:]), last, True
+    raise ValueError(
+        f"its numbers have the shape {weights.shape}, which is no table: for K models, two or "
+        "more, there must be K axes of equally many bins, perhaps one of channels, and one of K "
+        "weights."
+    )
+
+
+def _check_weights(weights):
+    """Return weights that sum to one in double precision."""
+    if not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
+        raise ValueError("its weights are not all between zero and one.")
+    sums = weights.sum(axis=-1, keepdims=True)
+    if not np.allclose(sums, 1, rtol=0, atol=_ROUNDING):
+        raise ValueError("its weights do not sum to one in every cell.")
+    return weights / sums
+
+
+def _check_names(model_names, n_models):
+    if model_names is None:
+        return None
+    names = [] if isinstance(model_names, str) else list(model_names)
+    if len(names) != n_models or not all(isinstance(name, str) for name in names):
+        raise ValueError(
+            f"model_names == {model_names!r}, must be {n_models} names: the table has so many "
+            "models."
+        )
+    return np.array(names, dtype=object)
+
+
+def _regressor(weights, n_bins, bin_width, model_names=None):
+    """Return the fitted estimator with these weights for all combinations of bins."""
+    n_cells, n_models = weights.shape
+    table = {
+        "bin_width_": np.array(float(bin_width)),
+        "cells_": np.indices((n_bins,) * n_models).reshape(n_models, -1).T.copy(),
+        "cell_counts_": np.full(n_cells, np.nan),
+        "weights_": weights.copy(),
+        "cell_origin_": np.full(n_cells, RELEASED, dtype="<U10"),
+        "cell_rmse_": np.full(n_cells, np.nan),
+        "means_": np.full((n_cells, n_models), np.nan),
+        "variances_": np.full((n_cells, n_models), np.nan),
+        "n_iter_": np.zeros(n_cells, dtype=np.int64),
+        "converged_": np.ones(n_cells, dtype=np.bool_),
+        "default_weights_": np.full(n_models, 1 / n_models),
+        "default_rmse_": np.array(np.nan),
+    }
+    params = EnsIRRegressor(bin_width, **REFERENCE_PARAMS).get_params()
+    return restore_regressor(params, table, model_names)

@@ -1,0 +1,346 @@
+"""Lookup tables as files: plain arrays and one JSON header in a zip archive, no pickle.
+
+Every format, now and later, is a zip archive without compression whose entry ``header.json`` has
+"format", "format_number" and "skensir", the version that wrote the file. Format 1 keeps each fitted
+attribute as ``<number of the table>/<attribute>.npy``, so that `numpy.load` opens it as well. A
+change of what a file holds needs a new number, a new reader, and the old readers as they are.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from numbers import Integral, Real
+from pathlib import Path
+from types import NoneType
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+import skensir
+from skensir._ensir import EnsIRRegressor
+from skensir._ensir_cv import EnsIRRegressorCV
+from skensir._files import make_archive, naming, read_archive, write_whole
+from skensir._tables import (
+    ARRAYS,
+    PARAMS,
+    array_shape,
+    restore_params,
+    restore_regressor,
+)
+
+_FORMAT, _FORMAT_NUMBER, _HEADER = "skensir lookup table", 1, "header.json"
+
+
+def save_table(model, path):
+    """Write the lookup table of a fitted estimator to a file.
+
+    The file holds parameters and fitted attributes, nothing of the reference set: sums for
+    `partial_fit` and `merge` are left out. It is written whole or not at all, and equal tables
+    give equal files.
+
+    Parameters
+    ----------
+    model : EnsIRRegressor, EnsIRRegressorCV or skensir.image.ImageEnsemble
+        The fitted estimator. An `EnsIRRegressorCV` is saved as its `best_estimator_`, which has
+        the chosen parameters; so is each one of an image ensemble, whose `regressor` then has
+        the parameters that were chosen for the first channel.
+    path : str or path-like
+        Where to. The name may have any suffix; none is appended.
+
+    Raises
+    ------
+    TypeError
+        If the model has no lookup table, or is a subclass, which would not come back as such.
+    ValueError
+        If the model is not fitted, or was altered so that `load_table` would refuse it.
+    OSError
+        If the file cannot be written. What was there before is then still there.
+
+    See Also
+    --------
+    load_table : Reads the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressor
+    >>> from skensir.persistence import load_table, save_table
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=5000)
+    >>> X = y[:, None] + rng.normal(size=(5000, 3)) * [2, 4, 8]
+    >>> model = EnsIRRegressor().fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_table(model, Path(folder) / "denoising.table")
+    ...     loaded = load_table(Path(folder) / "denoising.table")
+    >>> bool((loaded.predict(X) == model.predict(X)).all())
+    True
+    """
+    check_is_fitted(model)
+    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": skensir.__version__}
+    if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
+        tables = [_table_of(model)]
+        header.update({"class": "EnsIRRegressor", "ensemble": None})
+    else:
+        from skensir.image.ensemble import ImageEnsemble
+
+        if type(model) is not ImageEnsemble:
+            raise TypeError(
+                f"model is a {type(model).__name__}, must be an EnsIRRegressor, an "
+                "EnsIRRegressorCV or an ImageEnsemble of these; joblib saves other estimators."
+            )
+        tables = [_table_of(regressor) for regressor in model.regressors_]
+        header.update({"class": "ImageEnsemble", "ensemble": _ensemble_header(model, tables)})
+    header["tables"] = [_table_header(table) for table in tables]
+    entries = {_HEADER: json.dumps(header, indent=1).encode()}
+    for number, table in enumerate(tables):
+        for name, (dtype, _) in ARRAYS.items():
+            array = np.asarray(getattr(table, name)).astype(dtype, casting="same_kind")
+            entries[f"{number}/{name}.npy"] = _npy_head(dtype, array.shape) + array.tobytes()
+    data = make_archive(entries)
+    _read(data)  # what `load_table` would refuse is not worth writing
+    write_whole(path, data)
+
+
+def load_table(path):
+    """Read what `save_table` wrote.
+
+    Nothing in the file can make Python run code: it is read as numbers and strings, each of which
+    is checked, and it cannot inflate. So tables of strangers are safe to load.
+
+    Parameters
+    ----------
+    path : str or path-like
+        The file.
+
+    Returns
+    -------
+    model : EnsIRRegressor or skensir.image.ImageEnsemble
+        Predicts the same to the last bit, and has the same parameters and fitted attributes; an
+        array-like `default_weights` comes back as an array. It cannot go on with `partial_fit`
+        or `merge`, whose sums no file holds.
+
+    Raises
+    ------
+    ValueError
+        If the file is damaged, is no table, or was written in a format of a later skensir. The
+        message names the file.
+    OSError
+        If the file cannot be read.
+
+    See Also
+    --------
+    save_table : Writes the file, and has an example.
+    """
+    data = Path(path).read_bytes()
+    with naming(path):
+        return _read(data)
+
+
+# ---- writing
+
+
+def _table_of(regressor):
+    """Return the estimator that has the lookup table."""
+    if type(regressor) is EnsIRRegressorCV:
+        regressor = regressor.best_estimator_
+    if type(regressor) is not EnsIRRegressor:
+        raise TypeError(
+            f"model has a {type(regressor).__name__} for regressor, which has no lookup table; "
+            "joblib saves other estimators."
+        )
+    return regressor
+
+
+def _table_header(table):
+    n_cells, n_models = table.cells_.shape
+    names = getattr(table, "feature_names_in_", None)
+    return {
+        "n_cells": n_cells,
+        "n_models": n_models,
+        "feature_names": names if names is None else [str(name) for name in names],
+        "params": _plain_params(table),
+    }
+
+
+def _ensemble_header(model, tables):
+    regressor, names = model.regressor, getattr(model, "model_names_", None)
+    if type(regressor) is EnsIRRegressorCV:
+        regressor = tables[0]
+    if regressor is not None:
+        regressor = _plain_params(regressor)
+    return {
+        "regressor": regressor,
+        "per_channel": bool(model.per_channel),
+        "channel_axis": None if model.channel_axis is None else int(model.channel_axis),
+        "n_channels": None if model.n_channels_ is None else int(model.n_channels_),
+        "model_names": names if names is None else [str(name) for name in names],
+    }
+
+
+def _plain_params(regressor):
+    """Return the parameters as JSON knows them."""
+    params = regressor.get_params(deep=False)
+    return {name: _plain(params[name]) for name in PARAMS}
+
+
+def _plain(value):
+    """Return a string, a number or a list of numbers without NumPy's types."""
+    for kind, plain in ((str, str), (bool, bool), (Integral, int), (Real, float)):
+        if isinstance(value, kind):
+            return plain(value)
+    return np.asarray(value, dtype=np.float64).tolist()
+
+
+def _npy_head(dtype, shape):
+    """Return what stands before the numbers in an .npy file of version 1.0."""
+    text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
+    text = text.ljust(128 - 10 - 1) + "\n"
+    return b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text.encode()
+
+
+# ---- reading
+
+
+def _read(data):
+    """Return the estimator that the bytes of a file hold."""
+    entries = read_archive(data)
+    try:
+        header = json.loads(entries.pop(_HEADER, b""))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"it has no {_HEADER} in JSON, so it is no lookup table.") from error
+    if not isinstance(header, dict) or header.get("format") != _FORMAT:
+        raise ValueError(f"its {_HEADER} does not say {_FORMAT!r}.")
+    number, writer = header.get("format_number"), header.get("skensir")
+    if type(number) is not int or number < 1 or not isinstance(writer, str):
+        raise ValueError(f"its {_HEADER} does not say format number and version.")
+    if number not in _READERS:
+        raise ValueError(
+            f"skensir {writer!r} wrote it in table format {number}, and this is skensir "
+            f"{skensir.__version__!r}, which reads formats up to {max(_READERS)}; a newer "
+            "skensir is needed."
+        )
+    return _READERS[number](header, entries)
+
+
+def _read_1(header, entries):
+    """Read format 1."""
+    _check_record(
+        header,
+        "the header",
+        {
+            "format": (str,),
+            "format_number": (int,),
+            "skensir": (str,),
+            "class": (str,),
+            "ensemble": (dict, NoneType),
+            "tables": (list,),
+        },
+    )
+    expected = {f"{i}/{name}.npy" for i in range(len(header["tables"])) for name in ARRAYS}
+    for names, what in (
+        (expected - entries.keys(), "lacks"),
+        (entries.keys() - expected, "has the surplus entry"),
+    ):
+        if names:
+            raise ValueError(f"it {what} {min(names)!r}.")
+    tables = [_read_table(f"{i}/", entries, h) for i, h in enumerate(header["tables"])]
+    if header["class"] == "EnsIRRegressor" and header["ensemble"] is None and len(tables) == 1:
+        return tables[0]
+    if header["class"] == "ImageEnsemble" and header["ensemble"] is not None:
+        return _read_ensemble(header["ensemble"], tables)
+    raise ValueError(f"its class {header['class']!r} does not fit the rest of the header.")
+
+
+def _read_table(folder, entries, header):
+    _check_record(
+        header,
+        "the header of a table",
+        {
+            "n_cells": (int,),
+            "n_models": (int,),
+            "feature_names": (list, NoneType),
+            "params": (dict,),
+        },
+    )
+    sizes = header["n_cells"], header["n_models"]
+    for size in sizes:
+        if not 0 < size < 2**48:
+            raise ValueError(f"a table cannot have {size} cells or models.")
+    table = {
+        name: _read_npy(entries[f"{folder}{name}.npy"], name, dtype, array_shape(name, *sizes))
+        for name, (dtype, _) in ARRAYS.items()
+    }
+    _check_names(header["feature_names"], "feature_names", header["n_models"])
+    return restore_regressor(header["params"], table, header["feature_names"])
+
+
+def _read_npy(data, name, dtype, shape):
+    """Return the array of an .npy file that must have this dtype and this shape."""
+    head, kind = _npy_head(dtype, shape), np.dtype(dtype)
+    if not data.startswith(head) or len(data) != len(head) + kind.itemsize * math.prod(shape):
+        raise ValueError(f"{name} must have dtype {kind} and shape {shape}.")
+    if kind.kind == "b" and data[len(head) :].strip(b"\x00\x01"):
+        raise ValueError(f"{name} has a value that is neither true nor false.")
+    array = np.frombuffer(data, kind, offset=len(head)).reshape(shape)
+    return array.astype(kind.newbyteorder("="))  # a copy that can be written to
+
+
+def _read_ensemble(header, tables):
+    from skensir.image.ensemble import ImageEnsemble
+
+    _check_record(
+        header,
+        "the header of the ensemble",
+        {
+            "regressor": (dict, NoneType),
+            "per_channel": (bool,),
+            "channel_axis": (int, NoneType),
+            "n_channels": (int, NoneType),
+            "model_names": (list, NoneType),
+        },
+    )
+    regressor, n_channels = header["regressor"], header["n_channels"]
+    n_models = {table.n_features_in_ for table in tables}
+    n_tables = n_channels if header["per_channel"] and n_channels is not None else 1
+    if len(n_models) != 1 or len(tables) != n_tables or (n_channels is not None and n_channels < 1):
+        raise ValueError(
+            f"it has {len(tables)} tables of {sorted(n_models)} models for {n_channels} channels."
+        )
+    (n_models,) = n_models
+    _check_names(header["model_names"], "model_names", n_models)
+    if regressor is not None:
+        regressor = restore_params(regressor, n_models)
+    ensemble = ImageEnsemble(
+        regressor, per_channel=header["per_channel"], channel_axis=header["channel_axis"]
+    )
+    ensemble.regressors_ = tables
+    ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
+    if header["model_names"] is not None:
+        ensemble.model_names_ = np.array(header["model_names"], dtype=object)
+    return ensemble
+
+
+_READERS = {1: _read_1}
+
+
+# ---- checking
+
+
+def _check_record(record, what, fields):
+    """Raise an error unless a JSON object has exactly these fields, of these types."""
+    if not isinstance(record, dict) or record.keys() != fields.keys():
+        raise ValueError(f"{what} must have the fields {', '.join(fields)} and no others.")
+    for name, kinds in fields.items():
+        # Exactly: true and false would pass for whole numbers.
+        if type(record[name]) not in kinds:
+            raise ValueError(f"{name} in {what} has the wrong type.")
+
+
+def _check_names(names, what, n_names):
+    if names is None:
+        return
+    if len(names) != n_names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{what} must be {n_names} strings.")
