@@ -126,8 +126,8 @@ class ReferenceSet(Sequence[Any]):
                 f"{self.folder} has no sub-folder {target!r} with the truth; pass its name as "
                 "target, or target=None for predictions alone."
             )
-        self._files = {part: _list_scenes(self.folder / part) for part in parts}
-        self.names = _common_scenes(self.folder, self._files)
+        self._files = {part: list_scenes(self.folder / part) for part in parts}
+        self.names = common_scenes({self.folder / part: self._files[part] for part in parts})
 
     def __len__(self) -> int:
         return len(self.names)
@@ -244,7 +244,7 @@ def _choose_models(
     return tuple(models)
 
 
-def _list_scenes(folder: Path) -> dict[str, Path]:
+def list_scenes(folder: Path) -> dict[str, Path]:
     """Return the image files of a folder by the name of their scene."""
     files: dict[str, Path] = {}
     for path in sorted(folder.iterdir()):
@@ -258,14 +258,14 @@ def _list_scenes(folder: Path) -> dict[str, Path]:
     return files
 
 
-def _common_scenes(folder: Path, files: dict[str, dict[str, Path]]) -> tuple[str, ...]:
-    """Return the names of the scenes, which must be the same in all sub-folders."""
-    owners = {name: part for part in files for name in files[part]}
+def common_scenes(files: dict[Path, dict[str, Path]]) -> tuple[str, ...]:
+    """Return the names of the scenes, which must be the same in all folders."""
+    owners = {name: folder for folder in files for name in files[folder]}
     for name in sorted(owners, key=_natural):
-        for part, of_part in files.items():
-            if name not in of_part:
+        for folder, of_folder in files.items():
+            if name not in of_folder:
                 raise ValueError(
-                    f"{folder / part} has no image of the scene {name!r}, of which there is "
+                    f"{folder} has no image of the scene {name!r}, of which there is "
                     f"{files[owners[name]][name]}."
                 )
     return tuple(sorted(owners, key=_natural))

@@ -1,0 +1,131 @@
+"""`skensir evaluate`: PSNR and SSIM of a folder of images."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skensir.cli import CommandError
+from skensir.cli.common import (
+    add_crop_option,
+    add_scoring_options,
+    check_installed,
+    plural,
+    progress,
+)
+
+_PEAKS = {"uint8": 255, "uint16": 65535}
+
+
+def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
+    """Return the image on the scale of the target, and the peak.
+
+    Whole numbers of 8 and of 16 bits are the same brightness if their shares of the peak are. Floats
+    have the scale of the target; floats on both sides are taken for values up to 255.
+    """
+    peak = _PEAKS.get(target.dtype.name, 255)
+    own = _PEAKS.get(image.dtype.name, peak)
+    return (image if own == peak else image * (peak / own)), peak
+
+
+def read_pair(path: Path, target_path: Path, crop: bool) -> tuple[Any, Any]:
+    """Return two images that fit together."""
+    from skensir.image import read_image
+
+    image, target = read_image(path), read_image(target_path)
+    if image.ndim != target.ndim:
+        raise CommandError(f"One of {path} and {target_path} is grey and the other is not.")
+    if image.shape != target.shape and not crop:
+        sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, target)]
+        raise CommandError(
+            f"{path} has {sizes[0]} pixels, but {target_path} has {sizes[1]}; --crop keeps the top "
+            "left part that they have in common."
+        )
+    height, width = np.minimum(image.shape[:2], target.shape[:2])
+    return image[:height, :width], target[:height, :width]
+
+
+def evaluate(
+    output: Path,
+    truth: Path,
+    *,
+    channel: str = "rgb",
+    crop_border: int = 0,
+    crop: bool = False,
+    as_json: bool = False,
+) -> None:
+    """Print PSNR and SSIM of the images in a folder.
+
+    Parameters
+    ----------
+    output : Path
+        Folder of images.
+    truth : Path
+        Folder of the images to compare with, matched by their names without the suffix.
+    channel, crop_border
+        As in `skensir.image.peak_signal_noise_ratio`.
+    crop : bool, default=False
+        Whether images that differ in size are cut to their common top left part.
+    as_json : bool, default=False
+        Whether to print JSON instead of a table.
+    """
+    check_installed("skensir evaluate", "image", "cv2", "skimage", "tifffile", "tqdm")
+    from skensir.image import peak_signal_noise_ratio, structural_similarity
+    from skensir.image.reference_set import common_scenes, list_scenes
+
+    for folder in (output, truth):
+        if not folder.is_dir():
+            raise CommandError(f"{folder} is not a folder.")
+    files = {folder: list_scenes(folder) for folder in (output, truth)}
+    scenes = []
+    for name in progress(common_scenes(files), "Evaluating"):
+        image, target = read_pair(files[output][name], files[truth][name], crop)
+        image, peak = on_one_scale(image, target)
+        convention = {"channel": channel, "crop_border": crop_border, "data_range": peak}
+        try:
+            psnr = peak_signal_noise_ratio(target, image, **convention)
+            ssim = structural_similarity(target, image, **convention)
+        except ValueError as error:
+            raise CommandError(f"Scene {name!r}: {error}") from error
+        scenes.append({"name": name, "psnr": psnr, "ssim": ssim})
+    means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
+    if as_json:
+        settings = {"channel": channel, "crop_border": crop_border}
+        print(json.dumps({**settings, "mean": means, "scenes": scenes}, indent=1))
+        return
+    width = max(len("mean"), *(len(scene["name"]) for scene in scenes))
+    print(f"{'':{width}}  PSNR (dB)    SSIM")
+    for line in (*scenes, {"name": "mean", **means}):
+        print(f"{line['name']:{width}}  {line['psnr']:9.3f}  {line['ssim']:.4f}")
+    border = f", {plural(crop_border, 'pixel')} of border left out" if crop_border else ""
+    print(f"\n{channel} of {plural(len(scenes), 'scene')}{border}; SSIM in a Gaussian window.")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parsers of `skensir`."""
+    description = "Compare images with the truth: PSNR and SSIM of each scene, and their means."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "evaluate", help=description, description=description
+    )
+    parser.add_argument("output", type=Path, metavar="OUT", help="folder of images")
+    parser.add_argument("truth", type=Path, metavar="GT", help="folder with the truth of each")
+    add_scoring_options(parser)
+    add_crop_option(parser)
+    parser.add_argument(
+        "--json",
+        dest="as_json",
+        action="store_true",
+        help="print an object with channel, crop_border, mean and scenes; mean and each of scenes "
+        "have psnr and ssim",
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        options = vars(arguments)
+        del options["run"]
+        evaluate(options.pop("output"), options.pop("truth"), **options)
+
+    parser.set_defaults(run=run)

@@ -1,0 +1,153 @@
+"""`skensir fit`: from a folder of images to a file of lookup tables."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.model_selection import LeaveOneGroupOut
+
+from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
+from skensir.cli import CommandError
+from skensir.cli.common import (
+    add_reading_options,
+    check_folder_of,
+    check_installed,
+    join,
+    plural,
+    progress,
+)
+
+
+def make_regressor(
+    *,
+    bin_width: float | None = None,
+    cv: bool = False,
+    objective: str | None = None,
+    shrinkage: float | None = None,
+    published: bool = False,
+) -> EnsIRRegressor | EnsIRRegressorCV:
+    """Return the regressor that the options ask for, or say which of them exclude each other."""
+    given = {
+        "--bin-width": bin_width is not None,
+        "--objective": objective is not None,
+        "--shrinkage": shrinkage is not None,
+        "--published": published,
+    }
+    chosen = {name for name, is_given in given.items() if is_given}
+    if cv and (excluded := chosen - {"--objective"}):
+        raise CommandError(f"--cv chooses the settings itself, so {min(excluded)} does not fit.")
+    if published and (excluded := chosen - {"--bin-width", "--published"}):
+        raise CommandError(f"--published sets all but --bin-width, so {min(excluded)} does not fit.")
+    if cv:
+        return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=LeaveOneGroupOut())
+    width = 32.0 if bin_width is None else bin_width
+    if published:
+        return EnsIRRegressor(width, **REFERENCE_PARAMS)
+    return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
+
+
+def describe(regressor: Any) -> str:
+    """Return in a few words what a fitted regressor is."""
+    table = getattr(regressor, "best_estimator_", regressor)
+    names, counts = np.unique(table.cell_origin_, return_counts=True)
+    origins = join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+    chosen = ""
+    if table is not regressor:
+        chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
+    return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
+
+
+def fit(
+    reference_set: Path,
+    output: Path,
+    *,
+    models: list[str] | None = None,
+    target: str = "gt",
+    crop: bool = False,
+    **options: Any,
+) -> None:
+    """Fit one table a channel on the images of a folder, and write them to a file.
+
+    Parameters
+    ----------
+    reference_set : Path
+        Folder with one sub-folder a base model, and one with the truth.
+    output : Path
+        File that the tables go to.
+    models, target, crop
+        As in `skensir.image.ReferenceSet`.
+    **options
+        Those of `make_regressor`.
+    """
+    check_installed("skensir fit", "image", "cv2", "skimage", "tifffile", "tqdm")
+    from skensir.image import ImageEnsemble, ReferenceSet
+    from skensir.persistence import save_table
+
+    regressor = make_regressor(**options)
+    check_folder_of(output)
+    scenes = ReferenceSet(reference_set, models, target, crop=crop)
+    channel_axis = None if scenes[0].target.ndim == 2 else -1
+    start = time.perf_counter()
+    ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
+    ensemble.fit(progress(scenes.predictions, "Fitting"), scenes.targets)
+    lines = [describe(fitted) for fitted in ensemble.regressors_]
+    seconds = time.perf_counter() - start
+    save_table(ensemble, output)
+    print(
+        f"Fitted {join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
+        f"in {seconds:.1f} s."
+    )
+    for number, line in enumerate(lines):
+        print(f"  channel {number}: {line}" if len(lines) > 1 else f"  {line}")
+    print(f"Model: {output}")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parsers of `skensir`."""
+    description = "Estimate the weights on a folder of images and write them to a file."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "fit",
+        help=description,
+        description=f"{description} Files belong to one scene if their names agree but for the "
+        "suffix.",
+    )
+    parser.add_argument(
+        "reference_set",
+        type=Path,
+        metavar="REFERENCE_SET",
+        help="folder with one sub-folder a base model, and gt with the truth",
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
+    )
+    add_reading_options(parser)
+    parser.add_argument(
+        "--bin-width", type=float, metavar="W", help="in the unit of the pixels (default: 32)"
+    )
+    parser.add_argument(
+        "--cv",
+        action="store_true",
+        help="choose bin width and shrinkage by cross-validation, leaving one scene out",
+    )
+    parser.add_argument(
+        "--objective",
+        choices=("likelihood", "squared_error"),
+        help="default: likelihood as in the paper; squared_error with --cv",
+    )
+    parser.add_argument(
+        "--shrinkage", type=float, metavar="S", help="rows that draw a cell to all (default: 0)"
+    )
+    parser.add_argument(
+        "--published", action="store_true", help="follow the published program, not the paper"
+    )
+
+    def run(arguments: argparse.Namespace) -> None:
+        options = vars(arguments)
+        del options["run"]
+        fit(options.pop("reference_set"), options.pop("output"), **options)
+
+    parser.set_defaults(run=run)

@@ -1,0 +1,71 @@
+"""`skensir import-released`: the tables published with the paper, as a model file."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from skensir.cli.common import check_folder_of, join, plural
+
+
+def import_released(
+    weights: Path, output: Path, *, models: list[str] | None = None, bin_width: float | None = None
+) -> None:
+    """Write a published file of weights as a model file.
+
+    Parameters
+    ----------
+    weights : Path
+        A file that torch.save has written. It is read without torch, and nothing in it is run.
+    output : Path
+        File to write.
+    models : list of str, default=None
+        Names of the base models, in the order of the weights.
+    bin_width : float, default=None
+        None takes 256 over the number of bins.
+    """
+    from skensir.persistence import save_table
+
+    check_folder_of(output)
+    ensemble = read_released(weights, models, bin_width)
+    save_table(ensemble, output)
+    tables = getattr(ensemble, "regressors_", [ensemble])
+    table = tables[0]
+    print(
+        f"Imported {plural(len(tables), 'table')} of {plural(table.n_features_in_, 'model')}, "
+        f"bin width {table.bin_width_:g}, {plural(len(table.cells_), 'cell')} each."
+    )
+    print(f"Model: {output}")
+    if models is None:
+        print("It does not name its base models, which `skensir predict` needs: see --models.")
+    else:
+        print(f"Base models: {join(models)}")
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parsers of `skensir`."""
+    description = "Turn a file of weights published with the paper into a model file."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "import-released",
+        help=description,
+        description=f"{description} It is read without torch, and nothing in it is run.",
+    )
+    parser.add_argument("weights", type=Path, metavar="WEIGHTS.pth", help="the published file")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
+    )
+    parser.add_argument(
+        "--models", nargs="+", metavar="NAME", help="the base models, in the order of the weights"
+    )
+    parser.add_argument(
+        "--bin-width", type=float, metavar="W", help="default: 256 over the number of bins"
+    )
+    parser.set_defaults(
+        run=lambda arguments: import_released(
+            arguments.weights,
+            arguments.output,
+            models=arguments.models,
+            bin_width=arguments.bin_width,
+        )
+    )

@@ -1,0 +1,150 @@
+"""`skensir predict`: from outputs of the base models to better images."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from skensir.cli import CommandError
+from skensir.cli.common import add_crop_option, check_installed, join, plural, progress
+
+WEIGHT_MAPS = "weight_maps"
+# What the largest value of a pixel is where it is not known from the files.
+_LARGEST = {"uint8": 255, "uint16": 65535}
+
+
+@contextmanager
+def written_whole(folder: Path) -> Iterator[Path]:
+    """Yield a folder to write to, whose files go to `folder` when all of them are there."""
+    if folder.exists() and not folder.is_dir():
+        raise CommandError(f"{folder} is a file; give the name of a folder.")
+    if not folder.absolute().parent.is_dir():
+        raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot be made there.")
+    with tempfile.TemporaryDirectory(
+        prefix=f".{folder.name}-", dir=folder.absolute().parent
+    ) as name:
+        partial = Path(name)
+        yield partial
+        for path in sorted(partial.rglob("*")):
+            if path.is_file():
+                final = folder / path.relative_to(partial)
+                final.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(final)
+
+
+def load_ensemble(path: Path) -> Any:
+    """Return the image ensemble that a model file holds."""
+    from skensir.image import ImageEnsemble
+    from skensir.persistence import load_table
+
+    ensemble = load_table(path)
+    if not isinstance(ensemble, ImageEnsemble):
+        raise CommandError(
+            f"{path} holds a single table and not one of images, as `skensir fit` writes; use it "
+            "in Python with skensir.load_table."
+        )
+    return ensemble
+
+
+def predict(
+    model: Path,
+    folder: Path,
+    output: Path,
+    *,
+    bits: int | None = None,
+    weight_maps: bool = False,
+    crop: bool = False,
+) -> None:
+    """Combine the images of a folder and write the results to another.
+
+    Parameters
+    ----------
+    model : Path
+        What `skensir fit` has written.
+    folder : Path
+        Folder with one sub-folder a base model.
+    output : Path
+        Folder for the images, made if it is not there.
+    bits : {8, 16}, default=None
+        Of the files. None takes those of the images that the model was fitted on. Whole numbers of
+        the other depth are scaled, so that white stays white.
+    weight_maps : bool, default=False
+        Whether to write the weight of each base model as a grey image too: black is 0, white 1.
+    crop : bool, default=False
+        As in `skensir.image.ReferenceSet`.
+    """
+    check_installed("skensir predict", "image", "cv2", "tifffile", "tqdm")
+    from skensir.image import ReferenceSet, write_image
+
+    ensemble = load_ensemble(model)
+    if ensemble.model_names_ is None:
+        raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
+    names = list(ensemble.model_names_)
+    scenes = ReferenceSet(folder, names, None, crop=crop)
+    images = scenes.predictions
+    with written_whole(output) as partial:
+        for name, prediction in zip(scenes.names, progress(images, "Predicting"), strict=True):
+            [image] = ensemble.predict([prediction])
+            depth, scale = _depth(prediction.dtype, bits)
+            suffix = ".tif" if depth is None else ".png"
+            if depth is None:
+                image = image.astype(np.float32)
+            write_image(partial / f"{name}{suffix}", image * scale, depth)
+            if weight_maps:
+                [weights] = ensemble.predict_weights([prediction])
+                for model_name, weight in zip(names, weights, strict=True):
+                    target = partial / WEIGHT_MAPS / model_name
+                    target.mkdir(parents=True, exist_ok=True)
+                    mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
+                    write_image(target / f"{name}.png", 255 * mean, 8)
+    print(f"Combined {join(names)} in {plural(len(scenes), 'scene')}: {output}")
+
+
+def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
+    """Return the bits to write and by what to multiply; None writes floats as they are."""
+    if dtype.kind != "u":
+        return bits, 1.0
+    own = 8 * dtype.itemsize
+    bits = own if bits is None else bits
+    return bits, _LARGEST[f"uint{bits}"] / _LARGEST[dtype.name]
+
+
+def add_parser(commands: Any) -> None:
+    """Add the command to the parsers of `skensir`."""
+    description = "Combine the outputs of the base models, scene by scene."
+    parser: argparse.ArgumentParser = commands.add_parser(
+        "predict", help=description, description=description
+    )
+    parser.add_argument("model", type=Path, metavar="MODEL", help="file that `skensir fit` wrote")
+    parser.add_argument(
+        "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder a base model"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the images"
+    )
+    parser.add_argument(
+        "--bits",
+        type=int,
+        choices=(8, 16),
+        help="bits a channel of the PNGs (default: those of the input); 16 keeps fractions of "
+        "8-bit values, scaled by 257",
+    )
+    parser.add_argument(
+        "--weight-maps",
+        action="store_true",
+        help=f"write the weights of the models as images too, to OUT/{WEIGHT_MAPS}/<model>",
+    )
+    add_crop_option(parser)
+
+    def run(arguments: argparse.Namespace) -> None:
+        options = vars(arguments)
+        del options["run"]
+        predict(options.pop("model"), options.pop("folder"), options.pop("output"), **options)
+
+    parser.set_defaults(run=run)
