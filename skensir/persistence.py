@@ -30,6 +30,7 @@ from skensir._tables import (
 )
 
 _FORMAT, _FORMAT_NUMBER, _HEADER = "skensir lookup table", 1, "header.json"
+_PIXEL_DTYPES = (None, "uint8", "uint16", "uint32", "uint64")
 
 
 def save_table(model, path):
@@ -166,17 +167,16 @@ def _table_header(table):
 
 
 def _ensemble_header(model, tables):
-    regressor, names = model.regressor, getattr(model, "model_names_", None)
-    if type(regressor) is EnsIRRegressorCV:
-        regressor = tables[0]
-    if regressor is not None:
-        regressor = _plain_params(regressor)
+    regressor, names = model.regressor, model.model_names_
+    if regressor is not None and type(regressor) is not EnsIRRegressor:
+        regressor = tables[0]  # with the parameters that were chosen
     return {
-        "regressor": regressor,
+        "regressor": None if regressor is None else _plain_params(regressor),
         "per_channel": bool(model.per_channel),
         "channel_axis": None if model.channel_axis is None else int(model.channel_axis),
-        "n_channels": None if model.n_channels_ is None else int(model.n_channels_),
-        "model_names": names if names is None else [str(name) for name in names],
+        "n_channels": int(model.n_channels_),
+        "pixel_dtype": None if model.pixel_dtype_ is None else model.pixel_dtype_.name,
+        "model_names": None if names is None else [str(name) for name in names],
     }
 
 
@@ -298,28 +298,30 @@ def _read_ensemble(header, tables):
             "regressor": (dict, NoneType),
             "per_channel": (bool,),
             "channel_axis": (int, NoneType),
-            "n_channels": (int, NoneType),
+            "n_channels": (int,),
+            "pixel_dtype": (str, NoneType),
             "model_names": (list, NoneType),
         },
     )
-    regressor, n_channels = header["regressor"], header["n_channels"]
-    n_models = {table.n_features_in_ for table in tables}
-    n_tables = n_channels if header["per_channel"] and n_channels is not None else 1
-    if len(n_models) != 1 or len(tables) != n_tables or (n_channels is not None and n_channels < 1):
-        raise ValueError(
-            f"it has {len(tables)} tables of {sorted(n_models)} models for {n_channels} channels."
-        )
-    (n_models,) = n_models
-    _check_names(header["model_names"], "model_names", n_models)
+    n_channels, axis, names = header["n_channels"], header["channel_axis"], header["model_names"]
+    if axis not in (None, *range(-3, 3)) or n_channels < 1 or (axis is None and n_channels > 1):
+        raise ValueError(f"channel_axis {axis} does not fit to {n_channels} channels.")
+    n_models = tables[0].n_features_in_ if tables else 0
+    n_tables = n_channels if header["per_channel"] else 1
+    if len(tables) != n_tables or any(table.n_features_in_ != n_models for table in tables):
+        raise ValueError(f"it must have {n_tables} tables of equally many models.")
+    _check_names(names, "model_names", n_models)
+    pixel_dtype = header["pixel_dtype"]
+    if pixel_dtype not in _PIXEL_DTYPES:
+        raise ValueError(f"its pixels must be {', '.join(map(str, _PIXEL_DTYPES))}.")
+    regressor = header["regressor"]
     if regressor is not None:
         regressor = restore_params(regressor, n_models)
-    ensemble = ImageEnsemble(
-        regressor, per_channel=header["per_channel"], channel_axis=header["channel_axis"]
-    )
+    ensemble = ImageEnsemble(regressor, per_channel=header["per_channel"], channel_axis=axis)
     ensemble.regressors_ = tables
     ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
-    if header["model_names"] is not None:
-        ensemble.model_names_ = np.array(header["model_names"], dtype=object)
+    ensemble.pixel_dtype_ = None if pixel_dtype is None else np.dtype(pixel_dtype)
+    ensemble.model_names_ = None if names is None else tuple(names)
     return ensemble
 
 

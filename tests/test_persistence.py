@@ -16,16 +16,16 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from image_stand_in import ImageEnsemble
 from numpy.testing import assert_array_equal
 from sklearn.base import BaseEstimator, clone
 from sklearn.dummy import DummyRegressor
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.model_selection import GridSearchCV
+from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
 import skensir
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._tables import ARRAYS, PARAMS
+from skensir.image import ImageEnsemble
 from skensir.persistence import load_table, save_table
 
 OPTIONS = st.fixed_dictionaries(
@@ -157,14 +157,12 @@ def test_cross_validated_estimator_comes_back_as_what_it_chose(tmp_path_factory)
 
 @pytest.mark.parametrize("per_channel", [True, False])
 @pytest.mark.parametrize("regressor", [None, EnsIRRegressor(64, shrinkage=3)])
-@pytest.mark.parametrize("names", [None, ["a", "Ünï", "c"]])
-def test_image_ensemble_comes_back(tmp_path_factory, per_channel, regressor, names):
-    stacks, targets = scenes()
+@pytest.mark.parametrize("names", [None, ("a", "Ünï", "c")])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_image_ensemble_comes_back(tmp_path_factory, per_channel, regressor, names, dtype):
+    stacks, targets = ([image.astype(dtype) for image in images] for images in scenes())
     model = ImageEnsemble(regressor, per_channel=per_channel).fit(stacks, targets)
-    if not all(isinstance(table, EnsIRRegressor) for table in model.regressors_):
-        model = ImageEnsemble(EnsIRRegressor(), per_channel=per_channel).fit(stacks, targets)
-    if names is not None:
-        model.model_names_ = np.array(names, dtype=object)
+    model.model_names_ = names
     loaded = saved_and_loaded(model, tmp_path_factory)
     assert_same(model, loaded)
     assert len(loaded.regressors_) == (3 if per_channel else 1)
@@ -173,11 +171,27 @@ def test_image_ensemble_comes_back(tmp_path_factory, per_channel, regressor, nam
     clone(loaded).fit(stacks, targets)
 
 
+@pytest.mark.parametrize(("axis", "n_channels"), [(None, 1), (0, 2), (-1, 1)])
+def test_layout_of_the_channels_comes_back(tmp_path_factory, axis, n_channels):
+    stacks, targets = scenes(n_channels)
+    if axis is None:
+        stacks, targets = [s[..., 0] for s in stacks], [t[..., 0] for t in targets]
+    elif axis == 0:
+        stacks, targets = [np.moveaxis(s, -1, 1) for s in stacks], [t.T for t in targets]
+        targets = [target.swapaxes(1, 2) for target in targets]
+    model = ImageEnsemble(channel_axis=axis).fit(stacks, targets)
+    loaded = saved_and_loaded(model, tmp_path_factory)
+    assert_same(model, loaded)
+    for one, other in zip(model.predict(stacks), loaded.predict(stacks), strict=True):
+        assert_array_equal(one, other)
+
+
 def test_image_ensemble_of_cross_validated_estimators_keeps_what_each_channel_chose(
     tmp_path_factory,
 ):
     stacks, targets = scenes()
-    model = ImageEnsemble(EnsIRRegressorCV([32, 64], shrinkages=[10])).fit(stacks, targets)
+    search = EnsIRRegressorCV([32, 64], shrinkages=[10], cv=LeaveOneGroupOut())
+    model = ImageEnsemble(search).fit(stacks, targets)
     loaded = saved_and_loaded(model, tmp_path_factory)
     for one, other in zip(model.regressors_, loaded.regressors_, strict=True):
         assert_same(one.best_estimator_, other)
@@ -471,7 +485,11 @@ def test_header_that_cannot_be_is_refused(table_bytes, tmp_path, path, value, wo
     ("field", "value"),
     [
         ("n_channels", 2),
+        ("n_channels", 0),
         ("n_channels", None),
+        ("channel_axis", 3),
+        ("pixel_dtype", "float32"),
+        ("pixel_dtype", 8),
         ("n_channels", "3"),
         ("per_channel", False),
         ("per_channel", 1),

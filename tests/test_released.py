@@ -22,11 +22,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from image_stand_in import ImageEnsemble
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor
+from skensir.image import ImageEnsemble
 from skensir.interop import _torch_file
 from skensir.interop.released import read_released
 from skensir.persistence import load_table, save_table
@@ -362,6 +362,14 @@ def test_bin_width_follows_from_the_number_of_bins(tmp_path):
     path = write(tmp_path / "WEIGHTS.pth", synthetic(3)[..., 0, :])
     assert_refused(path, "3 bins", "bin_width")
     assert read_released(path, bin_width=96).bin_width_ == 96
+
+
+def test_pixels_are_of_8_bits_unless_the_bin_width_says_otherwise(tmp_path):
+    path = write(tmp_path / "WEIGHTS.pth", synthetic(8))
+    image = np.zeros((3, 4, 4, 3), np.uint16)
+    with pytest.raises(ValueError, match="uint16"):
+        read_released(path).predict([image])
+    read_released(path, bin_width=2**13).predict([image])
 
 
 def test_bad_arguments_are_named(tmp_path):

@@ -45,6 +45,7 @@ def read_released(path, model_names=None, bin_width=None):
     model : skensir.image.ImageEnsemble or EnsIRRegressor
         Fitted, with the table of each channel; a single regressor, if there are no channels. The
         names are in `model_names_` of the ensemble or in `feature_names_in_` of the regressor.
+        An ensemble is for 8-bit images, and refuses 16-bit ones, unless `bin_width` is given.
         Every combination of bins is a cell, of the origin "released". `weights_` are those of the
         file, divided by their sum in double precision. Of the reference set nothing is known but
         the weights: `cell_counts_`, `cell_rmse_`, `default_rmse_`, `means_` and `variances_` are
@@ -72,7 +73,9 @@ def read_released(path, model_names=None, bin_width=None):
         weights = np.array(to_array(content, storages), dtype=np.float64)
         weights, n_bins, has_channels = _arrange_axes(weights, _starts_with_channels(content))
         weights = _check_weights(weights)
+        pixel_dtype = None
         if bin_width is None:
+            pixel_dtype = np.dtype(np.uint8)
             bin_width = _N_VALUES / n_bins
             if bin_width % 1:
                 raise ValueError(
@@ -91,8 +94,7 @@ def read_released(path, model_names=None, bin_width=None):
         _regressor(weights[:, channel], n_bins, bin_width) for channel in range(weights.shape[1])
     ]
     ensemble.n_channels_, ensemble.n_models_ = weights.shape[1:]
-    if model_names is not None:
-        ensemble.model_names_ = model_names
+    ensemble.pixel_dtype_, ensemble.model_names_ = pixel_dtype, model_names
     return ensemble
 
 
@@ -148,7 +150,7 @@ def _check_names(model_names, n_models):
             f"model_names == {model_names!r}, must be {n_models} names: the table has so many "
             "models."
         )
-    return np.array(names, dtype=object)
+    return tuple(names)
 
 
 def _regressor(weights, n_bins, bin_width, model_names=None):
