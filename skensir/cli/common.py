@@ -28,7 +28,7 @@ def check_folder_of(path: Path) -> None:
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
     if not path.parent.is_dir():
-        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot be written there.")
+        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
 
 
 def progress(steps: Any, label: str) -> Any:

@@ -24,8 +24,8 @@ _PEAKS = {"uint8": 255, "uint16": 65535}
 def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
     """Return the image on the scale of the target, and the peak.
 
-    Whole numbers of 8 and of 16 bits are the same brightness if their shares of the peak are. Floats
-    have the scale of the target; floats on both sides are taken for values up to 255.
+    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats have
+    the scale of the target; floats on both sides are taken for values up to 255.
     """
     peak = _PEAKS.get(target.dtype.name, 255)
     own = _PEAKS.get(image.dtype.name, peak)
@@ -85,7 +85,11 @@ def evaluate(
     for name in progress(common_scenes(files), "Evaluating"):
         image, target = read_pair(files[output][name], files[truth][name], crop)
         image, peak = on_one_scale(image, target)
-        convention = {"channel": channel, "crop_border": crop_border, "data_range": peak}
+        convention: dict[str, Any] = {
+            "channel": channel,
+            "crop_border": crop_border,
+            "data_range": peak,
+        }
         try:
             psnr = peak_signal_noise_ratio(target, image, **convention)
             ssim = structural_similarity(target, image, **convention)

@@ -41,7 +41,7 @@ def make_regressor(
     if cv and (excluded := chosen - {"--objective"}):
         raise CommandError(f"--cv chooses the settings itself, so {min(excluded)} does not fit.")
     if published and (excluded := chosen - {"--bin-width", "--published"}):
-        raise CommandError(f"--published sets all but --bin-width, so {min(excluded)} does not fit.")
+        raise CommandError(f"--published sets the rest itself, so {min(excluded)} does not fit.")
     if cv:
         return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=LeaveOneGroupOut())
     width = 32.0 if bin_width is None else bin_width

@@ -25,6 +25,7 @@ def import_released(
     bin_width : float, default=None
         None takes 256 over the number of bins.
     """
+    from skensir.interop.released import read_released
     from skensir.persistence import save_table
 
     check_folder_of(output)

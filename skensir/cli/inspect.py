@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from skensir._files import write_whole
 from skensir.cli.common import check_folder_of, check_installed, join, plural
 
 
@@ -25,7 +27,7 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
     lines = [
         f"bin width {table.bin_width_:g}, objective {table.objective}, "
         f"shrinkage {table.shrinkage:g}",
-        f"{plural(len(counts), 'occupied cell')} of {n_possible:,} that the bins could make; {rows}",
+        f"{plural(len(counts), 'occupied cell')} of {n_possible:,} that its bins make; {rows}",
     ]
     kinds, numbers = np.unique(origin, return_counts=True)
     for kind, number in zip(kinds, numbers, strict=True):
@@ -50,8 +52,9 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
     return lines
 
 
-def draw(model: Any, names: list[str]) -> Any:
-    """Return a figure of each table's weights and rows, its cells in order."""
+def draw(model: Any, names: list[str]) -> bytes:
+    """Return a PNG of each table's weights and rows, its cells in order."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     tables = tables_of(model)
@@ -75,7 +78,9 @@ def draw(model: Any, names: list[str]) -> Any:
     axes[-1].set_xlabel(f"{what}, from cells of dark to cells of bright values")
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), 4))
-    return figure
+    buffer = BytesIO()
+    FigureCanvasAgg(figure).print_png(buffer)
+    return buffer.getvalue()
 
 
 def inspect(model: Path, plot: Path | None = None) -> None:
@@ -107,9 +112,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         first, *others = describe_table(table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
-        from skensir.cli.picture import write_picture
-
-        write_picture(draw(loaded, names), plot)
+        write_whole(plot, draw(loaded, names))
         print(f"\nPlot: {plot}")
 
 

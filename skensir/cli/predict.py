@@ -25,7 +25,7 @@ def written_whole(folder: Path) -> Iterator[Path]:
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file; give the name of a folder.")
     if not folder.absolute().parent.is_dir():
-        raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot be made there.")
+        raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot go there.")
     with tempfile.TemporaryDirectory(
         prefix=f".{folder.name}-", dir=folder.absolute().parent
     ) as name:
