@@ -375,10 +375,13 @@ def test_models_in_another_order_are_an_error(folder):
         ensemble.predict(reordered.predictions)
 
 
-def test_errors_name_the_scene(folder):
+def test_errors_name_the_scene_and_its_files(folder):
     write_image(folder / "gt" / "scene 2.png", np.zeros((3, 4, 3), np.uint16))
     reference_set = ReferenceSet(folder)
-    with pytest.raises(ValueError, match=r"Scene 'scene 2': each prediction has shape \(16, 16, 3"):
+    message = (
+        r"Scene 'scene 2' \(.*A.scene 2.png, ..., .*gt.scene 2.png\): each prediction has shape"
+    )
+    with pytest.raises(ValueError, match=message):
         ImageEnsemble().fit(reference_set.predictions, reference_set.targets)
 
 

@@ -2,6 +2,7 @@
 
 import errno
 import io
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -129,11 +130,18 @@ def test_the_orientation_that_a_camera_notes_is_not_applied(tmp_path, suffix):
 
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA"])
-def test_alpha_is_an_error(tmp_path, mode):
+def test_transparent_pixels_are_an_error(tmp_path, mode):
     image = Image.fromarray(noise(4, 5)).convert(mode)
+    image.putalpha(254)
     path = save_pillow(tmp_path / "alpha.png", image)
-    with pytest.raises(ValueError, match=r"alpha\.png: .*fourth channel, such as alpha"):
+    with pytest.raises(ValueError, match=r"alpha\.png: .*fourth channel that is not opaque"):
         read_image(path)
+
+
+def test_an_alpha_channel_that_says_nothing_is_dropped(tmp_path):
+    rgb = noise(4, 5, 3)
+    path = save_pillow(tmp_path / "opaque.png", Image.fromarray(rgb).convert("RGBA"))
+    np.testing.assert_array_equal(read_image(path), rgb)
 
 
 @pytest.mark.parametrize("name", ["Bär 雨.png", "été.jpg", "π.tif", "Ж.npy"])
@@ -176,14 +184,15 @@ def test_half_precision_reaches_the_peak_of_16_bits(tmp_path):
 def full_disk(monkeypatch):
     """Let the disk take half of a file; return the switch and the names of refused files."""
     refused = []
-    write_bytes = Path.write_bytes
+    fsync = os.fsync
 
-    def write_half(path, data):
-        write_bytes(path, data[: len(data) // 2])
-        refused.append(path.name)
+    def flush_half(descriptor):
+        os.truncate(descriptor, os.fstat(descriptor).st_size // 2)
+        fsync(descriptor)
+        refused.append(descriptor)
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    return lambda: monkeypatch.setattr(Path, "write_bytes", write_half), refused
+    return lambda: monkeypatch.setattr(os, "fsync", flush_half), refused
 
 
 @pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])

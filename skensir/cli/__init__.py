@@ -43,7 +43,8 @@ def _sentence(error: Exception) -> str:
     """Return what went wrong in one line; errors of the system name the file first."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
-    return " ".join(str(error).split())
+    # What Python code would pass is an option here.
+    return " ".join(str(error).replace("crop=True", "--crop").split())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

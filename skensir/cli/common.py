@@ -37,7 +37,7 @@ def progress(steps: Any, label: str) -> Any:
 
     bar = tqdm(steps, label, leave=False, disable=None)
     # What an image ensemble asks of the images of a reference set.
-    for name in ("names", "models"):
+    for name in ("models", "describe"):
         if hasattr(steps, name):
             setattr(bar, name, getattr(steps, name))
     return bar

@@ -24,8 +24,8 @@ _PEAKS = {"uint8": 255, "uint16": 65535}
 def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
     """Return the image on the scale of the target, and the peak.
 
-    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats have
-    the scale of the target; floats on both sides are taken for values up to 255.
+    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
+    have the scale of the target; floats on both sides are taken for values up to 255.
     """
     peak = _PEAKS.get(target.dtype.name, 255)
     own = _PEAKS.get(image.dtype.name, peak)

@@ -301,7 +301,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 f"predictions is one array of shape {predictions.shape}, must be a sequence with "
                 "one array an image; put that of a single image into a list."
             )
-        names = getattr(predictions, "names", None)
+        describe = getattr(predictions, "describe", "Image {}".format)
         targets = repeat(None) if targets is None else iter(targets)
         n_images = 0
         # Not by zip, which would hold on to the image before.
@@ -316,8 +316,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 expected = layout if expected is None else expected
                 _check_equal(layout, expected)
             except ValueError as error:
-                image = f"Image {n_images}" if names is None else f"Scene {names[n_images]!r}"
-                raise ValueError(f"{image}: {error}.") from None
+                raise ValueError(f"{describe(n_images)}: {error}.") from None
             yield prediction, target
             n_images += 1
         if next(targets, None) is not None:

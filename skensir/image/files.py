@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skensir._files import write_whole
 from skensir.image._optional import import_extra
 
 Image = NDArray[Any]
@@ -34,8 +35,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     -------
     image : ndarray of shape (height, width) or (height, width, 3)
         Grey values, or red, green and blue. 8 bits come as uint8, 16 bits as uint16, never scaled;
-        TIFF and .npy may also hold floats. A palette is resolved to its colours, and 1, 2 or 4
-        bits of grey become 8.
+        TIFF and .npy may also hold floats. A palette is resolved to its colours, 1, 2 or 4 bits of
+        grey become 8, and an alpha channel that is opaque everywhere is dropped.
 
     Raises
     ------
@@ -43,7 +44,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         If the file cannot be opened.
     ValueError
         If the suffix is another one, if the content is damaged or cut short, or if it is no grey
-        or RGB image of finite values, such as one with an alpha channel. The message names the
+        or RGB image of finite values, such as one with transparent pixels. The message names the
         file.
 
     See Also
@@ -76,6 +77,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
         image = _decode_tiff(data, path)
     else:
         image = _decode_numpy(data, path)
+    image = _without_opaque_alpha(image)
     _check_image(image, path)
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
@@ -141,7 +143,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
         else:
             np.save(buffer, image, allow_pickle=False)
         data = buffer.getvalue()
-    _write_whole(path, data)
+    write_whole(path, data)
 
 
 def _checked_suffix(path: Path) -> str:
@@ -158,7 +160,7 @@ def _check_image(image: Image, path: Path) -> None:
         raise ValueError(f"{path}: an image of {image.dtype}, must be of {', '.join(_DTYPES)}.")
     if image.ndim == 3 and image.shape[2] == 4:
         raise ValueError(
-            f"{path}: an image with a fourth channel, such as alpha; save it as grey or RGB."
+            f"{path}: an image with a fourth channel that is not opaque; save it as grey or RGB."
         )
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ValueError(
@@ -167,6 +169,14 @@ def _check_image(image: Image, path: Path) -> None:
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(f"{path}: an image with NaN or infinity, must be finite.")
+
+
+def _without_opaque_alpha(image: Image) -> Image:
+    """Drop a fourth channel that says nothing: some programs write one to every PNG."""
+    if image.ndim != 3 or image.shape[2] != 4 or image.dtype.kind != "u":
+        return image
+    opaque = (image[..., 3] == np.iinfo(image.dtype).max).all()
+    return np.ascontiguousarray(image[..., :3]) if opaque else image
 
 
 def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
@@ -199,8 +209,9 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
             image = None
     if image is None:
         raise ValueError(f"{path} cannot be read: it is damaged, cut short or no image.")
-    if image.ndim == 3 and image.shape[2] == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if image.ndim == 3:
+        order = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
+        image = cv2.cvtColor(image, order)
     return image
 
 
@@ -243,16 +254,3 @@ def _decode_numpy(data: bytes, path: Path) -> Image:
         return np.lib.format.read_array(BytesIO(data), allow_pickle=False)
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}.") from error
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    """Write a file whole or not at all."""
-    partial_file = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial_file.write_bytes(data)
-        partial_file.replace(path)
-    except OSError as error:
-        # A full disk does not say for which file.
-        raise OSError(error.errno, error.strerror, str(path)) from error
-    finally:
-        partial_file.unlink(missing_ok=True)

@@ -206,6 +206,12 @@ class _Part(Sequence[Any]):
         self.names = reference_set.names
         self.models = reference_set.models
 
+    def describe(self, index: int) -> str:
+        """Name a scene and its files, for a sentence on what is wrong with it."""
+        files = self._reference_set._files
+        first, *_, last = [files[part][self.names[index]] for part in files] * 2
+        return f"Scene {self.names[index]!r} ({first}, ..., {last})"
+
     def __len__(self) -> int:
         return len(self.names)
 
