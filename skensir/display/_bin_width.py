@@ -8,7 +8,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._ensir_cv import EnsIRRegressorCV
-from skensir.display._figure import import_pyplot, model_colors
+from skensir.display._figure import import_pyplot, model_colors, set_legend
 
 _MARKERS = "osD^vPX"
 # More widths than these have no room for a tick each.
@@ -243,8 +243,9 @@ class BinWidthDisplay:
             The display itself.
         """
         plt = import_pyplot(f"{type(self).__name__}.plot")
-        if ax is None:
-            _, ax = plt.subplots(figsize=(6.4, 4.4), layout="constrained")
+        own_figure = ax is None
+        if own_figure:
+            _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_, self.bands_ = [], []
         widths = np.asarray(self.bin_widths, dtype=np.float64)
@@ -274,5 +275,5 @@ class BinWidthDisplay:
         ax.set(xlabel="bin width", ylabel=self.score_name)
         # Scores differ in their last digits; an offset would have to be added in the mind.
         ax.ticklabel_format(axis="y", useOffset=False)
-        ax.legend(frameon=False)
+        set_legend(ax, beside=own_figure)
         return self

@@ -13,7 +13,12 @@ from sklearn.utils.validation import _check_sample_weight
 from skensir._core.binning import bin_indices
 from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
-from skensir.display._figure import check_model_names, import_pyplot, model_colors
+from skensir.display._figure import (
+    check_model_names,
+    import_pyplot,
+    model_colors,
+    set_legend,
+)
 
 # Of a histogram, about.
 _N_BARS = 64
@@ -148,8 +153,7 @@ class CellDisplay:
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the histogram.
         model_names : sequence of str, default=None
-            Names of the base models; None takes those of the data frame that the estimator was
-            fitted on, or numbers.
+            Names of the base models; None takes those that the estimator knows, or numbers.
         ax : Axes, default=None
             Where to plot.
 
@@ -280,6 +284,5 @@ class CellDisplay:
             f"{counts.sum():,.10g} rows, {self.origin}",
             fontsize="medium",
         )
-        place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if own_figure else {}
-        ax.legend(frameon=not own_figure, fontsize="small", **place)
+        set_legend(ax, beside=own_figure)
         return self

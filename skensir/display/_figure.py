@@ -38,9 +38,10 @@ def model_colors(n_models):
 
 
 def check_model_names(model_names, n_models, estimator=None):
-    """Return a name for each model: those given, those of a data frame in fit, or numbers."""
-    if model_names is None:
-        model_names = getattr(estimator, "feature_names_in_", None)
+    """Return a name for each model: those given, those that the estimator knows, or numbers."""
+    for attribute in ("feature_names_in_", "model_names_"):  # of a data frame, of a reference set
+        if model_names is None:
+            model_names = getattr(estimator, attribute, None)
     if model_names is None:
         return [f"model {m}" for m in range(n_models)]
     if isinstance(model_names, str) or len(model_names) != n_models:
@@ -53,6 +54,12 @@ def _grid_shape(n_panels, aspect, shape):
     n_columns = int(np.clip(round(np.sqrt(n_panels * shape / aspect)), 1, n_panels))
     n_rows = -(-n_panels // n_columns)
     return n_rows, -(-n_panels // n_rows)
+
+
+def set_legend(ax, *, beside):
+    """Put the legend beside the axes, or where it hides least."""
+    place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}
+    ax.legend(frameon=not beside, fontsize="small", **place)
 
 
 def make_panels(ax, n_panels, image_shape):

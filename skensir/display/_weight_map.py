@@ -92,10 +92,9 @@ class WeightMapDisplay:
             Fitted, with the method `predict_weights`: an ensemble of images or a regressor, which
             is applied to all channels.
         predictions : array-like of shape (n_models, height, width[, n_channels])
-            What the base models make of the image.
+            What the base models make of the image, the channels where the ensemble has them.
         model_names : sequence of str, default=None
-            Names of the base models; None takes those of the data frame that the estimator was
-            fitted on, or numbers.
+            Names of the base models; None takes those that the estimator knows, or numbers.
         most_trusted : bool, default=False
             See `plot`, also for the parameters below.
         im_kw : dict, default=None
@@ -116,9 +115,8 @@ class WeightMapDisplay:
         import_pyplot(f"{cls.__name__}.from_estimator")
         if not hasattr(estimator, "predict_weights"):
             raise ValueError(
-                f"estimator == {estimator!r} has no predict_weights. Of a search, pass "
-                "best_estimator_; of baselines only ZZPM's weights differ from pixel to pixel or "
-                "image to image."
+                f"estimator == {estimator!r} has no predict_weights; of a search, pass "
+                "best_estimator_."
             )
         check_is_fitted(estimator)
         predictions = np.asarray(predictions)
@@ -138,7 +136,9 @@ class WeightMapDisplay:
                 weights = estimator.predict_weights(predictions.reshape(n_models, -1).T)
             weights = weights.T.reshape(predictions.shape)
         if weights.ndim == 4:
-            weights = weights.mean(axis=-1)
+            axis = getattr(estimator, "channel_axis", -1)
+            # An ensemble counts the axes of an image, before which here is that of the models.
+            weights = weights.mean(axis=axis if axis < 0 else axis + 1)
         return cls(weights, model_names=names).plot(ax, most_trusted=most_trusted, im_kw=im_kw)
 
     def plot(self, ax=None, *, most_trusted=False, im_kw=None):
