@@ -1,0 +1,113 @@
+r"""
+===============================
+How many EM steps are worth it?
+===============================
+
+:class:`~skensir.EnsIRRegressor` estimates the weights of each cell by expectation-maximisation
+(EM), at most ``max_iter`` steps of it. Table 2 of the paper [1]_ compares limits from 10 to 10000
+steps, by score and by the time of fitting. Here are the same limits on the photographs of
+``skensir demo``.
+"""
+
+# %%
+# Photographs and base models
+# ---------------------------
+#
+# Photographs that come with scikit-image are blurred, noise is added, and three classical methods
+# restore them: these are the base models. A row of ``X`` is a pixel in one colour channel, its
+# columns are what the three say. Three photographs are for fitting, two others for testing.
+
+import time
+import warnings
+
+import matplotlib.pyplot as plt
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+
+from skensir import EnsIRRegressor
+from skensir.cli.deblurring import FITTING, TESTING, make_scene
+
+scenes = [make_scene(name, seed=seed) for seed, name in enumerate((*FITTING, *TESTING))]
+fitting, testing = scenes[: len(FITTING)], scenes[len(FITTING) :]
+
+
+def stacked_predictions(scene):
+    """Return one row a pixel and channel, one column a base model."""
+    return scene.predictions.reshape(len(scene.predictions), -1).T
+
+
+X = np.concatenate([stacked_predictions(scene) for scene in fitting])
+y = np.concatenate([scene.truth.ravel() for scene in fitting])
+
+
+def mean_psnr(model):
+    """Return the mean PSNR of the photographs for testing, in dB."""
+    errors = [scene.truth.ravel() - model.predict(stacked_predictions(scene)) for scene in testing]
+    return np.mean([10 * np.log10(255**2 / np.mean(error**2)) for error in errors])
+
+
+# %%
+# Fits with ever more steps
+# -------------------------
+#
+# The bin width is 32, and EM stops in a cell when the mean log-likelihood rises by less than
+# ``tol``. Where it is stopped by ``max_iter`` instead, ``fit`` warns; that is the aim here.
+
+limits = [10, 100, 500, 1000, 10000]
+tolerances = {"tol=1e-5, as published": 1e-5, "tol=1e-9": 1e-9}
+scores, seconds = {}, {}
+for label, tol in tolerances.items():
+    print(f"{label}\n  steps  cells stopped  PSNR (dB)  fit (s)")
+    scores[label], seconds[label] = [], []
+    for max_iter in limits:
+        model = EnsIRRegressor(32, max_iter=max_iter, tol=tol)
+        start = time.perf_counter()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            model.fit(X, y)
+        seconds[label].append(time.perf_counter() - start)
+        scores[label].append(mean_psnr(model))
+        stopped = np.count_nonzero(~model.converged_)
+        print(
+            f"{max_iter:7}  {stopped:6} of {len(model.cells_):3}  {scores[label][-1]:9.3f}"
+            f"  {seconds[label][-1]:7.2f}"
+        )
+
+# %%
+# The figure
+# ----------
+
+figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+for label, style in zip(tolerances, ("o-", "s--"), strict=True):
+    color = {"o-": "#0072B2", "s--": "#009E73"}[style]
+    left.plot(limits, scores[label], style, color=color, label=label)
+    right.plot(limits, seconds[label], style, color=color, label=f"skensir, {label}")
+published = [12.108, 28.516, 30.409, 30.518, 30.524]
+right.plot(limits, published, "D:", color="#D55E00", label="published program")
+left.set(xlabel="largest number of EM steps", ylabel="PSNR on the test photographs (dB)")
+right.set(xlabel="largest number of EM steps", ylabel="time of fit (s)", yscale="log")
+for axes in (left, right):
+    axes.set_xscale("log")
+    axes.set_xticks(limits, labels=map(str, limits))
+    axes.minorticks_off()
+    axes.legend(frameon=False)
+plt.show()
+
+# %%
+# With the published ``tol`` no step beyond the 500th is taken here, and ten are nearly enough:
+# after them the PSNR rises by a few thousandths of a decibel. In the paper, on Rain100H, it rises
+# from 31.734 dB with 10 steps to 31.738 dB with 100 and 31.739 dB with 1000, and stays there: the
+# same picture.
+#
+# A smaller ``tol`` lets EM run on, and the score falls. EM maximises the likelihood, not the PSNR,
+# so that the best likelihood is not the best combination. Stopping early is part of the method.
+#
+# The published seconds are those of another machine and of ten other images, so compare the shapes.
+# A step costs little here, as it works on histograms of the truth, for all cells at once; most of
+# the time of a fit with the published ``tol`` is the pass over the rows.
+#
+# References
+# ----------
+#
+# .. [1] S. Sun, W. Ren, Z. Liu, H. Park, R. Wang, X. Cao. "EnsIR: An Ensemble Algorithm for
+#    Image Restoration via Gaussian Mixture Models." NeurIPS 2024. :arxiv:`2410.22959`

@@ -1,0 +1,279 @@
+"""The score of a search against the bin width."""
+
+from __future__ import annotations
+
+from numbers import Real
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skensir._ensir_cv import EnsIRRegressorCV
+from skensir.display._figure import import_pyplot, model_colors, set_legend
+
+_MARKERS = "osD^vPX"
+# More widths than these have no room for a tick each.
+_MOST_TICKS = 12
+
+
+def find_parameter(params, name):
+    """Return the full name that a parameter has in a search, such as ensirregressor__bin_width."""
+    names = sorted({key for point in params for key in point})
+    found = [key for key in names if key == name or key.endswith(f"__{name}")]
+    if len(found) != 1:
+        raise ValueError(
+            f"cv_results has {len(found)} parameters with the name {name!r}, must have one; its "
+            f"parameters are {', '.join(map(repr, names))}."
+        )
+    return found[0]
+
+
+class BinWidthDisplay:
+    """Held-out score against bin width, as a search found it.
+
+    As Table 1 of the paper [1]_. Use `from_estimator` or `from_cv_results` to make one.
+
+    Parameters
+    ----------
+    bin_widths : array-like of shape (n_widths,)
+        The bin widths, rising.
+    scores : dict of str to array-like of shape (n_widths,)
+        Mean score at each width, a line an entry, by label; not a number where none was tried.
+    std_errors : dict of str to array-like of shape (n_widths,), default=None
+        Standard errors of their differences from what was chosen; None draws no bands.
+    chosen : tuple of float, default=None
+        Bin width and mean score of what the search chose.
+    score_name : str, default="mean held-out score"
+        What the scores are, for the axis.
+
+    Attributes
+    ----------
+    lines_ : list of Line2D
+        Mean scores, one an entry of `scores`.
+    bands_ : list of PolyCollection
+        One standard error up and down. Where the chosen score lies outside of a band, it differs
+        by more than one standard error.
+    chosen_ : Line2D or None
+        The mark at what the search chose.
+    ax_ : Axes
+        Where the plot stands.
+    figure_ : Figure
+        The figure of `ax_`.
+
+    See Also
+    --------
+    skensir.EnsIRRegressorCV : Chooses the bin width by cross-validation.
+
+    References
+    ----------
+    .. [1] S. Sun, W. Ren, Z. Liu, H. Park, R. Wang, X. Cao. "EnsIR: An Ensemble Algorithm for
+       Image Restoration via Gaussian Mixture Models." NeurIPS 2024. :arxiv:`2410.22959`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressorCV
+    >>> from skensir.display import BinWidthDisplay
+    >>> rng = np.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=5000)
+    >>> X = y[:, None] + rng.normal(size=(5000, 2)) * [2, 8]
+    >>> display = BinWidthDisplay.from_estimator(EnsIRRegressorCV([16, 64, 256]).fit(X, y))
+    >>> display.bin_widths
+    array([ 16.,  64., 256.])
+    """
+
+    def __init__(
+        self,
+        *,
+        bin_widths,
+        scores,
+        std_errors=None,
+        chosen=None,
+        score_name="mean held-out score",
+    ):
+        self.bin_widths = bin_widths
+        self.scores = scores
+        self.std_errors = std_errors
+        self.chosen = chosen
+        self.score_name = score_name
+
+    @classmethod
+    def from_estimator(cls, search, *, by=None, metric="score", score_name=None, ax=None):
+        """Plot the scores of a fitted search.
+
+        Parameters
+        ----------
+        search : estimator
+            Fitted: EnsIRRegressorCV, GridSearchCV or another with `cv_results_`.
+        by : str, default=None
+            See `from_cv_results`, also for the parameters below.
+        metric : str, default="score"
+            Which score, where there are several.
+        score_name : str, default=None
+            What the scores are.
+        ax : Axes, default=None
+            Where to plot.
+
+        Returns
+        -------
+        display : BinWidthDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If the search has no `cv_results_`, or see `from_cv_results`.
+        """
+        import_pyplot(f"{cls.__name__}.from_estimator")
+        if not hasattr(search, "cv_results_"):
+            check_is_fitted(search)
+            raise ValueError(f"search == {search!r} has no cv_results_; it must be a search.")
+        if score_name is None and isinstance(search, EnsIRRegressorCV):
+            score_name = "negative mean squared error, held out"
+        return cls._from_results(
+            search.cv_results_, getattr(search, "best_index_", None), by, metric, score_name, ax
+        )
+
+    @classmethod
+    def from_cv_results(cls, cv_results, *, by=None, metric="score", score_name=None, ax=None):
+        """Plot the scores that a search keeps in its `cv_results_`.
+
+        Parameters
+        ----------
+        cv_results : mapping
+            With the keys of GridSearchCV's `cv_results_`, also as a data frame.
+        by : str, default=None
+            Another parameter, with a line for each of its values, such as "objective". Of all
+            parameters beside it and the bin width, a line shows the best values at each width.
+            None shows the best of all on one line. Names are found behind a prefix as well:
+            "bin_width" is also "regressor__bin_width".
+        metric : str, default="score"
+            Which score, where the search had several.
+        score_name : str, default=None
+            What the scores are; None says that they are mean held-out scores.
+        ax : Axes, default=None
+            Where to plot.
+
+        Returns
+        -------
+        display : BinWidthDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If the results lack the bin width, the other parameter or the score; the message says
+            what they have.
+        """
+        import_pyplot(f"{cls.__name__}.from_cv_results")
+        return cls._from_results(cv_results, None, by, metric, score_name, ax)
+
+    @classmethod
+    def _from_results(cls, cv_results, best_index, by, metric, score_name, ax):
+        """Pick the best candidate for each line and width, and plot them."""
+        if f"mean_test_{metric}" not in cv_results:
+            found = [key[10:] for key in cv_results if key.startswith("mean_test_")]
+            raise ValueError(
+                f"metric == {metric!r} is not in cv_results, which has "
+                f"{', '.join(map(repr, found)) or 'none'}."
+            )
+        params = list(cv_results["params"])
+        width_name = find_parameter(params, "bin_width")
+        names = [width_name] if by is None else [width_name, find_parameter(params, by)]
+        means = np.asarray(cv_results[f"mean_test_{metric}"], dtype=np.float64)
+        tried = [
+            i
+            for i in np.flatnonzero(np.isfinite(means))
+            if all(name in params[i] for name in names)
+        ]
+        if not tried:
+            raise ValueError(f"cv_results has no bin width whose {metric} is finite.")
+        if best_index is None:
+            best_index = max(tried, key=means.__getitem__)
+
+        splits = []
+        while f"split{len(splits)}_test_{metric}" in cv_results:
+            splits.append(cv_results[f"split{len(splits)}_test_{metric}"])
+        errors = None
+        if len(splits) > 1:
+            # Some images are harder than others, by far more than bin widths differ. So the
+            # errors are those of the difference from the chosen candidate on the same split.
+            scores = np.asarray(splits, dtype=np.float64)
+            differences = scores - scores[:, [best_index]]
+            errors = differences.std(axis=0, ddof=1) / np.sqrt(len(splits))
+
+        widths = np.unique([float(params[i][width_name]) for i in tried])
+        best = {}  # the best candidate for each line and width
+        for i in tried:
+            value = params[i][names[-1]]
+            value = f"{value:g}" if isinstance(value, Real) else value
+            label = "" if by is None else f"{by} = {value}"
+            of_width = best.setdefault(label, {})
+            width = float(params[i][width_name])
+            if width not in of_width or means[i] > means[of_width[width]]:
+                of_width[width] = i
+
+        def lay_out(values):
+            return {
+                label: np.array([values[of_width[w]] if w in of_width else np.nan for w in widths])
+                for label, of_width in best.items()
+            }
+
+        chosen = None
+        if width_name in params[best_index]:
+            chosen = float(params[best_index][width_name]), float(means[best_index])
+        return cls(
+            bin_widths=widths,
+            scores=lay_out(means),
+            std_errors=None if errors is None else lay_out(errors),
+            chosen=chosen,
+            score_name=score_name or "mean held-out score",
+        ).plot(ax)
+
+    def plot(self, ax=None):
+        """Plot the scores.
+
+        Parameters
+        ----------
+        ax : Axes, default=None
+            Where to plot; None makes a new figure.
+
+        Returns
+        -------
+        display : BinWidthDisplay
+            The display itself.
+        """
+        plt = import_pyplot(f"{type(self).__name__}.plot")
+        own_figure = ax is None
+        if own_figure:
+            _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+        self.ax_, self.figure_ = ax, ax.figure
+        self.lines_, self.bands_ = [], []
+        widths = np.asarray(self.bin_widths, dtype=np.float64)
+        colors = model_colors(len(self.scores))
+        for n, (label, scores) in enumerate(self.scores.items()):
+            scores = np.asarray(scores, dtype=np.float64)
+            tried = np.isfinite(scores)
+            look = {"color": colors[n], "marker": _MARKERS[n % len(_MARKERS)]}
+            self.lines_ += ax.plot(widths[tried], scores[tried], label=label or None, **look)
+            if self.std_errors is not None:
+                error = np.asarray(self.std_errors[label])[tried]
+                band = scores[tried] - error, scores[tried] + error
+                self.bands_.append(
+                    ax.fill_between(widths[tried], *band, color=colors[n], alpha=0.15, lw=0)
+                )
+        if self.bands_:
+            self.bands_[-1].set_label("± one standard error\nof the difference")
+        self.chosen_ = None
+        if self.chosen is not None:
+            [self.chosen_] = ax.plot(
+                *self.chosen, "o", ms=14, mfc="none", mec="black", label="chosen"
+            )
+        ax.set_xscale("log", base=2)
+        if len(widths) <= _MOST_TICKS:
+            ax.set_xticks(widths, labels=[f"{width:g}" for width in widths])
+            ax.minorticks_off()
+        ax.set(xlabel="bin width", ylabel=self.score_name)
+        # Scores differ in their last digits; an offset would have to be added in the mind.
+        ax.ticklabel_format(axis="y", useOffset=False)
+        set_legend(ax, beside=own_figure)
+        return self

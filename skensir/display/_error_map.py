@@ -1,0 +1,179 @@
+"""Where several images err, on one colour scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from sklearn.utils import check_array
+
+from skensir._base import check_number
+from skensir.display._figure import import_pyplot, make_panels, set_title, show_image
+
+# Of the errors, the percentile where the colours end: a few pixels would leave the rest dark.
+_LARGEST_SHOWN = 99.5
+
+
+class ErrorMapDisplay:
+    """Maps of the absolute errors of several images, side by side on one colour scale.
+
+    As in Fig. 1 to 3 of the paper [1]_. Use `from_predictions` to make one.
+
+    Parameters
+    ----------
+    errors : dict of str to array-like of shape (height, width)
+        Absolute error of each image, by title. Those of a colour image are averaged over the
+        channels.
+    psnr : dict of str to float
+        Peak signal-to-noise ratio of each image, in dB, by title.
+
+    Attributes
+    ----------
+    images_ : list of AxesImage
+        The maps, in the order of `errors`.
+    colorbar_ : Colorbar
+        What their colours mean.
+    axes_ : ndarray of shape (n_images,)
+        The panels.
+    bounding_ax_ : Axes or None
+        The one Axes given to `plot`, which the panels share.
+    figure_ : Figure
+        Where they stand.
+
+    See Also
+    --------
+    WeightMapDisplay : Which base model is trusted where.
+
+    References
+    ----------
+    .. [1] S. Sun, W. Ren, Z. Liu, H. Park, R. Wang, X. Cao. "EnsIR: An Ensemble Algorithm for
+       Image Restoration via Gaussian Mixture Models." NeurIPS 2024. :arxiv:`2410.22959`
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir.display import ErrorMapDisplay
+    >>> target = np.full((32, 48), 100, dtype=np.uint8)
+    >>> display = ErrorMapDisplay.from_predictions(target, {"one off": target + 1})
+    >>> round(display.psnr["one off"], 2)
+    48.13
+    """
+
+    def __init__(self, errors, psnr):
+        self.errors = errors
+        self.psnr = psnr
+
+    @classmethod
+    def from_predictions(cls, target, images, *, data_range=None, im_kw=None, ax=None):
+        """Plot the absolute errors of images.
+
+        Parameters
+        ----------
+        target : array-like of shape (height, width[, n_channels])
+            The truth.
+        images : dict of str to array-like of the same shape
+            What is compared with it, by title.
+        data_range : float, default=None
+            Peak of the PSNR, which is that of all pixels and channels together. None takes 255
+            for 8-bit and 65535 for 16-bit targets; any other target needs a number.
+        im_kw : dict, default=None
+            See `plot`, also for the parameter below.
+        ax : Axes or array-like of Axes, default=None
+            Where to plot.
+
+        Returns
+        -------
+        display : ErrorMapDisplay
+            The display, plotted.
+
+        Raises
+        ------
+        ValueError
+            If there is no image, the shape of an image is not the target's, or `data_range` is
+            missing.
+        """
+        import_pyplot(f"{cls.__name__}.from_predictions")
+        target = check_array(target, ensure_2d=False, allow_nd=True, input_name="target")
+        if target.ndim not in (2, 3):
+            raise ValueError(
+                f"target has shape {target.shape}, must be (height, width) or "
+                "(height, width, n_channels)."
+            )
+        if data_range is None:
+            if target.dtype not in (np.uint8, np.uint16):
+                raise ValueError(
+                    f"data_range is None, must be a number for a target of dtype {target.dtype}: "
+                    "255 if its values go from 0 to 255, 1 if they go from 0 to 1."
+                )
+            data_range = np.iinfo(target.dtype).max
+        check_number(data_range, "data_range")
+        if not isinstance(images, Mapping):
+            raise ValueError(f"images is a {type(images).__name__}, must be a dict of arrays.")
+        errors, psnr = {}, {}
+        for name, image in images.items():
+            image = check_array(
+                image, ensure_2d=False, allow_nd=True, input_name=f"images[{name!r}]"
+            )
+            if image.shape != target.shape:
+                raise ValueError(
+                    f"images[{name!r}] has shape {image.shape}, must have that of the target, "
+                    f"{target.shape}."
+                )
+            difference = image.astype(np.float64) - target
+            squared_error = np.mean(difference**2)
+            with np.errstate(divide="ignore"):  # an image without error has infinite PSNR
+                psnr[name] = float(10 * np.log10(data_range**2 / squared_error))
+            error = np.abs(difference)
+            errors[name] = error.mean(axis=-1) if error.ndim == 3 else error
+        return cls(errors, psnr).plot(ax, im_kw=im_kw)
+
+    def plot(self, ax=None, *, im_kw=None):
+        """Plot the maps.
+
+        Parameters
+        ----------
+        ax : Axes or array-like of Axes, default=None
+            None makes a new figure. One Axes is turned off and the panels stand in its place; of
+            several there must be as many as images.
+        im_kw : dict, default=None
+            Arguments of ``imshow``. The colours go from 0 to the 99.5th percentile of all errors
+            unless it has "vmax".
+
+        Returns
+        -------
+        display : ErrorMapDisplay
+            The display itself.
+
+        Raises
+        ------
+        ValueError
+            If the errors are no images of one shape, or the axes do not fit.
+        """
+        import_pyplot(f"{type(self).__name__}.plot")
+        shapes = {name: np.shape(error) for name, error in self.errors.items()}
+        if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
+            raise ValueError(
+                f"errors has the shapes {shapes}, must be at least one image, all of one shape "
+                "(height, width)."
+            )
+        shape = next(iter(shapes.values()))
+        errors = [np.asarray(error) for error in self.errors.values()]
+        largest = np.max(errors)
+        # Where nearly all pixels are right the percentile is zero, which is no scale.
+        shown = np.percentile(errors, _LARGEST_SHOWN) or largest or 1.0
+        im_kw = {"vmin": 0, "vmax": shown, "cmap": "magma", **(im_kw or {})}
+        self.bounding_ax_, self.axes_ = make_panels(ax, len(errors), shape)
+        self.figure_ = self.axes_[0].figure
+        self.images_ = [
+            show_image(axis, error, **im_kw) for axis, error in zip(self.axes_, errors, strict=True)
+        ]
+        self.colorbar_ = self.figure_.colorbar(
+            self.images_[0],
+            ax=list(self.axes_),
+            label="absolute error (unit of the image)",
+            pad=0.02,
+            extend="max" if largest > self.images_[0].get_clim()[1] else "neither",
+        )
+        for axis, name in zip(self.axes_, self.errors, strict=True):
+            set_title(axis, f"{name}\n{self.psnr[name]:.2f} dB", shape)
+        return self

@@ -1,0 +1,129 @@
+"""What the displays share: matplotlib imported in use, panels in a grid, colours, names."""
+
+from __future__ import annotations
+
+import textwrap
+
+import numpy as np
+
+# The palette of Okabe and Ito, which the colour-blind tell apart, without its black.
+_PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
+
+# Of a figure of our own, inches: area of a panel, largest width and height of the figure.
+_PANEL_AREA, _WIDTH, _HEIGHT = 9.0, 12.0, 8.0
+_SHAPE = 3.0  # width of such a figure as a multiple of its height, about
+
+# Mean width of a letter as a multiple of the size of the font.
+_LETTER = 0.6
+
+
+def import_pyplot(caller):
+    """Return matplotlib.pyplot, or raise an error that says what to install."""
+    try:
+        import matplotlib.pyplot as plt
+    except ModuleNotFoundError as error:
+        raise ImportError(
+            f'{caller} needs {error.name}, which is not installed: pip install "skensir[plot]".'
+        ) from error
+    return plt
+
+
+def model_colors(n_models):
+    """Return a colour a model that the colour-blind tell apart."""
+    if n_models <= len(_PALETTE):
+        return list(_PALETTE[:n_models])
+    from matplotlib import colormaps
+
+    return list(colormaps["viridis"](np.linspace(0, 1, n_models)))
+
+
+def check_model_names(model_names, n_models, estimator=None):
+    """Return a name for each model: those given, those that the estimator knows, or numbers."""
+    for attribute in ("feature_names_in_", "model_names_"):  # of a data frame, of a reference set
+        if model_names is None:
+            model_names = getattr(estimator, attribute, None)
+    if model_names is None:
+        return [f"model {m}" for m in range(n_models)]
+    if isinstance(model_names, str) or len(model_names) != n_models:
+        raise ValueError(f"model_names == {model_names!r}, must be a list of {n_models} names.")
+    return [str(name) for name in model_names]
+
+
+def _grid_shape(n_panels, aspect, shape):
+    """Return rows and columns of panels that together are about `shape` as wide as high."""
+    n_columns = int(np.clip(round(np.sqrt(n_panels * shape / aspect)), 1, n_panels))
+    n_rows = -(-n_panels // n_columns)
+    return n_rows, -(-n_panels // n_rows)
+
+
+def set_legend(ax, *, beside):
+    """Put the legend beside the axes, or where it hides least."""
+    place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}
+    ax.legend(frameon=not beside, fontsize="small", **place)
+
+
+def make_panels(ax, n_panels, image_shape):
+    """Return the axes that the user's stands for, and `n_panels` axes for images in it.
+
+    Parameters
+    ----------
+    ax : None, Axes or array-like of Axes
+        None makes a figure. One Axes is turned off and its place divided. Of many there must be
+        as many as panels.
+    n_panels : int
+    image_shape : tuple of int
+        Height and width of the images.
+
+    Returns
+    -------
+    bounding_ax : Axes or None
+        The one Axes that was given.
+    axes : ndarray of shape (n_panels,)
+    """
+    import matplotlib.pyplot as plt
+    from matplotlib.axes import Axes
+
+    aspect = image_shape[1] / image_shape[0]
+    if ax is None:
+        n_rows, n_columns = _grid_shape(n_panels, aspect, _SHAPE)
+        width = min(np.sqrt(_PANEL_AREA * aspect), _WIDTH / n_columns, _HEIGHT / n_rows * aspect)
+        # A narrow panel still has a title.
+        size = n_columns * max(width, 1.2) + 1, n_rows * (width / aspect + 0.5)
+        _, axes = plt.subplots(n_rows, n_columns, squeeze=False, figsize=size, layout="compressed")
+    elif isinstance(ax, Axes):
+        if not ax.axison:
+            raise ValueError(
+                "ax is turned off, most likely by another display: pass that display's axes_."
+            )
+        place = ax.get_subplotspec()
+        if place is None:
+            raise ValueError(
+                "ax has no place in a grid that could be divided: pass one that plt.subplots "
+                f"made, or {n_panels} axes."
+            )
+        ax.set_axis_off()
+        n_rows, n_columns = _grid_shape(n_panels, aspect, ax.bbox.width / ax.bbox.height)
+        axes = place.subgridspec(n_rows, n_columns).subplots(squeeze=False)
+    else:
+        axes = np.asarray(ax, dtype=object).ravel()
+        if len(axes) != n_panels:
+            raise ValueError(f"ax has {len(axes)} axes, must be one or {n_panels}, one a panel.")
+        return None, axes
+    for spare in axes.ravel()[n_panels:]:
+        spare.remove()
+    return ax, axes.ravel()[:n_panels]
+
+
+def show_image(axis, image, **im_kw):
+    """Show an image without ticks and return matplotlib's."""
+    axis.set(xticks=[], yticks=[])
+    return axis.imshow(image, **im_kw)
+
+
+def set_title(axis, title, image_shape):
+    """Set a title, in lines that are no longer than the image above which they stand."""
+    points = 72 / axis.figure.dpi
+    width = min(axis.bbox.width, axis.bbox.height * image_shape[1] / image_shape[0]) * points
+    text = axis.set_title(title, fontsize="medium")
+    letters = max(6, int(width / (_LETTER * text.get_fontsize())))
+    text.set_text("\n".join(textwrap.fill(line, letters) for line in title.split("\n")))
