@@ -3,7 +3,15 @@
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._show_versions import show_versions
+from skensir.persistence import load_table, save_table
 
 __version__ = "0.1.0.dev0"
 
-__all__ = ["REFERENCE_PARAMS", "EnsIRRegressor", "EnsIRRegressorCV", "show_versions"]
+__all__ = [
+    "REFERENCE_PARAMS",
+    "EnsIRRegressor",
+    "EnsIRRegressorCV",
+    "load_table",
+    "save_table",
+    "show_versions",
+]

@@ -12,7 +12,8 @@ _PACKAGES = (
     "joblib",
     "pandas",
     "scikit-image",
-    "imageio",
+    "opencv-python-headless",
+    "tifffile",
     "matplotlib",
 )
 
@@ -33,4 +34,4 @@ def show_versions() -> None:
         except PackageNotFoundError:
             rows.append((package, "not installed"))
     for name, value in rows:
-        print(f"{name:<14} {value}")
+        print(f"{name:<22} {value}")

@@ -17,7 +17,6 @@ from types import NoneType
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-import skensir
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, read_archive, write_whole
@@ -80,7 +79,7 @@ def save_table(model, path):
     True
     """
     check_is_fitted(model)
-    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": skensir.__version__}
+    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": _version()}
     if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
         tables = [_table_of(model)]
         header.update({"class": "EnsIRRegressor", "ensemble": None})
@@ -138,6 +137,13 @@ def load_table(path):
     data = Path(path).read_bytes()
     with naming(path):
         return _read(data)
+
+
+def _version():
+    """Return the version of this skensir, which is known once the package has been imported."""
+    from skensir import __version__
+
+    return __version__
 
 
 # ---- writing
@@ -219,7 +225,7 @@ def _read(data):
     if number not in _READERS:
         raise ValueError(
             f"skensir {writer!r} wrote it in table format {number}, and this is skensir "
-            f"{skensir.__version__!r}, which reads formats up to {max(_READERS)}; a newer "
+            f"{_version()!r}, which reads formats up to {max(_READERS)}; a newer "
             "skensir is needed."
         )
     return _READERS[number](header, entries)

@@ -20,7 +20,13 @@ import skensir
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-PUBLIC_MODULES = ("skensir", "skensir.baselines")
+PUBLIC_MODULES = (
+    "skensir",
+    "skensir.baselines",
+    "skensir.display",
+    "skensir.image",
+    "skensir.interop.released",
+)
 
 needs_docs = pytest.mark.skipif(
     not (ROOT / "docs").is_dir(), reason="the documentation is not part of a source distribution"
