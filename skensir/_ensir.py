@@ -153,7 +153,8 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         Number of rows in each cell; the sum of their sample weights where these were given.
     cell_origin_ : ndarray of shape (n_cells,) of str
         How the weights came about: "fitted", "thin" (too few rows) or "degenerate" (EM lost a
-        component). The latter two have default weights.
+        component). The latter two have default weights. "released" are the weights of a published
+        table, of which nothing else is known.
     cell_rmse_ : ndarray of shape (n_cells,)
         Root mean squared error of the combination on the rows of the cell, with as many pooled
         rows added as `shrinkage` says, or as are missing to `min_samples_cell`.
@@ -518,6 +519,8 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
             predictions. Only with `return_std`.
         """
         X = self._validate_predictions(X)
+        if return_std and np.isnan(self.default_rmse_):
+            raise ValueError("return_std == True, but a released table holds no errors.")
         weights = np.vstack([self.weights_, self.default_weights_])
         combined = combine(X, self._index, self.bin_width_, weights)
         if not return_std:

@@ -8,11 +8,8 @@ import numpy as np
 
 from skensir._core.binning import MAX_BIN_INDEX
 from skensir._core.cells import CellIndex
-from skensir._core.table import DEGENERATE, FITTED, THIN
+from skensir._core.table import DEGENERATE, FITTED, RELEASED, THIN
 from skensir._ensir import EnsIRRegressor
-
-# Origin of cells whose weights were published and whose rows are unknown.
-RELEASED = "released"
 
 PARAMS = (
     "bin_width",

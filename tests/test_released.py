@@ -793,3 +793,20 @@ def test_every_truncated_file_is_refused(tmp_path, content):
     for length in range(0, len(content), 7):
         (tmp_path / "WEIGHTS.pth").write_bytes(content[:length])
         assert_refused(tmp_path / "WEIGHTS.pth")
+
+
+def test_a_released_table_says_that_it_knows_no_errors_and_no_sums(tmp_path):
+    weights = np.full((8, 8, 2), 0.5, np.float32)
+    model = read_released(write(tmp_path / "WEIGHTS.pth", FORMS["tensor"](weights)))
+    X = np.array([[3, 4]], np.uint8)
+    assert model.predict(X) == 3.5
+    with pytest.raises(
+        ValueError, match="return_std == True, but a released table holds no errors"
+    ):
+        model.predict(X, return_std=True)
+    with pytest.raises(
+        ValueError, match="partial_fit needs the statistics of the rows seen before"
+    ):
+        model.partial_fit(X, [3])
+    with pytest.raises(ValueError, match="merge needs the statistics of the rows seen before"):
+        model.merge(type(model)().fit(X, [3]))

@@ -13,7 +13,8 @@ from skensir._core.likelihood import fit_mixtures
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 
-FITTED, THIN, DEGENERATE = "fitted", "thin", "degenerate"
+# How weights came about; those of "released" cells were published, and their rows are unknown.
+FITTED, THIN, DEGENERATE, RELEASED = "fitted", "thin", "degenerate", "released"
 
 # Matrices of this many numbers are made at once, so that memory follows the statistics.
 _BLOCK_SIZE = 2**22

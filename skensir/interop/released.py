@@ -7,9 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from skensir._base import check_number
+from skensir._core.table import RELEASED
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming
-from skensir._tables import RELEASED, restore_regressor
+from skensir._tables import restore_regressor
 from skensir.interop._inert_pickle import Pairs
 from skensir.interop._torch_file import read_torch_file, to_array
 
