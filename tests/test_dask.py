@@ -7,6 +7,7 @@ import subprocess
 import sys
 import warnings
 import weakref
+from itertools import pairwise
 
 import naive
 import numpy as np
@@ -109,6 +110,45 @@ def test_data_frames_give_the_same_table_too(seed, n_parts, n_other_parts, in_me
     model = DaskEnsIRRegressor().fit(whole[NAMES], whole.y, apart)
     assert_same_table(model, plain)
     assert model.feature_names_in_.tolist() == NAMES
+
+
+# dask's readers with pandas 3.1
+@pytest.mark.filterwarnings("ignore:The inplace keyword in DataFrame")
+def test_files_whose_lengths_nobody_knows_are_matched_part_by_part(tmp_path):
+    """Also where dask would read several files as one, since few of their columns are asked for."""
+    X, y, weight = stacked()
+    frame = as_frame(X, y, weight)
+    for folder, n_others in (("predictions", 5), ("truth", 20)):
+        others = pd.DataFrame({f"other {number}": y for number in range(n_others)})
+        (tmp_path / folder).mkdir()
+        for number, (start, stop) in enumerate(pairwise((0, 500, 1700, 2100, 3000))):
+            rows = pd.concat([frame, others], axis=1).iloc[start:stop]
+            rows.to_parquet(tmp_path / folder / f"{number}.parquet", index=False)
+    lazy, other = (dd.read_parquet(tmp_path / folder) for folder in ("predictions", "truth"))
+    assert not lazy.known_divisions
+    table = lazy[[*NAMES, "y", "weight"]].to_dask_array()
+    assert np.isnan(table.shape[0])
+    plain = EnsIRRegressor().fit(X, y, weight)
+    for data in (
+        (lazy[NAMES], lazy.y, lazy.weight),
+        (lazy[NAMES], other.y, other.weight),
+        (lazy[NAMES], other.y, lazy.weight),
+        (table[:, :3], table[:, 3], table[:, 4]),
+    ):
+        assert_same_table(DaskEnsIRRegressor().fit(*data), plain)
+    search = DaskEnsIRRegressorCV(cv=3).fit(lazy[NAMES], other.y, lazy.weight)
+    assert_same_results(search, EnsIRRegressorCV(cv=3).fit(X, y, weight))
+    predicted = search.predict(lazy[NAMES])
+    assert predicted.npartitions == lazy.npartitions
+
+
+def test_arrays_and_series_may_be_mixed():
+    X, y, weight = stacked()
+    frame = dd.from_pandas(as_frame(X, y, weight), npartitions=4)
+    lazy_X, lazy_y = in_chunks(X, y, chunks=750)
+    plain = EnsIRRegressor().fit(X, y, weight)
+    assert_same_table(DaskEnsIRRegressor().fit(frame[NAMES], lazy_y, frame.weight), plain)
+    assert_same_table(DaskEnsIRRegressor().fit(lazy_X, frame.y, frame.weight), plain)
 
 
 def whole_then_not():

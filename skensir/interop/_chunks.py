@@ -88,14 +88,17 @@ def map_chunks(function, X, estimator, *columns, n_columns=1):
     estimator = dask.delayed(estimator)  # once in the graph, however many chunks there are
     meta = np.empty((0, n_columns))
     if is_dataframe_like(X):
-        return X.map_partitions(
-            function,
-            estimator,
-            *columns,
-            meta=meta,
-            enforce_metadata=False,
-            align_dataframes=False,
-        )
+        # Tuning would read small files together, as many as suit the columns of each data frame:
+        # then partitions of different files would no longer line up.
+        with dask.config.set({"optimization.tune.active": False}):
+            return X.map_partitions(
+                function,
+                estimator,
+                *columns,
+                meta=meta,
+                enforce_metadata=False,
+                align_dataframes=False,
+            )
     indexed = [(column, "i" if isinstance(column, da.Array) else None) for column in columns]
     return da.blockwise(
         function,
