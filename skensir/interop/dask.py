@@ -361,14 +361,15 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         if groups is None:
             lengths = chunk_lengths(X) or look().lengths
             folds = contiguous_folds(splitter.n_splits, sum(lengths))
-            groups = like_rows(X, arange(sum(lengths), chunks=(tuple(lengths),)), "row numbers")
+            row_numbers = arange(sum(lengths), chunks=(tuple(lengths),))
+            labels = like_rows(X, row_numbers, "row numbers")
         else:
-            folds = group_folds(splitter, look().group_sizes)
+            folds, labels = group_folds(splitter, look().group_sizes), groups
         self.n_splits_ = folds.n_splits
 
         def sum_up(grids):
             function = partial(sum_up_folds, grids=grids)
-            columns = y, sample_weight, groups, delayed(folds)
+            columns = y, sample_weight, labels, delayed(folds)
             parts = map_chunks(function, X, EnsIRRegressor(), *columns)
             sums = compute_sum(merge_folds, parts)
             by_fold = [[sums[grid, fold] for fold in range(folds.n_splits)] for grid in grids]
