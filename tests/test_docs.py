@@ -20,7 +20,7 @@ import skensir
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-PUBLIC_MODULES = ("skensir", "skensir.baselines")
+PUBLIC_MODULES = ("skensir", "skensir.baselines", "skensir.interop.dask")
 
 needs_docs = pytest.mark.skipif(
     not (ROOT / "docs").is_dir(), reason="the documentation is not part of a source distribution"
@@ -124,7 +124,7 @@ def test_python_in_readme_prints_what_it_says():
 
 
 @needs_docs
-@pytest.mark.parametrize("page", ["index.rst", "method.rst"])
+@pytest.mark.parametrize("page", ["index.rst", "method.rst", "distributed.rst"])
 def test_examples_in_pages_run(page):
     results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, encoding="utf-8")
     assert results.failed == 0
