@@ -13,6 +13,7 @@ from skensir._base import StackedRegressor, check_option
 from skensir._core.cross_validation import Grid, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
 from skensir._ensir import EnsIRRegressor
+from skensir._progress import CallbackSupportMixin, fit_progress, with_callbacks
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
 _SIGNIFICANCE = 0.025
@@ -45,7 +46,7 @@ def row_numbers(rows, n_samples):
     return rows % n_samples if lowest < 0 else rows
 
 
-class EnsIRRegressorCV(StackedRegressor):
+class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
     r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
 
     The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
@@ -86,7 +87,8 @@ class EnsIRRegressorCV(StackedRegressor):
     target_resolution : float or "auto", default="auto"
         Grid step on which EM sees the truth.
     verbose : int, default=0
-        Anything but 0 prints the summary.
+        1 prints the summary, 2 a line after each bin width as well. With scikit-learn 1.9 or later,
+        callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
 
     Attributes
     ----------
@@ -224,6 +226,7 @@ class EnsIRRegressorCV(StackedRegressor):
             whole=X.dtype.kind in "iu",
         )
 
+    @with_callbacks
     def _choose(self, candidates, sum_up, resolution, *, whole):
         """Set the fitted attributes, from passes over the data.
 
@@ -238,17 +241,20 @@ class EnsIRRegressorCV(StackedRegressor):
         scores = np.empty((len(candidates), self.n_splits_))
         seconds = np.empty((2, *scores.shape))  # of fitting, of scoring
         totals = {}
-        for sums in passes_on(grids, sum_up, whole=whole):
-            totals[sums.total.bin_width] = sums.total
-            for i, candidate in enumerate(candidates):
-                if candidate.bin_width != sums.total.bin_width:
-                    continue
-                for j, split in enumerate(sums.splits):
-                    start = perf_counter()
-                    table = candidate._solve(split.train, split.convex_weights)
-                    solved = perf_counter()
-                    scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
-                    seconds[:, i, j] = solved - start, perf_counter() - solved
+        passes = passes_on(grids, sum_up, whole=whole)
+        with fit_progress(self, n_stages=1) as track:
+            for grid in track(grids, "bin widths"):
+                sums = next(passes)
+                totals[grid.bin_width] = sums.total
+                for i, candidate in enumerate(candidates):
+                    if candidate.bin_width != grid.bin_width:
+                        continue
+                    for j, split in enumerate(sums.splits):
+                        start = perf_counter()
+                        table = candidate._solve(split.train, split.convex_weights)
+                        solved = perf_counter()
+                        scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
+                        seconds[:, i, j] = solved - start, perf_counter() - solved
         self._keep_results(candidates, scores, seconds)
         self._keep_gains(scores, sums.splits)
 

@@ -486,6 +486,10 @@ def test_cross_validation_has_the_results_of_the_plain_estimator(kind, cv, bin_w
     assert isinstance(predicted, da.Array)
     np.testing.assert_allclose(predicted.compute(), plain.predict(data[0]), atol=1e-9)
     assert model.score(*lazy) == pytest.approx(plain.score(*data), rel=1e-9)
+    local = model.to_local()
+    assert type(local) is EnsIRRegressorCV
+    assert type(local.best_estimator_) is EnsIRRegressor
+    np.testing.assert_array_equal(local.predict(data[0]), predicted.compute())
 
 
 def test_one_pass_sums_up_all_folds_and_widths_and_another_only_looks():

@@ -160,6 +160,16 @@ def auto_resolution(bin_width: float, *, whole: bool) -> float:
     return max(1.0, bin_width / 2**16) if whole else bin_width / 256
 
 
+def is_whole(y: AnyArray, sample_weight: FloatArray | None) -> bool:
+    """Tell whether the truth of all rows that have weight is whole numbers."""
+
+    def chunk_is_whole(rows: slice) -> bool:
+        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
+        return np.array_equal(truth, np.rint(truth))
+
+    return y.dtype.kind in "iub" or all(map(chunk_is_whole, row_chunks(len(y), 1)))
+
+
 def resolve_target_resolution(
     target_resolution: float | str,
     y: AnyArray,
@@ -169,10 +179,4 @@ def resolve_target_resolution(
     """Return the grid step of the truth's histogram, which "auto" leaves to us."""
     if not isinstance(target_resolution, str):
         return float(target_resolution)
-
-    def is_whole(rows: slice) -> bool:
-        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
-        return np.array_equal(truth, np.rint(truth))
-
-    whole = y.dtype.kind in "iub" or all(map(is_whole, row_chunks(len(y), 1)))
-    return auto_resolution(bin_width, whole=whole)
+    return auto_resolution(bin_width, whole=is_whole(y, sample_weight))

@@ -9,7 +9,7 @@ from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_c
 from sklearn.utils import check_array
 
 from skensir._core.accumulate import accumulate
-from skensir._core.histogram import resolve_target_resolution
+from skensir._core.histogram import is_whole
 from skensir._core.statistics import CellStatistics
 from skensir.interop._chunks import rows_of_chunk
 
@@ -52,8 +52,7 @@ def look_at_chunk(X, estimator, y, sample_weight, groups):
         groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
         labels, counts = np.unique(groups, return_counts=True)
         sizes = dict(zip(labels.tolist(), counts.tolist(), strict=True))
-    # Of all that is whole, and of nothing else, the step is one in bins of width one.
-    whole = resolve_target_resolution("auto", y, sample_weight, 1.0) == 1
+    whole = is_whole(y, sample_weight)
     return Look([len(X)], float(X.min()), float(X.max()), whole, sizes)
 
 

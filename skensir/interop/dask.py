@@ -20,6 +20,7 @@ except ImportError as error:
 
 from skensir._core.cross_validation import pass_over_folds
 from skensir._core.histogram import auto_resolution
+from skensir._core.progress import untracked
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -157,10 +158,10 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             return super()._validate_rows(X, y, sample_weight, reset=reset)
         return line_up(self, X, y, sample_weight, reset=reset)
 
-    def _sum_up(self, X, y, sample_weight):
+    def _sum_up(self, X, y, sample_weight, track=untracked):
         """Return the sufficient statistics of rows: compute them, if they are lazy."""
         if not is_dask_collection(X):
-            return super()._sum_up(X, y, sample_weight)
+            return super()._sum_up(X, y, sample_weight, track)
         plain = EnsIRRegressor(**self.get_params(deep=False))
         parts = compute_sum(
             _merge_statistics, map_chunks(_sum_up_chunk, X, plain, y, sample_weight)
@@ -383,6 +384,20 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
 
         whole = np.asarray(X._meta).dtype.kind in "iu"
         return self._choose(candidates, sum_up, resolution, whole=whole)
+
+    def to_local(self):
+        """Return the plain estimator, to save it or to use it without dask.
+
+        Returns
+        -------
+        local : EnsIRRegressorCV
+            With the same parameters and, if this one is fitted, fitted alike.
+        """
+        local = EnsIRRegressorCV(**self.get_params(deep=False))
+        vars(local).update(vars(self))
+        if hasattr(self, "best_estimator_"):
+            local.best_estimator_ = self.best_estimator_.to_local()
+        return local
 
     def score(self, X, y, sample_weight=None):
         """Return the coefficient of determination of `best_estimator_`.
