@@ -61,10 +61,13 @@ class _Sample(NamedTuple):
         return np.asarray(np.add.reduceat(values, self.first, axis=-1))
 
     def select(self, cells: BoolArray) -> _Sample:
-        entries = np.repeat(cells, self.length)
+        entries = np.flatnonzero(np.repeat(cells, self.length))
         length = self.length[cells]
         first = np.cumsum(length) - length
-        return _Sample(self.weight[entries], self.distance[:, entries], first, length)
+        # take keeps the entries of a model side by side, which an index in brackets does not: sums
+        # over the models would cost ten times as much.
+        distance = self.distance.take(entries, axis=1)
+        return _Sample(self.weight[entries], distance, first, length)
 
 
 def _e_step(
