@@ -170,6 +170,12 @@ class CellIndex:
                 )
             )
 
+    @property
+    def table(self) -> IntArray | None:
+        """Cell number of every possible key, where one table holds them."""
+        level = self._levels[0]
+        return level.table if level.last == len(self.low) else None
+
     def find(self, bins: AnyArray) -> IntArray:
         """Return the cell number of each row, `n_cells` where the row is in no known cell.
 
