@@ -57,10 +57,10 @@ def stream(n_rows, kind):
     begin = time.perf_counter()
     _ = model.weights_
     fit += time.perf_counter() - begin
-    X, _ = draw(BATCH, kind=kind)
+    X, _ = draw(min(BATCH, n_rows), kind=kind)
     begin = time.perf_counter()
     model.predict(X)
-    predict = (time.perf_counter() - begin) / BATCH * n_rows
+    predict = (time.perf_counter() - begin) / len(X) * n_rows
     print(json.dumps({"fit": fit, "predict": predict, "memory": peak_memory() - before}))
 
 
@@ -135,7 +135,7 @@ def plot_rows(results, path):
         times.loglog(rows, fit, "o-", color=color, label=f"fit, {label}")
         times.loglog(rows, predict, "s--", color=color, label=f"predict, {label}")
         memory.semilogx(rows, used / 1e6, "o-", color=color, label=label)
-    memory.set_ylim(0, max(50, 1.2 * max(line[3].max() for line in results.values()) / 1e6))
+    memory.set_ylim(0, 200)
     style(times, "rows", "seconds", "Cost grows with the rows")
     style(memory, "rows", "MB beyond the first batch", "Memory does not")
     figure.savefig(path, dpi=100)
@@ -147,6 +147,7 @@ def plot_costs(x, results, path, xlabel, title):
         ax.loglog(x, line, f"{marker}-", label=label)
     ax.set_xticks(x, [f"{value:g}" for value in x])
     ax.minorticks_off()
+    ax.set_ylim(1, 10 ** np.ceil(np.log10(results.max())))
     if x[0] > x[-1]:
         ax.invert_xaxis()
     style(ax, xlabel, "nanoseconds a row", title)

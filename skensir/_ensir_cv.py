@@ -10,9 +10,10 @@ from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_option
-from skensir._core.cross_validation import pass_over
+from skensir._core.cross_validation import Grid, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
 from skensir._ensir import EnsIRRegressor
+from skensir._progress import CallbackSupportMixin, fit_progress, with_callbacks
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
 _SIGNIFICANCE = 0.025
@@ -20,28 +21,11 @@ _SIGNIFICANCE = 0.025
 _ROUNDING = 1e-12
 
 
-def auto_bin_widths(X):
+def auto_bin_widths(lowest, highest):
     """Return 2**p, 2**(p - 1), ..., 2**(p - 5): 2**p just covers the range of the predictions."""
-    spread = float(X.max()) - float(X.min())
+    spread = float(highest) - float(lowest)
     power = int(np.ceil(np.log2(spread))) if spread > 0 else 0
     return [float(2.0 ** (power - i)) for i in range(6)]
-
-
-def coarsening(fine, bin_width, resolution, whole):
-    """Return by what to coarsen bins and grid of some statistics, None where they do not nest.
-
-    Scaling by a power of two is exact in floating point, so bins nest to the last bit. Other whole
-    ratios do so only where predictions and widths are whole numbers.
-    """
-    ratio = bin_width / fine.bin_width
-    truth_ratio = 1.0 if resolution is None else resolution / fine.truth.resolution
-    if ratio % 1 or truth_ratio % 1 or not truth_ratio:
-        return None
-    if np.log2(truth_ratio) % 1:
-        return None
-    if np.log2(ratio) % 1 and not (whole and fine.bin_width % 1 == 0):
-        return None
-    return int(ratio), int(truth_ratio)
 
 
 def row_numbers(rows, n_samples):
@@ -62,7 +46,7 @@ def row_numbers(rows, n_samples):
     return rows % n_samples if lowest < 0 else rows
 
 
-class EnsIRRegressorCV(StackedRegressor):
+class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
     r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
 
     The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
@@ -103,7 +87,8 @@ class EnsIRRegressorCV(StackedRegressor):
     target_resolution : float or "auto", default="auto"
         Grid step on which EM sees the truth.
     verbose : int, default=0
-        Anything but 0 prints the summary.
+        1 prints the summary, 2 a line after each bin width as well. With scikit-learn 1.9 or later,
+        callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
 
     Attributes
     ----------
@@ -166,6 +151,8 @@ class EnsIRRegressorCV(StackedRegressor):
     True
     """
 
+    _regressor = EnsIRRegressor
+
     def __init__(
         self,
         bin_widths="auto",
@@ -222,7 +209,7 @@ class EnsIRRegressorCV(StackedRegressor):
         from sklearn.model_selection import check_cv  # here, to keep the package's import cheap
 
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        candidates = self._candidates(X)
+        candidates = self._candidates(X.shape[1], X.min(), X.max())
         splits = [
             (row_numbers(train, len(X)), row_numbers(test, len(X)))
             for train, test in check_cv(self.cv).split(X, y, groups)
@@ -230,20 +217,44 @@ class EnsIRRegressorCV(StackedRegressor):
         if not splits:
             raise ValueError(f"cv == {self.cv!r} gives no split; at least one is needed.")
         self.n_splits_ = len(splits)
-        scores = np.empty((len(candidates), len(splits)))
+        return self._choose(
+            candidates,
+            lambda grids: [pass_over(X, y, sample_weight, splits, grid) for grid in grids],
+            lambda bin_width: resolve_target_resolution(
+                self.target_resolution, y, sample_weight, bin_width
+            ),
+            whole=X.dtype.kind in "iu",
+        )
+
+    @with_callbacks
+    def _choose(self, candidates, sum_up, resolution, *, whole):
+        """Set the fitted attributes, from passes over the data.
+
+        Parameters are as in `passes_on`, and `resolution` gives the target resolution for a bin
+        width.
+        """
+        has_likelihood = any(candidate.objective == "likelihood" for candidate in candidates)
+        grids = [
+            Grid(bin_width, resolution(bin_width) if has_likelihood else None)
+            for bin_width in sorted({float(candidate.bin_width) for candidate in candidates})
+        ]
+        scores = np.empty((len(candidates), self.n_splits_))
         seconds = np.empty((2, *scores.shape))  # of fitting, of scoring
         totals = {}
-        for bin_width, sums in self._passes(X, y, sample_weight, splits, candidates):
-            totals[bin_width] = sums.total
-            for i, candidate in enumerate(candidates):
-                if candidate.bin_width != bin_width:
-                    continue
-                for j, split in enumerate(sums.splits):
-                    start = perf_counter()
-                    table = candidate._solve(split.train, split.convex_weights)
-                    solved = perf_counter()
-                    scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
-                    seconds[:, i, j] = solved - start, perf_counter() - solved
+        passes = passes_on(grids, sum_up, whole=whole)
+        with fit_progress(self, n_stages=1) as track:
+            for grid in track(grids, "bin widths"):
+                sums = next(passes)
+                totals[grid.bin_width] = sums.total
+                for i, candidate in enumerate(candidates):
+                    if candidate.bin_width != grid.bin_width:
+                        continue
+                    for j, split in enumerate(sums.splits):
+                        start = perf_counter()
+                        table = candidate._solve(split.train, split.convex_weights)
+                        solved = perf_counter()
+                        scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
+                        seconds[:, i, j] = solved - start, perf_counter() - solved
         self._keep_results(candidates, scores, seconds)
         self._keep_gains(scores, sums.splits)
 
@@ -260,14 +271,14 @@ class EnsIRRegressorCV(StackedRegressor):
             print(self.summary())
         return self
 
-    def _candidates(self, X):
+    def _candidates(self, n_models, lowest, highest):
         """Return an estimator for each point of the grid, its parameters checked."""
         from sklearn.model_selection import ParameterGrid
 
         grid = {"shrinkage": self.shrinkages, "objective": self.objectives}
         if isinstance(self.bin_widths, str):
             check_option(self.bin_widths, "bin_widths", ("auto",))
-            grid["bin_width"] = auto_bin_widths(X)
+            grid["bin_width"] = auto_bin_widths(lowest, highest)
         else:
             grid["bin_width"] = self.bin_widths
         for name, values in grid.items():
@@ -280,38 +291,10 @@ class EnsIRRegressorCV(StackedRegressor):
             for name, value in self.get_params(deep=False).items()
             if name not in ("bin_widths", "shrinkages", "objectives", "cv", "verbose")
         }
-        candidates = [EnsIRRegressor(**params, **fixed) for params in ParameterGrid(grid)]
+        candidates = [self._regressor(**params, **fixed) for params in ParameterGrid(grid)]
         for candidate in candidates:
-            candidate._check_params(X.shape[1])
+            candidate._check_params(n_models)
         return candidates
-
-    def _passes(self, X, y, sample_weight, splits, candidates):
-        """Yield each bin width with its sums, coarsened from a narrower one where that is exact."""
-        whole = X.dtype.kind in "iu"
-        has_likelihood = any(candidate.objective == "likelihood" for candidate in candidates)
-        passes = []
-        for bin_width in sorted({float(candidate.bin_width) for candidate in candidates}):
-            resolution = None
-            if has_likelihood:
-                resolution = resolve_target_resolution(
-                    self.target_resolution, y, sample_weight, bin_width
-                )
-            for fine in passes:
-                factors = coarsening(fine.total, bin_width, resolution, whole)
-                if factors:
-                    sums = fine.coarsen(*factors)
-                    break
-            else:
-                sums = pass_over(
-                    X,
-                    y,
-                    sample_weight,
-                    splits,
-                    bin_width=bin_width,
-                    target_resolution=resolution,
-                )
-            passes.insert(0, sums)  # the widest first: it has the fewest cells to coarsen
-            yield bin_width, sums
 
     def _keep_results(self, candidates, scores, seconds):
         """Lay the scores out as GridSearchCV does, and find the best."""

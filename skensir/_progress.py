@@ -20,26 +20,28 @@ except ImportError:  # scikit-learn before 1.9
 def fit_progress(estimator, n_stages, **data):
     """Announce a fit of so many stages; yield the function that reports the steps of a stage.
 
-    It has the form of `skensir._core.progress.Track`. A callback that asks to stop ends the stage
-    after the step.
+    It has the form of `skensir._core.progress.Track`. A callback that asks to stop ends a stage
+    that may stop after the step.
     """
     root = None
     if hasattr(estimator, "_init_callback_context"):
         root = estimator._init_callback_context(max_subtasks=n_stages)
         root.call_on_fit_task_begin(estimator=estimator, **data)
 
-    def track(steps, name):
-        lines = _print_progress(estimator, steps, name) if estimator.verbose > 1 else steps
-        return lines if root is None else _call_back(estimator, root, lines, name, len(steps))
+    def track(steps, name, may_stop=False):
+        told = _print_progress(estimator, steps, name) if estimator.verbose > 1 else steps
+        if root is None:
+            return told
+        stage = root.subcontext(task_name=name, max_subtasks=len(steps))
+        return _call_back(estimator, stage, told, may_stop)
 
     yield track
     if root is not None:
         root.call_on_fit_task_end(estimator=estimator, **data)
 
 
-def _call_back(estimator, root, steps, name, n_steps):
+def _call_back(estimator, stage, steps, may_stop):
     """Pass the steps on, each a task of its own below that of the stage."""
-    stage = root.subcontext(task_name=name, max_subtasks=n_steps)
     stage.call_on_fit_task_begin(estimator=estimator)
     try:
         for step in steps:
@@ -48,7 +50,7 @@ def _call_back(estimator, root, steps, name, n_steps):
                 yield step
             finally:  # also where the loop is left early, as EM does when it has converged
                 stop = task.call_on_fit_task_end(estimator=estimator)
-            if stop:
+            if stop and may_stop:
                 break
     finally:
         stage.call_on_fit_task_end(estimator=estimator)

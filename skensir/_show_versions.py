@@ -10,6 +10,8 @@ _PACKAGES = (
     "scipy",
     "scikit-learn",
     "joblib",
+    "numba",
+    "dask",
     "pandas",
     "scikit-image",
     "opencv-python-headless",

@@ -25,6 +25,7 @@ PUBLIC_MODULES = (
     "skensir.baselines",
     "skensir.display",
     "skensir.image",
+    "skensir.interop.dask",
     "skensir.interop.released",
 )
 
@@ -130,7 +131,7 @@ def test_python_in_readme_prints_what_it_says():
 
 
 @needs_docs
-@pytest.mark.parametrize("page", ["images.rst", "index.rst", "method.rst"])
+@pytest.mark.parametrize("page", ["distributed.rst", "images.rst", "index.rst", "method.rst"])
 def test_examples_in_pages_run(page):
     results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, encoding="utf-8")
     assert results.failed == 0

@@ -75,10 +75,11 @@ def test_imports_are_absolute_and_run_from_the_core_outwards(path):
     "path", [path for path in FILES if layer_of(module_name(path)) == "_core"], ids=module_name
 )
 def test_the_core_knows_numpy_and_scipy_only(path):
-    standard = sys.stdlib_module_names
+    known = {"numpy", "scipy", "skensir"} | sys.stdlib_module_names
+    if path.name == "fast.py":
+        known |= {"numba"}  # compiles its loops, where it is installed; nothing else knows of it
     for name in imported(path):
-        top = name.split(".")[0]
-        assert top in {"numpy", "scipy", "skensir"} | standard, f"{path.name} imports {name}"
+        assert name.split(".")[0] in known, f"{path.name} imports {name}"
 
 
 def loaded_after(statement):

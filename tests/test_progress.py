@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.model_selection import GridSearchCV
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.binning import row_chunks
 
 callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
@@ -79,6 +79,24 @@ def test_a_callback_can_stop_em(images):
     recorder = Recorder(stop_after=step(EM, 2))
     model = EnsIRRegressor().set_callbacks(recorder).fit(*images)
     assert model.n_iter_.max() == 3
+
+
+def test_sums_of_a_part_of_the_rows_are_never_taken_for_all(images):
+    recorder = Recorder(stop_after=step(SUMS, 0))
+    model = EnsIRRegressor().set_callbacks(recorder).fit(*images)
+    assert model.cell_counts_.sum() == len(images[1])
+
+
+def test_cross_validation_tells_of_each_bin_width(images):
+    X, y = images
+    recorder = Recorder()
+    model = EnsIRRegressorCV([32, 64, 128], cv=2).set_callbacks(recorder).fit(X, y)
+    assert model.n_splits_ == 2
+    root = ("EnsIRRegressorCV", "fit", 0)
+    widths = ("EnsIRRegressorCV", "bin widths", 0)
+    steps = [(root, widths, ("EnsIRRegressorCV", "", number)) for number in range(3)]
+    assert recorder.begun == ["setup", (root,), (root, widths), *steps]
+    assert recorder.ended == [*steps, (root, widths), (root,), "teardown"]
 
 
 def test_callbacks_do_not_change_the_table(images):

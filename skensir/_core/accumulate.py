@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex, distinct_cells
+from skensir._core.fast import CompiledCells, compiled_cells, truth_table
 from skensir._core.histogram import TruthCounter
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
@@ -36,17 +37,46 @@ class _Rows(NamedTuple):
         )
 
 
+# Rows as they come: predictions or cell numbers, truth, sample weights.
+_Chunk: TypeAlias = tuple[AnyArray, FloatArray, FloatArray | None]
+
+
+def _select(rows: Any, values: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Chunk:
+    """Return some of the rows of a chunk."""
+    return values[rows], truth[rows], None if weight is None else weight[rows]
+
+
 class _Accumulator:
     """Sums of cells that are numbered in the order of their appearance."""
 
-    def __init__(self, n_models: int, bin_width: float, target_resolution: float | None) -> None:
+    def __init__(
+        self, X: AnyArray, y: AnyArray, bin_width: float, target_resolution: float | None
+    ) -> None:
+        n_models = X.shape[1]
+        self.X = X
         self.bin_width = bin_width
-        self.truth = None if target_resolution is None else TruthCounter(target_resolution)
+        self.truth = None
+        if target_resolution is not None:
+            table = truth_table(X, y, target_resolution)
+            self.truth = TruthCounter(target_resolution, table)
         self.cells = np.empty((0, n_models), dtype=np.int64)
         self.index = CellIndex(self.cells)
         self.sums = np.zeros((1 + 2 * n_models + n_models * (n_models + 1) // 2, 64))
+        self.compiled: CompiledCells | None = None
         self.waiting: list[_Rows] = []
         self.n_waiting = 0
+
+    def add_known(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Chunk:
+        """Add rows of known cells where there are compiled loops for them; return the others."""
+        if self.compiled is None:
+            return X, truth, weight
+        numbers = self.compiled.find(X)
+        self.compiled.add(X, numbers, truth, weight, self.sums)
+        others = np.flatnonzero(numbers == self.index.n_cells)
+        if self.truth is not None:
+            known = numbers < self.index.n_cells if others.size else slice(None)
+            self.truth.add(*_select(known, numbers, truth, weight))
+        return _select(others, X, truth, weight)
 
     def add(self, rows: _Rows) -> None:
         """Add rows of known cells to the sums; rows of new cells wait.
@@ -71,6 +101,7 @@ class _Accumulator:
         new = distinct_cells(np.concatenate(cells).T)
         self.cells = np.concatenate([self.cells, new])
         self.index = CellIndex(self.cells)
+        self.compiled = compiled_cells(self.X, self.index, self.bin_width, self.cells)
         if self.index.n_cells > self.sums.shape[1]:
             more = max(self.index.n_cells, 2 * self.sums.shape[1]) - self.sums.shape[1]
             self.sums = np.pad(self.sums, ((0, 0), (0, more)))
@@ -144,18 +175,19 @@ def accumulate(
         Is told of each chunk.
     """
     n_rows, n_models = X.shape
-    sums = _Accumulator(n_models, bin_width, target_resolution)
+    sums = _Accumulator(X, y, bin_width, target_resolution)
     for chunk in track(row_chunks(n_rows, n_models), "sums of the rows"):
-        columns = model_columns(X, chunk)
-        bins = bin_indices(columns, bin_width)
         weight = None if sample_weight is None else sample_weight[chunk]
-        rows = _Rows(columns, bins, y[chunk].astype(np.float64), weight)
+        rows: _Chunk = X[chunk], y[chunk].astype(np.float64), weight
         if weight is not None and not weight.all():
-            rows = rows.select(weight > 0)
-        if rows.truth.size:
-            check_bin_indices(rows.bins, bin_width)
-            with np.errstate(over="ignore", invalid="ignore"):  # told below
-                sums.add(rows)
+            rows = _select(np.flatnonzero(weight), *rows)
+        with np.errstate(over="ignore", invalid="ignore"):  # told below
+            predictions, truth, weight = sums.add_known(*rows)
+            if truth.size:
+                columns = model_columns(predictions, slice(None))
+                bins = bin_indices(columns, bin_width)
+                check_bin_indices(bins, bin_width)
+                sums.add(_Rows(columns, bins, truth, weight))
     with np.errstate(over="ignore", invalid="ignore"):
         statistics = sums.finish()
     _check_sums(statistics.sums)

@@ -203,6 +203,13 @@ class CellIndex:
             )
             self._levels.append(_Level(models, size, table))
 
+    @property
+    def table(self) -> IntArray | None:
+        """Cell number of every possible key, where one table holds them."""
+        table = self._levels[0].table
+        whole = len(self._levels) == 1 and isinstance(table, _DenseTable)
+        return table.numbers if whole else None
+
     def find(self, bins: AnyArray) -> IntArray:
         """Return the cell number of each row, `n_cells` where the row is in no known cell.
 

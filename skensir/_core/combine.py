@@ -10,12 +10,17 @@ import numpy as np
 from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex
+from skensir._core.fast import compiled_cells
 
 
 def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
     """Return the cell number of each row of `X`, ``index.n_cells`` for unseen cells."""
     numbers = np.empty(len(X), dtype=np.intp)
+    compiled = compiled_cells(X, index, bin_width)
     for rows in row_chunks(*X.shape):
+        if compiled is not None:
+            numbers[rows] = compiled.find(X[rows])
+            continue
         numbers[rows] = index.find(bin_indices(model_columns(X, rows), bin_width))
     return numbers
 
@@ -54,8 +59,12 @@ def combine(X: AnyArray, index: CellIndex, bin_width: float, weights: FloatArray
         Between the smallest and the largest prediction of the row, to the last bit.
     """
     combined = np.empty(len(X))
+    compiled = compiled_cells(X, index, bin_width)
     lines = np.ascontiguousarray(weights.T[1:])
     for rows in row_chunks(*X.shape):
+        if compiled is not None:
+            compiled.combine(X[rows], weights, combined[rows])
+            continue
         columns = model_columns(X, rows)
         cell = index.find(bin_indices(columns, bin_width))
         # mode="clip" skips the bounds check: every number lies inside.

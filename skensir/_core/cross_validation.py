@@ -7,7 +7,7 @@ parameters costs as much as there are cells.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -52,6 +52,30 @@ class SplitStatistics:
         return {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
 
 
+class Grid(NamedTuple):
+    """Bin width of the cells, and grid step of the histogram of the truth where there is one."""
+
+    bin_width: float
+    target_resolution: float | None
+
+    def coarsening_to(self, wider: Grid, *, whole: bool) -> tuple[int, int] | None:
+        """Return by what to coarsen bins and histogram, None where the grids do not nest.
+
+        Scaling by a power of two is exact in floating point, so bins nest to the last bit. Other
+        whole ratios do so only where predictions and widths are whole numbers.
+        """
+        ratio, truth_ratio = wider.bin_width / self.bin_width, 1.0
+        if self.target_resolution is not None and wider.target_resolution is not None:
+            truth_ratio = wider.target_resolution / self.target_resolution
+        if ratio % 1 or truth_ratio % 1 or not truth_ratio:
+            return None
+        if np.log2(truth_ratio) % 1:
+            return None
+        if np.log2(ratio) % 1 and not (whole and self.bin_width % 1 == 0):
+            return None
+        return int(ratio), int(truth_ratio)
+
+
 class Pass(NamedTuple):
     """What one pass over the data leaves: all rows, and those of each split."""
 
@@ -91,24 +115,19 @@ def _sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
 
 
 def pass_over(
-    X: AnyArray,
-    y: AnyArray,
-    sample_weight: FloatArray | None,
-    splits: Sequence[Split],
-    *,
-    bin_width: float,
-    target_resolution: float | None,
+    X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, splits: Sequence[Split], grid: Grid
 ) -> Pass:
     """Sum up all rows, and the training and held-out rows of each split.
 
-    Folds that part the data, each row being held out once, are summed up once each; training rows
-    are then the sum of the other folds. Other splits are summed up one by one.
+    Folds that part the data, each row being held out once, are summed up once each. Other splits
+    are summed up one by one.
 
     Parameters
     ----------
-    X, y, sample_weight, bin_width, target_resolution
+    X, y, sample_weight
         As in `accumulate`.
     splits : sequence of (train, test) arrays of row numbers
+    grid : Grid
     """
 
     def sum_up(rows: IntArray) -> CellStatistics:
@@ -118,15 +137,23 @@ def pass_over(
         else:
             where = rows
         weight = None if sample_weight is None else sample_weight[where]
-        return accumulate(
-            X[where], y[where], weight, bin_width=bin_width, target_resolution=target_resolution
-        )
+        return accumulate(X[where], y[where], weight, **grid._asdict())
 
     tests = [sum_up(test) for _, test in splits]
     if _is_partition(splits, len(X)):
-        trains, total = _sums_of_others(tests), CellStatistics.merge(tests)
-    else:
-        trains, total = [sum_up(train) for train, _ in splits], sum_up(np.arange(len(X)))
+        return pass_over_folds(tests)
+    return _pair(sum_up(np.arange(len(X))), [sum_up(train) for train, _ in splits], tests)
+
+
+def pass_over_folds(folds: Sequence[CellStatistics]) -> Pass:
+    """Make a pass of folds that part the data: training rows are the sum of the other folds."""
+    return _pair(CellStatistics.merge(folds), _sums_of_others(folds), folds)
+
+
+def _pair(
+    total: CellStatistics, trains: Sequence[CellStatistics], tests: Sequence[CellStatistics]
+) -> Pass:
+    """Make a pass of both sides of each split, of which each needs rows."""
     for number, (train, test) in enumerate(zip(trains, tests, strict=True)):
         for side, part in (("training", train), ("held-out", test)):
             if not part.n_cells:
@@ -135,3 +162,31 @@ def pass_over(
                     "every split needs some on both sides."
                 )
     return Pass(total, [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)])
+
+
+def passes_on(
+    grids: Sequence[Grid], sum_up: Callable[[list[Grid]], list[Pass]], *, whole: bool
+) -> Iterator[Pass]:
+    """Yield a pass on each grid, coarsened from a narrower one where that is exact.
+
+    Parameters
+    ----------
+    grids : sequence of Grid
+        Of rising bin width.
+    sum_up : callable
+        Passes over the data on the given grids.
+    whole : bool
+        Whether all predictions are whole numbers.
+    """
+    sources = []
+    for number, grid in enumerate(grids):
+        # The widest first: it has the fewest cells to coarsen.
+        narrower = [(fine, fine.coarsening_to(grid, whole=whole)) for fine in grids[:number][::-1]]
+        sources.append(next(((fine, factors) for fine, factors in narrower if factors), None))
+    needed = [grid for grid, source in zip(grids, sources, strict=True) if source is None]
+    passes = dict(zip(needed, sum_up(needed), strict=True))
+    for grid, source in zip(grids, sources, strict=True):
+        if source is not None:
+            fine, factors = source
+            passes[grid] = passes[fine].coarsen(*factors)
+        yield passes[grid]

@@ -9,6 +9,7 @@ import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import row_chunks
+from skensir._core.fast import TruthTable
 
 # Rows that wait to be counted together, which is cheaper than counting them chunk by chunk.
 _MAX_PENDING = 2**18
@@ -86,15 +87,18 @@ class TruthHistogram(NamedTuple):
 
 
 class TruthCounter:
-    """Build a `TruthHistogram` from chunks of rows."""
+    """Build a `TruthHistogram` from chunks of rows, by compiled code where `table` is given."""
 
-    def __init__(self, resolution: float) -> None:
+    def __init__(self, resolution: float, table: TruthTable | None = None) -> None:
         nothing = np.empty(0, dtype=np.intp), np.empty(0, dtype=np.int64), np.empty(0), np.empty(0)
         self._parts = [TruthHistogram(resolution, *nothing)]
         self._n_pending = 0
+        self._table = table
 
     def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> None:
         """Count rows: cell numbers, truth, and sample weights (None: one each)."""
+        if self._table is not None and self._table.add(cell, truth, weight):
+            return
         resolution = self._parts[0].resolution
         step, excess = _place(truth, resolution)
         if weight is None:
@@ -105,11 +109,17 @@ class TruthCounter:
         self._n_pending += cell.size
         # To wait for as many rows as there are entries keeps the cost of a row constant.
         if self._n_pending > max(_MAX_PENDING, self._parts[0].cell.size):
-            self.finish()
+            self._merge_pending()
+
+    def _merge_pending(self) -> None:
+        self._parts, self._n_pending = [TruthHistogram.merge(self._parts)], 0
 
     def finish(self) -> TruthHistogram:
-        """Return the histogram of all rows so far."""
-        self._parts, self._n_pending = [TruthHistogram.merge(self._parts)], 0
+        """Return the histogram of all rows."""
+        if self._table is not None:
+            counted = TruthHistogram(self._parts[0].resolution, *self._table.entries())
+            self._parts.append(counted)
+        self._merge_pending()
         return self._parts[0]
 
 
@@ -160,6 +170,16 @@ def auto_resolution(bin_width: float, *, whole: bool) -> float:
     return max(1.0, bin_width / 2**16) if whole else bin_width / 256
 
 
+def is_whole(y: AnyArray, sample_weight: FloatArray | None) -> bool:
+    """Tell whether the truth of all rows that have weight is whole numbers."""
+
+    def chunk_is_whole(rows: slice) -> bool:
+        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
+        return np.array_equal(truth, np.rint(truth))
+
+    return y.dtype.kind in "iub" or all(map(chunk_is_whole, row_chunks(len(y), 1)))
+
+
 def resolve_target_resolution(
     target_resolution: float | str,
     y: AnyArray,
@@ -169,10 +189,4 @@ def resolve_target_resolution(
     """Return the grid step of the truth's histogram, which "auto" leaves to us."""
     if not isinstance(target_resolution, str):
         return float(target_resolution)
-
-    def is_whole(rows: slice) -> bool:
-        truth = y[rows] if sample_weight is None else y[rows][sample_weight[rows] > 0]
-        return np.array_equal(truth, np.rint(truth))
-
-    whole = y.dtype.kind in "iub" or all(map(is_whole, row_chunks(len(y), 1)))
-    return auto_resolution(bin_width, whole=whole)
+    return auto_resolution(bin_width, whole=is_whole(y, sample_weight))

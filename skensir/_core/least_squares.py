@@ -64,6 +64,21 @@ def _solve_cone(matrices: FloatArray, rhs: FloatArray) -> FloatArray:
     return solution
 
 
+def _refine(solution: FloatArray, matrices: FloatArray, rhs: FloatArray) -> FloatArray:
+    """Take the effect of the ridge out of the solutions where it shows.
+
+    That is where models help whose errors are a million times those of the best: the ridge weighs
+    on their large unknowns.
+    """
+    scale = np.sqrt((rhs * solution).sum(axis=1, keepdims=True))
+    shown = np.flatnonzero((_RIDGE * solution > _TOLERANCE * scale).any(axis=1))
+    correction = solution[shown]
+    for _ in range(2 if shown.size else 0):
+        correction = _solve_active(matrices[shown], _RIDGE * correction, solution[shown] > 0)
+        solution[shown] = np.maximum(solution[shown] + correction, 0.0)
+    return solution
+
+
 def simplex_weights(moments: FloatArray) -> FloatArray:
     """Return the convex weights of least mean squared error.
 
@@ -90,6 +105,6 @@ def simplex_weights(moments: FloatArray) -> FloatArray:
     ratio = deviation.min(axis=1, keepdims=True) / deviation
     matrices += ratio[:, :, None] * ratio[:, None, :]
     matrices[:, np.arange(n_models), np.arange(n_models)] += _RIDGE
-    cone = _solve_cone(matrices, ratio) * ratio
+    cone = _refine(_solve_cone(matrices, ratio), matrices, ratio) * ratio
     weights[rest] = cone / cone.sum(axis=1, keepdims=True)
     return np.asarray(weights.reshape(shape))

@@ -174,7 +174,8 @@ def fit_mixtures(
         log_likelihood=np.full(n_cells, -np.inf),
     )
     going_on, cells = ~fit.degenerate, np.arange(n_cells)
-    for iteration in track(range(1, (max_iter if going_on.any() else 0) + 1), "EM steps"):
+    steps = range(1, (max_iter if going_on.any() else 0) + 1)
+    for iteration in track(steps, "EM steps", may_stop=True):
         if not going_on.all():
             cells, sample = cells[going_on], sample.select(going_on)
         now_weights, now_variances = fit.weights[cells].T, fit.variances[cells].T

@@ -1,1 +1,1 @@
-"""Ways to and from other programs; each module needs only what it is about."""
+"""Bridges to other libraries, each in a module of its own and of no concern to the rest."""

@@ -1,0 +1,135 @@
+"""Folds of rows that are never together in one place."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_cv
+from sklearn.utils import check_array
+
+from skensir._core.accumulate import accumulate
+from skensir._core.histogram import is_whole
+from skensir._core.statistics import CellStatistics
+from skensir.interop._chunks import rows_of_chunk
+
+
+def check_splitter(cv, groups):
+    """Return the splitter that `cv` stands for, if it deals rows out by their place or group."""
+    splitter = check_cv(cv)
+    kind, shuffled = type(splitter), getattr(splitter, "shuffle", False)
+    if kind not in (KFold, GroupKFold, LeaveOneGroupOut) or shuffled:
+        raise ValueError(
+            f"cv == {cv!r}, must be None, a number of folds or KFold, which hold out neighbouring "
+            "rows, or LeaveOneGroupOut or GroupKFold with groups; none of them shuffled."
+        )
+    if (kind is KFold) != (groups is None):
+        raise ValueError(
+            f"cv == {cv!r}, must be LeaveOneGroupOut() or GroupKFold() where groups is given, and "
+            "only there."
+        )
+    return splitter
+
+
+class Look(NamedTuple):
+    """What has to be known of the rows before they can be summed up on the right grids."""
+
+    lengths: list  # of the chunks
+    lowest: float  # prediction
+    highest: float
+    whole: bool  # whether all of the truth is whole numbers
+    group_sizes: dict
+
+
+def look_at_chunk(X, estimator, y, sample_weight, groups):
+    """Look at the rows of a chunk."""
+    rows = rows_of_chunk(estimator, X, y, sample_weight, groups=groups)
+    if rows is None:
+        return Look([0], np.inf, -np.inf, True, {})
+    X, y, sample_weight = rows
+    sizes = {}
+    if groups is not None:
+        groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
+        labels, counts = np.unique(groups, return_counts=True)
+        sizes = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+    whole = is_whole(y, sample_weight)
+    return Look([len(X)], float(X.min()), float(X.max()), whole, sizes)
+
+
+def merge_looks(parts):
+    """Put together what was seen in several chunks, in their order."""
+    sizes = {}
+    for part in parts:
+        for label, size in part.group_sizes.items():
+            sizes[label] = sizes.get(label, 0) + size
+    return Look(
+        [length for part in parts for length in part.lengths],
+        min(part.lowest for part in parts),
+        max(part.highest for part in parts),
+        all(part.whole for part in parts),
+        sizes,
+    )
+
+
+class Folds(NamedTuple):
+    """How rows are dealt out: from `starts[i]` to below `starts[i + 1]` they lie in `folds[i]`."""
+
+    starts: np.ndarray
+    folds: np.ndarray
+
+    @property
+    def n_splits(self):
+        return int(self.folds.max()) + 1
+
+    def of(self, labels):
+        """Return the fold of each row, by its group or by its number."""
+        return self.folds[np.searchsorted(self.starts, np.asarray(labels), side="right") - 1]
+
+
+def contiguous_folds(n_splits, n_rows):
+    """Deal rows out as KFold does: neighbours into one fold."""
+    if n_splits > n_rows:
+        raise ValueError(f"cv asks for {n_splits} folds, must be at most the {n_rows} rows.")
+    sizes = np.full(n_splits, n_rows // n_splits)
+    sizes[: n_rows % n_splits] += 1
+    return Folds(np.cumsum(sizes) - sizes, np.arange(n_splits))
+
+
+def group_folds(cv, group_sizes):
+    """Deal groups out as LeaveOneGroupOut or GroupKFold does."""
+    labels = sorted(group_sizes)
+    n_splits = cv.n_splits if isinstance(cv, GroupKFold) else max(2, len(labels))
+    if n_splits > len(labels):
+        raise ValueError(
+            f"groups has {len(labels)} different values, must have at least {n_splits} for {cv}."
+        )
+    folds = np.arange(len(labels))
+    if isinstance(cv, GroupKFold):  # the largest group first, each into the lightest fold
+        sizes = np.array([group_sizes[label] for label in labels])
+        loads = np.zeros(n_splits)
+        for group in np.argsort(sizes, kind="stable")[::-1]:
+            folds[group] = loads.argmin()
+            loads[folds[group]] += sizes[group]
+    return Folds(np.array(labels), folds)
+
+
+def sum_up_folds(X, estimator, y, sample_weight, labels, folds, *, grids):
+    """Return the statistics of the rows of a chunk by grid and fold."""
+    rows = rows_of_chunk(estimator, X, y, sample_weight, groups=labels)
+    if rows is None:
+        return {}
+    X, y, weight = rows
+    sums, fold_of_row = {}, folds.of(labels)
+    for fold in np.unique(fold_of_row).tolist():
+        chosen = fold_of_row == fold
+        where = slice(None) if chosen.all() else chosen  # then no copy is needed
+        fold_weight = None if weight is None else weight[where]
+        for grid in grids:
+            sums[grid, fold] = accumulate(X[where], y[where], fold_weight, **grid._asdict())
+    return sums
+
+
+def merge_folds(parts):
+    """Add up the statistics of equal grid and fold."""
+    keys = dict.fromkeys(key for part in parts for key in part)
+    return {key: CellStatistics.merge([part[key] for part in parts if key in part]) for key in keys}

@@ -1,0 +1,420 @@
+"""EnsIR on dask arrays and data frames: each chunk is summed up where it lies.
+
+What leaves a chunk are its sufficient statistics, which are added up in a tree. So neither the
+rows nor the predictions ever come together in one place.
+"""
+
+from __future__ import annotations
+
+from functools import cache, partial
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+try:
+    from dask import delayed
+    from dask.array import arange
+    from dask.base import is_dask_collection
+except ImportError as error:
+    raise ImportError('skensir.interop.dask needs dask: pip install "skensir[dask]"') from error
+
+from skensir._core.cross_validation import pass_over_folds
+from skensir._core.histogram import auto_resolution
+from skensir._core.progress import untracked
+from skensir._core.statistics import CellStatistics
+from skensir._ensir import EnsIRRegressor
+from skensir._ensir_cv import EnsIRRegressorCV
+from skensir.interop._chunks import (
+    check_predictions,
+    chunk_lengths,
+    compute_sum,
+    like_rows,
+    line_up,
+    map_chunks,
+    rows_of_chunk,
+)
+from skensir.interop._folds import (
+    check_splitter,
+    contiguous_folds,
+    group_folds,
+    look_at_chunk,
+    merge_folds,
+    merge_looks,
+    sum_up_folds,
+)
+
+__all__ = ["DaskEnsIRRegressor", "DaskEnsIRRegressorCV"]
+
+
+def _sum_up_chunk(X, estimator, y, sample_weight):
+    """Return the sufficient statistics of a chunk in a list, which is empty as the chunk is."""
+    rows = rows_of_chunk(estimator, X, y, sample_weight)
+    return [] if rows is None else [estimator._sum_up(*rows)]
+
+
+def _merge_statistics(parts):
+    """Add up statistics of chunks, in a list where there are any."""
+    statistics = [statistics for part in parts for statistics in part]
+    return [CellStatistics.merge(statistics)] if statistics else []
+
+
+def _predict_chunk(X, estimator, method="predict", n_columns=1, **options):
+    """Apply a method of a fitted estimator to a chunk; what it returns becomes columns."""
+    if not len(X):
+        return np.empty((0, n_columns))
+    predicted = getattr(estimator, method)(X, **options)
+    return np.column_stack(predicted if isinstance(predicted, tuple) else (predicted,))
+
+
+def _square_chunk(X, estimator, y, sample_weight, centre):
+    """Return the sums that the score needs: weight, y and its square from the centre, errors."""
+    rows = rows_of_chunk(estimator, X, y, sample_weight)
+    if rows is None:
+        return np.zeros(4)
+    _, y, weight = rows
+    weight = np.ones(len(y)) if weight is None else weight
+    distance, error = y - centre, y - estimator.predict(X)
+    return np.array([weight.sum(), weight @ distance, weight @ distance**2, weight @ error**2])
+
+
+class DaskEnsIRRegressor(EnsIRRegressor):
+    """`EnsIRRegressor` on dask arrays and data frames.
+
+    `fit` sums each chunk of rows up where it lies, and adds the sums up in a tree. What comes
+    together is no more than the sums of the occupied cells, and a worker needs the memory of the
+    chunks that it works on. The table is that of :class:`~skensir.EnsIRRegressor`. `predict` is
+    lazy. Works with all schedulers of dask: threads, processes and `distributed`.
+
+    `y` and `sample_weight` are dask arrays or series, and are brought into the chunks of `X`. Where
+    the lengths of chunks are unknown, as in most data frames, the chunks have to line up. Rows
+    are matched by their order, not by the index of a data frame. NumPy arrays and pandas data
+    frames are taken too, and treated as :class:`~skensir.EnsIRRegressor` treats them.
+
+    Read more in the :ref:`User Guide <distributed>`.
+
+    Parameters
+    ----------
+    bin_width, objective, shrinkage, default_weights, min_samples_cell : object
+        As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
+    variance_center, max_iter, tol, reg_var, target_resolution, verbose : object
+        As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
+
+    See Also
+    --------
+    skensir.EnsIRRegressor : The same in memory, with all attributes explained.
+    DaskEnsIRRegressorCV : Chooses bin width, shrinkage and objective by cross-validation.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skensir.interop.dask import DaskEnsIRRegressor
+    >>> rng = da.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=50_000, chunks=10_000)
+    >>> X = y[:, None] + rng.normal(size=(50_000, 3), chunks=(10_000, 3)) * [2, 4, 8]
+    >>> model = DaskEnsIRRegressor(objective="squared_error").fit(X, y)
+    >>> model.predict(X)
+    dask.array<getitem, shape=(50000,), dtype=float64, chunksize=(10000,), chunktype=numpy.ndarray>
+    >>> type(model.to_local()).__name__
+    'EnsIRRegressor'
+    """
+
+    def fit(self, X, y, sample_weight=None):
+        """Estimate the weights of every occupied cell, in one pass over the chunks.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models. Single precision and integers stay as they are.
+        y : dask array or series of shape (n_samples,)
+            Truth.
+        sample_weight : dask array or series of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : DaskEnsIRRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range or the lengths differ; the message names it. What a
+            chunk holds, such as NaN, is found out when it is summed up, which is before `fit`
+            returns.
+        """
+        if not is_dask_collection(X):
+            return super().fit(X, y, sample_weight)
+        X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
+        self._check_params(X.shape[1])
+        statistics = self._sum_up(X, y, sample_weight)
+        if not statistics.n_cells:
+            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        self._statistics = [statistics]
+        return self._solve_and_keep()
+
+    def _validate_rows(self, X, y, sample_weight, *, reset):
+        """Check what needs no data, where the rows are still to be computed."""
+        if not is_dask_collection(X):
+            return super()._validate_rows(X, y, sample_weight, reset=reset)
+        return line_up(self, X, y, sample_weight, reset=reset)
+
+    def _sum_up(self, X, y, sample_weight, track=untracked):
+        """Return the sufficient statistics of rows: compute them, if they are lazy."""
+        if not is_dask_collection(X):
+            return super()._sum_up(X, y, sample_weight, track)
+        plain = EnsIRRegressor(**self.get_params(deep=False))
+        parts = compute_sum(
+            _merge_statistics, map_chunks(_sum_up_chunk, X, plain, y, sample_weight)
+        )
+        if not parts:
+            raise ValueError("X has no rows; at least one is needed.")
+        return parts[0]
+
+    def to_local(self):
+        """Return the plain estimator, to save it or to use it without dask.
+
+        Returns
+        -------
+        local : EnsIRRegressor
+            With the same parameters and, if this one is fitted, fitted alike: `partial_fit` and
+            `merge` go on from here.
+        """
+        local = EnsIRRegressor(**self.get_params(deep=False))
+        vars(local).update(vars(self))
+        return local
+
+    def _predicting(self):
+        """Return a plain estimator that can predict, without what only fitting needs."""
+        _ = self.weights_  # the table is solved here, not in every chunk
+        local = self.to_local()
+        vars(local).pop("_statistics", None)
+        return local
+
+    def _predict_lazily(self, X, n_columns, **options):
+        """Return the columns of what a method of the plain estimator makes of the rows."""
+        check_is_fitted(self)
+        X = check_predictions(self, X, reset=False)
+        function = partial(_predict_chunk, n_columns=n_columns, **options)
+        return map_chunks(function, X, self._predicting(), n_columns=n_columns)
+
+    def predict(self, X, return_std=False):
+        """Combine predictions with the weights of their cells, lazily.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models, in the order they had in `fit`.
+        return_std : bool, default=False
+            Whether to return the standard deviation as well.
+
+        Returns
+        -------
+        y : dask array of shape (n_samples,)
+            The combination, in the chunks of `X`.
+        std : dask array of shape (n_samples,)
+            Root mean squared error in the row's cell. Only with `return_std`. Compute it together
+            with `y`, so that the rows are visited once.
+        """
+        if not is_dask_collection(X):
+            return super().predict(X, return_std)
+        if not return_std:
+            return self._predict_lazily(X, 1)[:, 0]
+        both = self._predict_lazily(X, 2, return_std=True)
+        return both[:, 0], both[:, 1]
+
+    def predict_weights(self, X):
+        """Return the weights that `predict` gives to the models, lazily.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models.
+
+        Returns
+        -------
+        weights : dask array of shape (n_samples, n_models)
+            Non-negative, each line sums to one.
+        """
+        if not is_dask_collection(X):
+            return super().predict_weights(X)
+        check_is_fitted(self)
+        return self._predict_lazily(X, self.n_features_in_, method="predict_weights")
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination, of sums that are made chunk by chunk.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : dask array or series of shape (n_samples,)
+            Truth.
+        sample_weight : dask array or series of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        score : float
+            One minus the ratio of the squared error to the squared distance of the truth from its
+            mean.
+        """
+        if not is_dask_collection(X):
+            return super().score(X, y, sample_weight)
+        check_is_fitted(self)
+        X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=False)
+        model = self._predicting()
+        # Sums of small numbers: the truth is measured from about where its mean will be.
+        centre = np.average(model.means_.mean(axis=1), weights=model.cell_counts_)
+        square = partial(_square_chunk, centre=centre)
+        parts = map_chunks(square, X, model, y, sample_weight)
+        weight, distance, squares, errors = compute_sum(sum, parts)
+        if not weight:
+            raise ValueError("X has no rows of positive sample_weight; at least one is needed.")
+        spread = squares - distance**2 / weight
+        # As scikit-learn has it where the truth is constant.
+        return float(1 - errors / spread) if spread > 0 else float(errors == 0)
+
+
+class DaskEnsIRRegressorCV(EnsIRRegressorCV):
+    """`EnsIRRegressorCV` on dask arrays and data frames.
+
+    The results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over the chunks sums up
+    each fold on all grids that do not follow from narrower ones; where the range of the
+    predictions, lengths of chunks or sizes of groups have to be known first, another one goes
+    before. What comes together are the sums of the occupied cells of each fold.
+
+    Data are taken as by :class:`DaskEnsIRRegressor`. If making the chunks is dear and they fit
+    into the memory of the workers, ``persist`` them, so that they are made once.
+
+    Read more in the :ref:`User Guide <distributed>`.
+
+    Parameters
+    ----------
+    bin_widths, shrinkages, objectives : object
+        As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
+    cv : int, KFold, LeaveOneGroupOut or GroupKFold, default=None
+        None for five folds of neighbouring rows, the number of such folds, or a splitter that
+        keeps the rows of one value of `groups` together. Nothing is shuffled.
+    default_weights, min_samples_cell, variance_center, max_iter : object
+        As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
+    tol, reg_var, target_resolution, verbose : object
+        As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
+
+    See Also
+    --------
+    skensir.EnsIRRegressorCV : The same in memory, with all attributes explained.
+    DaskEnsIRRegressor : The estimator whose parameters are chosen, and class of `best_estimator_`.
+
+    Examples
+    --------
+    >>> import dask.array as da
+    >>> from skensir.interop.dask import DaskEnsIRRegressorCV
+    >>> rng = da.random.default_rng(0)
+    >>> y = rng.uniform(0, 255, size=50_000, chunks=10_000)
+    >>> X = y[:, None] + rng.normal(size=(50_000, 3), chunks=(10_000, 3)) * [2, 4, 8]
+    >>> model = DaskEnsIRRegressorCV().fit(X, y)
+    >>> model.gains_["average"]["is_gain"]
+    True
+    """
+
+    _regressor = DaskEnsIRRegressor
+
+    def fit(self, X, y, sample_weight=None, groups=None):
+        """Choose the parameters and fit the estimator with them on all rows.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : dask array or series of shape (n_samples,)
+            Truth.
+        sample_weight : dask array or series of shape (n_samples,), default=None
+            Weights of the rows, in fitting and in the scores.
+        groups : dask array or series of shape (n_samples,), default=None
+            Group of each row, such as the number of its image; for splitters that use it.
+
+        Returns
+        -------
+        self : DaskEnsIRRegressorCV
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range or the lengths differ; the message names it.
+        """
+        if not is_dask_collection(X):
+            return super().fit(X, y, sample_weight, groups)
+        splitter = check_splitter(self.cv, groups)
+        X, y, sample_weight = line_up(self, X, y, sample_weight, reset=True)
+        if groups is not None:
+            groups = like_rows(X, groups, "groups")
+
+        @cache
+        def look():
+            """Pass over the rows for what has to be known before, if anything has."""
+            seen = map_chunks(look_at_chunk, X, EnsIRRegressor(), y, sample_weight, groups)
+            return compute_sum(merge_looks, seen)
+
+        automatic = isinstance(self.bin_widths, str)
+        extremes = (look().lowest, look().highest) if automatic else (None, None)
+        candidates = self._candidates(X.shape[1], *extremes)
+        if groups is None:
+            lengths = chunk_lengths(X) or look().lengths
+            folds = contiguous_folds(splitter.n_splits, sum(lengths))
+            row_numbers = arange(sum(lengths), chunks=(tuple(lengths),))
+            labels = like_rows(X, row_numbers, "row numbers")
+        else:
+            folds, labels = group_folds(splitter, look().group_sizes), groups
+        self.n_splits_ = folds.n_splits
+
+        def sum_up(grids):
+            function = partial(sum_up_folds, grids=grids)
+            columns = y, sample_weight, labels, delayed(folds)
+            parts = map_chunks(function, X, EnsIRRegressor(), *columns)
+            sums = compute_sum(merge_folds, parts)
+            by_fold = [[sums[grid, fold] for fold in range(folds.n_splits)] for grid in grids]
+            return [pass_over_folds(sums_of_folds) for sums_of_folds in by_fold]
+
+        def resolution(bin_width):
+            if not isinstance(self.target_resolution, str):
+                return float(self.target_resolution)
+            whole = y.dtype.kind in "iub" or look().whole
+            return auto_resolution(bin_width, whole=whole)
+
+        whole = np.asarray(X._meta).dtype.kind in "iu"
+        return self._choose(candidates, sum_up, resolution, whole=whole)
+
+    def to_local(self):
+        """Return the plain estimator, to save it or to use it without dask.
+
+        Returns
+        -------
+        local : EnsIRRegressorCV
+            With the same parameters and, if this one is fitted, fitted alike.
+        """
+        local = EnsIRRegressorCV(**self.get_params(deep=False))
+        vars(local).update(vars(self))
+        if hasattr(self, "best_estimator_"):
+            local.best_estimator_ = self.best_estimator_.to_local()
+        return local
+
+    def score(self, X, y, sample_weight=None):
+        """Return the coefficient of determination of `best_estimator_`.
+
+        Parameters
+        ----------
+        X : dask array or data frame of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : dask array or series of shape (n_samples,)
+            Truth.
+        sample_weight : dask array or series of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        score : float
+            As of `DaskEnsIRRegressor.score`.
+        """
+        check_is_fitted(self)
+        return self.best_estimator_.score(X, y, sample_weight)

@@ -1,0 +1,367 @@
+"""Compiled loops do what NumPy does, and are silently left out where they cannot serve.
+
+The loops are plain functions too: so they are also tested where numba is absent, on fewer rows.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import sys
+import threading
+import warnings
+from contextlib import contextmanager
+from pathlib import Path
+from unittest import mock
+
+import joblib
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import skensir
+from skensir import EnsIRRegressor
+from skensir._core import accumulate as accumulate_module
+from skensir._core import combine as combine_module
+from skensir._core import fast
+from skensir._core.accumulate import accumulate
+from skensir._core.cells import CellIndex
+from skensir._core.combine import combine, find_cells
+
+needs_numba = pytest.mark.skipif(
+    importlib.util.find_spec("numba") is None, reason="numba is not installed (extra `fast`)"
+)
+IN_PYTHON = fast._Kernels(fast._look_up, fast._look_up, fast._add_rows, fast._count_truth)
+LOOPS = [pytest.param("python"), pytest.param("compiled", marks=needs_numba)]
+DTYPES = (*naive.DTYPES, "u4")
+# To compile takes most of a second: one number of models a dtype. The loops in Python take any.
+N_MODELS = {"u1": 3, "u2": 2, "u4": 1, "i1": 1, "i2": 4, "i4": 2, "i8": 3, "f4": 3, "f8": 2}
+LAYOUTS = {
+    "rows": np.ascontiguousarray,
+    "columns": np.asfortranarray,
+    "every other": lambda X: np.repeat(X, 2, axis=1)[:, ::2],
+    "backwards": lambda X: np.ascontiguousarray(X[::-1, ::-1])[::-1, ::-1],
+    "not to be written to": lambda X: np.frombuffer(X.tobytes(), X.dtype).reshape(X.shape),
+    "not aligned": lambda X: np.frombuffer(b"." + X.tobytes(), X.dtype, offset=1).reshape(X.shape),
+}
+
+
+@contextmanager
+def numpy_only():
+    with mock.patch.dict(os.environ, {"SKENSIR_NO_NUMBA": "1"}):
+        yield
+
+
+@contextmanager
+def using(loops, *, min_rows=0):
+    """Use the loops, compiled or in Python, from so many rows on; note which were."""
+    used, compiled = set(), fast._kernels
+
+    def noted(name, loop):
+        def call(*arguments):
+            used.add(name)
+            loop(*arguments)
+
+        return call
+
+    def kernels(dtype, n_models):
+        kernels = compiled(dtype, n_models) if loops == "compiled" else IN_PYTHON
+        return fast._Kernels(*map(noted, fast._Kernels._fields, kernels))
+
+    with (
+        mock.patch.dict(os.environ, {"SKENSIR_NO_NUMBA": ""}),
+        mock.patch.object(fast, "_MIN_ROWS", min_rows),
+        mock.patch.object(fast, "_kernels", kernels),
+    ):
+        yield used
+
+
+@st.composite
+def stacks(draw, loops, **options):
+    """Draw a stack in some layout; for compiled loops with a number of models for the dtype."""
+    stack = draw(naive.stacks(dtypes=DTYPES, max_models=6, **options))
+    X = stack.X
+    if loops == "compiled":
+        X = X[:, np.arange(N_MODELS[X.dtype.str[1:]]) % X.shape[1]]
+    return stack._replace(X=LAYOUTS[draw(st.sampled_from(sorted(LAYOUTS)))](X))
+
+
+@contextmanager
+def batches(size, waiting):
+    """Cut the rows into small chunks, and let few rows wait, so that most cells are known."""
+    with (
+        mock.patch.object(accumulate_module, "row_chunks", naive.in_chunks(size)),
+        mock.patch.object(combine_module, "row_chunks", naive.in_chunks(size)),
+        mock.patch.object(accumulate_module, "_MAX_WAITING", waiting),
+    ):
+        yield
+
+
+def sum_up(stack, resolution):
+    return accumulate(*stack[:3], bin_width=stack.bin_width, target_resolution=resolution)
+
+
+def assert_same_sums(one, other):
+    np.testing.assert_array_equal(one.cells, other.cells)
+    np.testing.assert_array_equal(one.sums, other.sums)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@given(data=st.data(), size=st.integers(1, 50), waiting=st.integers(0, 20))
+def test_sums_are_those_of_numpy_to_the_last_bit(loops, data, size, waiting):
+    stack = data.draw(stacks(loops))
+    resolution = data.draw(st.sampled_from([None, 1.0, 0.25, 0.7, 40.0]))
+    with batches(size, waiting):
+        with numpy_only():
+            expected = sum_up(stack, resolution)
+        with using(loops):
+            found = sum_up(stack, resolution)
+    assert_same_sums(found, expected)
+    if resolution is None:
+        assert found.truth is None
+        return
+    # The order of these sums is another one.
+    np.testing.assert_array_equal(found.truth.cell, expected.truth.cell)
+    np.testing.assert_array_equal(found.truth.step, expected.truth.step)
+    np.testing.assert_allclose(found.truth.weight, expected.truth.weight, rtol=1e-14)
+    largest = resolution * expected.truth.weight.max()
+    np.testing.assert_allclose(found.truth.excess, expected.truth.excess, atol=1e-14 * largest)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@given(data=st.data(), size=st.integers(1, 50), places=st.integers(0, 400))
+def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, data, size, places):
+    stack = data.draw(stacks(loops, whole=True))
+    with batches(size, 0), mock.patch.object(fast, "_MAX_PLACES", places):
+        with numpy_only():
+            expected = sum_up(stack, 1.0)
+        with using(loops):
+            found = sum_up(stack, 1.0)
+    assert_same_sums(found, expected)
+    for one, other in zip(found.truth, expected.truth, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@given(data=st.data(), size=st.integers(1, 50), seed=st.integers(0, 2**32 - 1))
+def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, data, size, seed):
+    stack, rng = data.draw(stacks(loops)), np.random.default_rng(seed)
+    # Half of the rows, so that the others may be in no known cell.
+    cells = list(naive.rows_of_cells(stack.X[: len(stack.X) // 2 + 1], stack.bin_width))
+    rng.shuffle(cells)
+    index = CellIndex(np.array(cells, dtype=np.int64))
+    weights = rng.dirichlet(np.ones(stack.X.shape[1]), len(cells) + 1)
+    arguments = stack.X, index, stack.bin_width
+    with batches(size, 0):
+        with numpy_only():
+            expected = find_cells(*arguments), combine(*arguments, weights)
+        with using(loops):
+            found = find_cells(*arguments), combine(*arguments, weights)
+    np.testing.assert_array_equal(found[0], expected[0])
+    np.testing.assert_array_equal(found[1], expected[1])
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
+    """With all weight on one model it would, in about every tenth of these rows."""
+    X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
+    index, weights = CellIndex(np.array([[0, 0]])), np.array([[0.0, 1.0], [0.0, 1.0]])
+    with using(loops):
+        combined = combine(X, index, 32.0, weights)
+    assert (combined >= X.min(axis=1)).all()
+    assert (combined <= X.max(axis=1)).all()
+
+
+def large_stack(dtype=np.uint8, *, whole=True, n_rows=fast._MIN_ROWS + 5000):
+    """Make predictions that come in rising order, so that new cells come late."""
+    rng = np.random.default_rng(0)
+    y = np.sort(rng.uniform(0, 255, n_rows))
+    X = np.clip(y[:, None] + rng.normal(size=(n_rows, 3)) * [2, 4, 8], 0, 255).astype(dtype)
+    return X, np.rint(y) if whole else y
+
+
+@needs_numba
+@pytest.mark.parametrize("objective", ["likelihood", "squared_error"])
+@pytest.mark.parametrize(
+    ("dtype", "whole", "bin_width", "weighted"),
+    [(np.uint8, True, 32, False), (np.uint8, True, 25.5, True), (np.float32, False, 32, True)],
+)
+def test_an_estimator_is_the_same_with_and_without(objective, dtype, whole, bin_width, weighted):
+    X, y = large_stack(dtype, whole=whole, n_rows=300_000)
+    weight = np.random.default_rng(1).uniform(0, 2, len(y)) if weighted else None
+    if weighted:
+        weight[::7] = 0
+    estimator = EnsIRRegressor(bin_width, objective=objective)
+    with numpy_only():
+        expected = EnsIRRegressor(bin_width, objective=objective).fit(X, y, weight)
+        predicted = expected.predict(X, return_std=True)
+    with using("compiled", min_rows=fast._MIN_ROWS) as used:
+        estimator.fit(X, y, weight)
+        np.testing.assert_array_equal(estimator.cells_, expected.cells_)
+        np.testing.assert_array_equal(estimator.cell_counts_, expected.cell_counts_)
+        np.testing.assert_allclose(estimator.weights_, expected.weights_, rtol=0, atol=1e-12)
+        found = expected.predict(X, return_std=True)
+    np.testing.assert_array_equal(found, predicted)
+    assert {"find_cells", "add_rows", "combine_rows"} <= used
+    assert ("count_truth" in used) == (objective == "likelihood")
+
+
+def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
+    X, y = large_stack()
+    with using("python", min_rows=fast._MIN_ROWS):
+        index = CellIndex(np.array([[0, 0, 0], [7, 7, 7]]))
+        assert fast.compiled_cells(X, index, 32.0) is not None
+        assert fast.truth_table(X, y, 1.0) is not None
+        assert fast.compiled_cells(X[: fast._MIN_ROWS - 1], index, 32.0) is None
+        assert fast.truth_table(X[: fast._MIN_ROWS - 1], y, 1.0) is None
+        assert fast.truth_table(X, 1e9 * y, 1.0) is None
+        many = np.broadcast_to(X[:, :1], (len(X), 21))
+        assert fast.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), 32.0) is None
+        sparse = CellIndex(np.array([[0, 0, 0], [2000, 2000, 2000]]))
+        assert fast.compiled_cells(X, sparse, 0.1) is None
+
+
+@pytest.fixture
+def nothing_compiled():
+    """Forget what has been compiled or has failed, before and after."""
+    fast._kernels.cache_clear()
+    yield
+    fast._kernels.cache_clear()
+
+
+@pytest.mark.usefixtures("nothing_compiled")
+@pytest.mark.parametrize("failure", ["absent", "broken", "does not compile", "told not to compile"])
+def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
+    monkeypatch.delenv("SKENSIR_NO_NUMBA", raising=False)
+    if failure == "absent":
+        monkeypatch.setitem(sys.modules, "numba", None)
+    elif failure == "told not to compile":
+        config = mock.Mock(DISABLE_JIT=1)
+        monkeypatch.setitem(sys.modules, "numba", mock.Mock(config=config))
+    else:
+
+        def fail(dtype, n_models, *, cache):
+            warnings.warn("about to fail", stacklevel=2)
+            raise {"broken": SystemError, "does not compile": TypeError}[failure]
+
+        monkeypatch.setattr(fast, "_compile", fail)
+    X, y = large_stack()
+    model = EnsIRRegressor().fit(X, y)
+    predicted = model.predict(X)
+    assert fast._kernels(X.dtype, 3) is None
+    with numpy_only():
+        np.testing.assert_array_equal(predicted, EnsIRRegressor().fit(X, y).predict(X))
+
+
+@pytest.mark.parametrize(("value", "used"), [("1", False), ("yes", False), ("0", True), ("", True)])
+def test_the_environment_variable_switches_the_loops_off(value, used, monkeypatch):
+    kernels = mock.Mock(return_value=None)
+    monkeypatch.setattr(fast, "_kernels", kernels)
+    monkeypatch.setenv("SKENSIR_NO_NUMBA", value)
+    EnsIRRegressor().fit(*large_stack())
+    assert kernels.called == used
+
+
+# A fit and a prediction of a number of rows. All warnings are errors.
+SCRIPT = """
+import sys
+import warnings
+
+import numpy as np
+
+warnings.simplefilter("error")
+from skensir import EnsIRRegressor
+
+assert "numba" not in sys.modules
+rng = np.random.default_rng(0)
+y = rng.integers(0, 256, int(sys.argv[1]))
+X = np.clip(y[:, None] + rng.integers(-6, 7, (len(y), 3)), 0, 255).astype(np.uint8)
+EnsIRRegressor().fit(X, y).predict(X)
+from skensir._core import fast
+
+asked_for = fast._kernels.cache_info().currsize > 0
+print("numba" in sys.modules, asked_for and fast._kernels(X.dtype, 3) is not None)
+"""
+
+
+def run_script(n_rows, *, package=Path(skensir.__file__).parent, **environment):
+    """Return whether numba was loaded and whether it compiled, in a fresh interpreter."""
+    usual = {"SKENSIR_NO_NUMBA": "", "PYTHONPATH": str(package.parent)}
+    result = subprocess.run(
+        [sys.executable, "-c", SCRIPT, str(n_rows)],
+        env=os.environ | usual | environment,
+        cwd=package.parent,
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert result.stderr == ""
+    return result.stdout.split()
+
+
+@needs_numba
+def test_numba_is_loaded_when_there_are_rows_enough_and_it_is_not_switched_off():
+    assert run_script(1000) == ["False", "False"]
+    assert run_script(2 * fast._MIN_ROWS) == ["True", "True"]
+    assert run_script(2 * fast._MIN_ROWS, SKENSIR_NO_NUMBA="1") == ["False", "False"]
+
+
+@needs_numba
+def test_loops_compile_where_no_folder_can_be_written_to(tmp_path):
+    """A file stands where each folder would be, which stops the administrator as well."""
+    package = tmp_path / "site" / "skensir"
+    ignored = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(Path(skensir.__file__).parent, package, ignore=ignored)
+    for folder in (package, *(path for path in package.rglob("*") if path.is_dir())):
+        (folder / "__pycache__").write_text("no folder")
+    no_folder = tmp_path / "no folder"
+    no_folder.write_text("")
+    places = dict.fromkeys(["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"], str(no_folder))
+    environment = {"NUMBA_CACHE_DIR": "", **places}
+    assert run_script(2 * fast._MIN_ROWS, package=package, **environment) == ["True", "True"]
+    # Nothing was kept, so the case is the one that is meant.
+    assert not list(tmp_path.rglob("*.nbi"))
+
+
+@needs_numba
+@pytest.mark.usefixtures("nothing_compiled")
+def test_threads_may_compile_and_predict_at_once(monkeypatch):
+    monkeypatch.delenv("SKENSIR_NO_NUMBA", raising=False)
+    X, y = large_stack()
+    with numpy_only():
+        model = EnsIRRegressor().fit(X, y)
+        expected = model.predict(X)
+    start, predicted = threading.Barrier(6), [None] * 6
+
+    def predict(number):
+        start.wait()
+        for _ in range(3):
+            predicted[number] = model.predict(X)
+
+    filters = list(warnings.filters)
+    threads = [threading.Thread(target=predict, args=[number]) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for found in predicted:
+        np.testing.assert_array_equal(found, expected)
+    assert fast._kernels(X.dtype, 3) is not None
+    assert warnings.filters == filters
+
+
+@needs_numba
+def test_processes_that_share_the_rows_predict_at_once(monkeypatch):
+    """They get them as a file that is mapped to memory and cannot be written to."""
+    monkeypatch.delenv("SKENSIR_NO_NUMBA", raising=False)
+    X, y = large_stack(np.float64)
+    with numpy_only():
+        model = EnsIRRegressor().fit(X, y)
+        expected = model.predict(X)
+    assert X.nbytes > 2**20  # smaller arrays are sent
+    predicted = joblib.Parallel(n_jobs=2)(joblib.delayed(model.predict)(X) for _ in range(4))
+    for found in predicted:
+        np.testing.assert_array_equal(found, expected)
