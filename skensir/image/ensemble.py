@@ -1,0 +1,341 @@
+"""Any regressor of stacked predictions, applied to whole images."""
+
+from __future__ import annotations
+
+from itertools import repeat
+from numbers import Integral
+from typing import NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, RegressorMixin, clone
+from sklearn.utils.metadata_routing import UNUSED
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter
+
+from skensir._base import StackedRegressor
+from skensir._ensir import EnsIRRegressor
+from skensir.image.metrics import peak_signal_noise_ratio
+
+_END = object()
+
+
+class _Layout(NamedTuple):
+    """What all images of an ensemble have in common."""
+
+    n_models: int
+    n_channels: int
+    pixel_dtype: np.dtype | None
+
+
+def _has_weights(ensemble):
+    """Tell whether the regressor shows its weights."""
+    return hasattr(ensemble._regressor(), "predict_weights")
+
+
+def _pixel_dtype(prediction, target):
+    """Return the dtype of an image of unsigned whole numbers, None for others."""
+    images = [image for image in (prediction, target) if image is not None]
+    dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
+    if len(set(dtypes)) > 1:
+        raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
+    return dtypes[0] if dtypes else None
+
+
+def _check_equal(layout, expected):
+    """Raise an error unless an image has the layout of those before it or of those in `fit`."""
+    for what in ("n_models", "n_channels"):
+        found, needed = getattr(layout, what), getattr(expected, what)
+        if found != needed:
+            noun = what.removeprefix("n_")
+            raise ValueError(f"there are {found} {noun}, must be {needed} as before")
+    if None not in (layout.pixel_dtype, expected.pixel_dtype) and (
+        layout.pixel_dtype != expected.pixel_dtype
+    ):
+        raise ValueError(
+            f"the pixels are {layout.pixel_dtype}, must be {expected.pixel_dtype} as before"
+        )
+
+
+class ImageEnsemble(RegressorMixin, BaseEstimator):
+    """Combine the predictions of several models for whole images.
+
+    Pixels become rows of stacked predictions, `fit` fits clones of a regressor on them, and
+    `predict` puts images together again. Images may differ in size.
+
+    Parameters
+    ----------
+    regressor : estimator, default=None
+        Any regressor whose features are the predictions of the base models; None is
+        :class:`~skensir.EnsIRRegressor`.
+    per_channel : bool, default=True
+        Whether each colour channel has a regressor of its own. Otherwise one is fitted on the
+        pixels of all channels.
+    channel_axis : int or None, default=-1
+        Axis of an image, without that of the models, along which the channels lie; None for grey
+        images.
+
+    Attributes
+    ----------
+    regressors_ : list of estimators
+        The fitted regressors: one a channel, or one in all.
+    n_channels_ : int
+        Number of channels; 1 for grey images.
+    n_models_ : int
+        Number of base models.
+    pixel_dtype_ : dtype or None
+        uint8 or uint16 where the images have such values: those to predict must not be the
+        other. None where they do not.
+    model_names_ : tuple of str or None
+        Names of the base models, where the predictions are those of a :class:`ReferenceSet`.
+
+    See Also
+    --------
+    ReferenceSet : A folder of images, read one scene at a time.
+    skensir.EnsIRRegressor : The regressor that is the default.
+
+    Notes
+    -----
+    An estimator of skensir with `partial_fit`, which gives what one `fit` gives, is fed image by
+    image: where images are read when asked for, at most two are in memory at a time. The
+    `partial_fit` of other libraries, such as a step of gradient descent, is no `fit` in parts, so
+    for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
+    keep their dtype. A regressor whose `fit` has the argument `groups` gets the number of the image
+    that each row is from: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds out whole images.
+
+    In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
+    They make lists of the images of each split, which are then in memory.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressor
+    >>> from skensir.image import ImageEnsemble
+    >>> rng = np.random.default_rng(0)
+    >>> targets = [rng.integers(10, 245, size=(64, width, 3)) for width in (48, 80)]
+    >>> predictions = [
+    ...     np.stack([target + rng.integers(-n, n + 1, target.shape) for n in (2, 4, 8)])
+    ...     for target in targets
+    ... ]
+    >>> ensemble = ImageEnsemble(EnsIRRegressor(objective="squared_error"))
+    >>> ensemble.fit(predictions, targets).predict(predictions)[0].shape
+    (64, 48, 3)
+    >>> average = np.mean([np.mean((p.mean(0) - t) ** 2) for p, t in zip(predictions, targets)])
+    >>> bool(ensemble.score(predictions, targets) > 10 * np.log10(255**2 / average))
+    True
+    """
+
+    # What scikit-learn calls X and y; no metadata that could be routed.
+    __metadata_request__fit = {"predictions": UNUSED, "targets": UNUSED}  # noqa: RUF012
+    __metadata_request__predict = {"predictions": UNUSED}  # noqa: RUF012
+    __metadata_request__score = {"predictions": UNUSED, "targets": UNUSED}  # noqa: RUF012
+
+    def __init__(self, regressor=None, *, per_channel=True, channel_axis=-1):
+        self.regressor = regressor
+        self.per_channel = per_channel
+        self.channel_axis = channel_axis
+
+    def fit(self, predictions, targets):
+        """Fit the regressors.
+
+        Parameters
+        ----------
+        predictions : iterable of array-like of shape (n_models, height, width, n_channels)
+            The base models' predictions of each image; without the last axis for grey images.
+        targets : iterable of array-like of shape (height, width, n_channels)
+            The truth of each image.
+
+        Returns
+        -------
+        self : ImageEnsemble
+            The fitted ensemble.
+
+        Raises
+        ------
+        ValueError
+            If an image does not fit to its truth or to the first image; the message names its
+            number, or its scene where the predictions are those of a :class:`ReferenceSet`.
+        """
+        regressor = self._regressor()
+        image_by_image = isinstance(regressor, StackedRegressor) and hasattr(
+            regressor, "partial_fit"
+        )
+        regressors, rows, truth = [], [], []
+        for prediction, target in self._images(predictions, targets):
+            X, y = self._rows(prediction), self._rows(target[np.newaxis])
+            if not regressors:
+                regressors = [clone(regressor) for _ in X]
+            if image_by_image:
+                for channel, model in enumerate(regressors):
+                    model.partial_fit(X[channel].T, y[channel][0])
+            else:
+                rows.append(X)
+                truth.append(y)
+        if not regressors:
+            raise ValueError("predictions has no image, must have at least one.")
+        if not image_by_image:
+            fit_params = {}
+            if has_fit_parameter(regressor, "groups"):
+                sizes = [X[0].shape[1] for X in rows]
+                fit_params["groups"] = np.repeat(np.arange(len(sizes)), sizes)
+            for channel, model in enumerate(regressors):
+                X = np.concatenate([of_image[channel] for of_image in rows], axis=1)
+                y = np.concatenate([of_image[channel][0] for of_image in truth])
+                model.fit(X.T, y, **fit_params)
+        self.regressors_ = regressors
+        layout = self._layout(prediction, target)
+        self.n_models_, self.n_channels_, self.pixel_dtype_ = layout
+        self.model_names_ = getattr(predictions, "models", None)
+        return self
+
+    def predict(self, predictions):
+        """Combine the predictions of each image.
+
+        Parameters
+        ----------
+        predictions : iterable of array-like of shape (n_models, height, width, n_channels)
+            The base models' predictions of each image, the models in the order they had in `fit`.
+
+        Returns
+        -------
+        images : list of ndarray of shape (height, width, n_channels)
+            The combinations in double precision, neither rounded nor clipped.
+        """
+        images = self._images_to_predict(predictions)
+        return [self._apply("predict", prediction) for prediction, _ in images]
+
+    @available_if(_has_weights)
+    def predict_weights(self, predictions):
+        """Return the weights that `predict` gives to the models, where the regressor shows them.
+
+        Parameters
+        ----------
+        predictions : iterable of array-like of shape (n_models, height, width, n_channels)
+            The base models' predictions of each image.
+
+        Returns
+        -------
+        weights : list of ndarray of shape (n_models, height, width, n_channels)
+            Weights of each pixel; those of the models sum to one.
+        """
+        images = self._images_to_predict(predictions)
+        return [self._apply("predict_weights", prediction) for prediction, _ in images]
+
+    def score(self, predictions, targets):
+        """Return the mean PSNR of the combinations, over all channels, in dB.
+
+        Parameters
+        ----------
+        predictions : iterable of array-like of shape (n_models, height, width, n_channels)
+            The base models' predictions of each image.
+        targets : iterable of array-like of shape (height, width, n_channels)
+            The truth of each image. Its dtype says the peak: 65535 for uint16, 255 for every
+            other. For values of another range the score is off by the same number of dB in all
+            images, so what is best in a search stays best.
+
+        Returns
+        -------
+        psnr : float
+            Mean over the images.
+        """
+        scores = []
+        for prediction, target in self._images_to_predict(predictions, targets):
+            data_range = 65535 if target.dtype == np.uint16 else 255
+            combined = self._apply("predict", prediction)
+            scores.append(peak_signal_noise_ratio(target, combined, data_range=data_range))
+        if not scores:
+            raise ValueError("predictions has no image, must have at least one.")
+        return float(np.mean(scores))
+
+    def _regressor(self):
+        """Return the regressor to clone."""
+        return EnsIRRegressor() if self.regressor is None else self.regressor
+
+    def _axis(self):
+        """Return the channels' axis counted from the end: the same with the models' axis."""
+        if self.channel_axis is None:
+            return None
+        if not isinstance(self.channel_axis, Integral) or not -3 <= self.channel_axis <= 2:
+            raise ValueError(
+                f"channel_axis == {self.channel_axis!r}, must be None or from -3 to 2."
+            )
+        return self.channel_axis if self.channel_axis < 0 else self.channel_axis - 3
+
+    def _channels(self, stack):
+        """Return parts of (n_models, height, width[, n_channels]), one a regressor."""
+        if self.channel_axis is None or not self.per_channel:
+            return [stack]
+        return list(np.moveaxis(stack, self._axis(), 0))
+
+    def _rows(self, stack):
+        """Return (n_models, n_pixels) for each regressor: its rows, transposed."""
+        return [channel.reshape(len(channel), -1) for channel in self._channels(stack)]
+
+    def _apply(self, method, prediction):
+        """Return what a method of the regressors gives for each pixel of an image."""
+        parts = []
+        for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
+            result = getattr(regressor, method)(channel.reshape(len(channel), -1).T)
+            # (n_pixels,) or (n_pixels, n_models), of which the models come first.
+            parts.append(result.T.reshape(*result.shape[1:], *channel.shape[1:]))
+        if self.channel_axis is None or not self.per_channel:
+            return parts[0]
+        return np.stack(parts, axis=self._axis())
+
+    def _images_to_predict(self, predictions, targets=None):
+        """Return an iterator over images that fit to those of `fit`."""
+        check_is_fitted(self)
+        models = getattr(predictions, "models", None)
+        if None not in (models, self.model_names_) and models != self.model_names_:
+            raise ValueError(
+                f"The predictions are those of {', '.join(models)}; the ensemble was fitted on "
+                f"{', '.join(self.model_names_)}, in this order."
+            )
+        fitted = _Layout(self.n_models_, self.n_channels_, self.pixel_dtype_)
+        return self._images(predictions, targets, fitted)
+
+    def _images(self, predictions, targets=None, expected=None):
+        """Yield predictions and truth of each image; the layout must be that of all others."""
+        n_dimensions = 3 if self._axis() is None else 4
+        if isinstance(predictions, np.ndarray) and predictions.ndim == n_dimensions:
+            raise ValueError(
+                f"predictions is one array of shape {predictions.shape}, must be a sequence with "
+                "one array an image; put that of a single image into a list."
+            )
+        names = getattr(predictions, "names", None)
+        targets = repeat(None) if targets is None else iter(targets)
+        n_images = 0
+        # Not by zip, which would hold on to the image before.
+        for prediction in predictions:
+            target = next(targets, _END)
+            if target is _END:
+                raise ValueError(f"targets has {n_images} images only, predictions has more.")
+            try:
+                prediction = np.asarray(prediction)
+                target = None if target is None else np.asarray(target)
+                layout = self._layout(prediction, target)
+                expected = layout if expected is None else expected
+                _check_equal(layout, expected)
+            except ValueError as error:
+                image = f"Image {n_images}" if names is None else f"Scene {names[n_images]!r}"
+                raise ValueError(f"{image}: {error}.") from None
+            yield prediction, target
+            n_images += 1
+        if next(targets, None) is not None:
+            raise ValueError(f"predictions has {n_images} images only, targets has more.")
+
+    def _layout(self, prediction, target):
+        """Return the layout of one image, whose predictions and truth must fit together."""
+        axis = self._axis()
+        if prediction.ndim != (3 if axis is None else 4):
+            allowed = (
+                "(n_models, height, width), as channel_axis is None"
+                if axis is None
+                else "n_models, height, width and n_channels; grey images need channel_axis=None"
+            )
+            raise ValueError(f"the predictions have shape {prediction.shape}, must have {allowed}")
+        if target is not None and target.shape != prediction.shape[1:]:
+            raise ValueError(
+                f"each prediction has shape {prediction.shape[1:]}, but the target {target.shape}"
+            )
+        n_channels = 1 if axis is None else prediction.shape[axis]
+        return _Layout(len(prediction), n_channels, _pixel_dtype(prediction, target))

@@ -1,0 +1,258 @@
+"""Image files with every bit of their values: PNG, JPEG, TIFF and NumPy's own format."""
+
+from __future__ import annotations
+
+import os
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skensir.image._optional import import_extra
+
+Image = NDArray[Any]
+
+_OPENCV = (".png", ".jpg", ".jpeg")
+_TIFF = (".tif", ".tiff")
+SUFFIXES = (*_OPENCV, *_TIFF, ".npy")
+
+_DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
+_QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
+
+
+def read_image(path: str | os.PathLike[str]) -> Image:
+    """Read an image with all bits of its values.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file that ends in .png, .jpg, .jpeg, .tif, .tiff or .npy, in small or capital letters.
+
+    Returns
+    -------
+    image : ndarray of shape (height, width) or (height, width, 3)
+        Grey values, or red, green and blue. 8 bits come as uint8, 16 bits as uint16, never scaled;
+        TIFF and .npy may also hold floats. A palette is resolved to its colours, and 1, 2 or 4
+        bits of grey become 8.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be opened.
+    ValueError
+        If the suffix is another one, if the content is damaged or cut short, or if it is no grey
+        or RGB image of finite values, such as one with an alpha channel. The message names the
+        file.
+
+    See Also
+    --------
+    write_image : The way back.
+
+    Notes
+    -----
+    The orientation that a camera notes in a file (EXIF) is not applied: pixels come in the order
+    they are stored in, as networks and evaluation programs see them.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skensir.image import read_image, write_image
+    >>> image = np.array([[0, 1, 65535]], dtype=np.uint16)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "deep.png"), image)
+    ...     read_image(Path(folder, "deep.png"))
+    array([[    0,     1, 65535]], dtype=uint16)
+    """
+    path = Path(path)
+    suffix = _checked_suffix(path)
+    data = path.read_bytes()
+    if suffix in _OPENCV:
+        image = _decode_opencv(data, path)
+    elif suffix in _TIFF:
+        image = _decode_tiff(data, path)
+    else:
+        image = _decode_numpy(data, path)
+    _check_image(image, path)
+    return image.astype(image.dtype.newbyteorder("="), copy=False)
+
+
+def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None = None) -> None:
+    """Write an image whole or not at all.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A name that ends in .png, .jpg, .jpeg, .tif, .tiff or .npy. A file of this name is replaced.
+    image : array-like of shape (height, width) or (height, width, 3)
+        Grey values, or red, green and blue. uint8 and uint16 are written as they are, except that
+        JPEG holds 8 bits only and is lossy (quality 95).
+    bits : {8, 16}, default=None
+        Clips and rounds floats to whole numbers, once and without scaling: 8 is for values from
+        0 to 255, 16 for values from 0 to 65535. PNG and JPEG need it for floats; with None, TIFF
+        and .npy keep floats as they are.
+
+    Raises
+    ------
+    OSError
+        If the file cannot be written, for example because the disk is full. Nothing is left
+        behind then, and a file that was there before stays.
+    ValueError
+        If the suffix is another one, if the format cannot hold such an image, if `bits` does not
+        fit, or if a value is not finite. The message names the file.
+
+    See Also
+    --------
+    read_image : The way back.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skensir.image import read_image, write_image
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_image(Path(folder, "restored.png"), [[-3.2, 0.4, 254.7]], bits=8)
+    ...     read_image(Path(folder, "restored.png"))
+    array([[  0,   0, 255]], dtype=uint8)
+    """
+    path = Path(path)
+    suffix = _checked_suffix(path)
+    image = np.asarray(image)
+    _check_image(image, path)
+    image = _to_bits(image, bits, path)
+    if image.dtype.kind == "f" and suffix in _OPENCV:
+        raise ValueError(
+            f"{path} can hold whole numbers only and the image has {image.dtype} values; pass "
+            "bits=8 if they lie between 0 and 255, bits=16 if between 0 and 65535."
+        )
+    if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg"):
+        raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
+    if suffix in _OPENCV:
+        data = _encode_opencv(image, suffix, path)
+    else:
+        buffer = BytesIO()
+        if suffix in _TIFF:
+            photometric = "minisblack" if image.ndim == 2 else "rgb"
+            tifffile = import_extra("tifffile", "tifffile")
+            tifffile.imwrite(buffer, image, photometric=photometric, metadata=None)
+        else:
+            np.save(buffer, image, allow_pickle=False)
+        data = buffer.getvalue()
+    _write_whole(path, data)
+
+
+def _checked_suffix(path: Path) -> str:
+    """Return the suffix in small letters, or raise an error if it is no known one."""
+    suffix = path.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise ValueError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
+    return suffix
+
+
+def _check_image(image: Image, path: Path) -> None:
+    """Raise an error that names the file unless the array is a grey or RGB image."""
+    if image.dtype.name not in _DTYPES:
+        raise ValueError(f"{path}: an image of {image.dtype}, must be of {', '.join(_DTYPES)}.")
+    if image.ndim == 3 and image.shape[2] == 4:
+        raise ValueError(
+            f"{path}: an image with a fourth channel, such as alpha; save it as grey or RGB."
+        )
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
+        raise ValueError(
+            f"{path}: an image of shape {image.shape}, must be (height, width) or "
+            "(height, width, 3)."
+        )
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        raise ValueError(f"{path}: an image with NaN or infinity, must be finite.")
+
+
+def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
+    """Round floats to whole numbers of `bits` bits; leave everything else as it is."""
+    if bits is None:
+        return image
+    if bits not in (8, 16):
+        raise ValueError(f"bits == {bits!r} for {path}, must be 8, 16 or None.")
+    dtype = np.dtype(f"uint{bits}")
+    if image.dtype.kind == "f":
+        return np.clip(np.rint(image.astype(np.float64)), 0, np.iinfo(dtype).max).astype(dtype)
+    if image.dtype != dtype:
+        raise ValueError(
+            f"bits == {bits} for {path} but the image is {image.dtype}, which is written as it is; "
+            "leave bits out, or scale the values yourself."
+        )
+    return image
+
+
+def _decode_opencv(data: bytes, path: Path) -> Image:
+    """Decode PNG or JPEG without the cut to 8 bits that most readers make."""
+    cv2 = import_extra("cv2", "opencv-python-headless")
+    image = None
+    # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
+    # begins at FFDA, must come to an end, FFD9.
+    if data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda") or data[:2] != b"\xff\xd8":
+        try:
+            image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+        except cv2.error:
+            image = None
+    if image is None:
+        raise ValueError(f"{path} cannot be read: it is damaged, cut short or no image.")
+    if image.ndim == 3 and image.shape[2] == 3:
+        image = cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    return image
+
+
+def _encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
+    """Encode an image of whole numbers as PNG or JPEG."""
+    cv2 = import_extra("cv2", "opencv-python-headless")
+    if image.ndim == 3:
+        image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+    options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
+    try:
+        encoded, buffer = cv2.imencode(suffix, image, options)
+    except cv2.error:
+        encoded = False
+    if not encoded:
+        raise ValueError(f"{path}: an image of shape {image.shape} cannot be written as {suffix}.")
+    return buffer.tobytes()
+
+
+def _decode_tiff(data: bytes, path: Path) -> Image:
+    """Decode a TIFF of one page."""
+    tifffile = import_extra("tifffile", "tifffile")
+    try:
+        with tifffile.TiffFile(BytesIO(data)) as file:
+            n_pages, page = len(file.pages), file.pages[0]
+            photometric = page.photometric.name
+            image = page.asarray()
+    except Exception as error:  # damaged files raise nearly anything
+        raise ValueError(f"{path} cannot be read: {error}.") from error
+    if n_pages != 1:
+        raise ValueError(f"{path} has {n_pages} pages, must have one.")
+    # The values of the others, such as places in a palette, are no brightness.
+    if photometric not in ("MINISBLACK", "RGB"):
+        raise ValueError(f"{path} stores its colours as {photometric}; save it as grey or RGB.")
+    return image
+
+
+def _decode_numpy(data: bytes, path: Path) -> Image:
+    """Decode an array of NumPy's format, without pickles."""
+    try:
+        return np.lib.format.read_array(BytesIO(data), allow_pickle=False)
+    except ValueError as error:
+        raise ValueError(f"{path} cannot be read: {error}.") from error
+
+
+def _write_whole(path: Path, data: bytes) -> None:
+    """Write a file whole or not at all."""
+    partial_file = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        partial_file.write_bytes(data)
+        partial_file.replace(path)
+    except OSError as error:
+        # A full disk does not say for which file.
+        raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        partial_file.unlink(missing_ok=True)

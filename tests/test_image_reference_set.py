@@ -1,0 +1,242 @@
+"""A folder of images is read scene by scene, and what is wrong with it is said by file."""
+
+import copy
+import pickle
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+import skensir.image.reference_set as module
+from skensir import EnsIRRegressor
+from skensir.image import ImageEnsemble, ReferenceSet, read_image, write_image
+
+PARTS = ("gt", "B", "A")
+
+
+def make(folder, names=("2", "10", "1"), parts=PARTS, shape=(5, 6, 3), dtype=np.uint8):
+    """Write images in which each pixel tells part and scene."""
+    for p, part in enumerate(parts):
+        (folder / part).mkdir(exist_ok=True)
+        for n, name in enumerate(names):
+            write_image(folder / part / f"{name}.png", np.full(shape, 10 * p + n, dtype))
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch):
+    """Return the list of files that are read from here on."""
+    files = []
+
+    def read(path):
+        files.append(f"{path.parent.name}/{path.stem}")
+        return read_image(path)
+
+    monkeypatch.setattr(module, "read_image", read)
+    return files
+
+
+def test_scenes_come_sorted_by_number_with_the_models_in_order(tmp_path):
+    reference_set = ReferenceSet(make(tmp_path))
+    assert reference_set.names == ("1", "2", "10")
+    assert reference_set.models == ("A", "B")
+    assert len(reference_set) == 3
+    for scene, number in zip(reference_set, (2, 0, 1), strict=True):
+        assert_array_equal(scene.target, np.full((5, 6, 3), number))
+        assert_array_equal(scene.predictions[0], np.full((5, 6, 3), 20 + number))
+        assert_array_equal(scene.predictions[1], np.full((5, 6, 3), 10 + number))
+    assert [scene.name for scene in reference_set] == ["1", "2", "10"]
+    assert reference_set[-1].name == reference_set[np.int64(2)].name == "10"
+    with pytest.raises(IndexError):
+        reference_set[3]
+
+
+def test_models_are_taken_in_the_order_given(tmp_path):
+    make(tmp_path)
+    assert ReferenceSet(tmp_path, ["B", "A"])[0].predictions[0, 0, 0, 0] == 12
+    assert ReferenceSet(tmp_path, ["A"])[0].predictions.shape == (1, 5, 6, 3)
+
+
+def test_what_is_no_prediction_is_passed_over(tmp_path):
+    make(tmp_path, parts=(*PARTS, "lq", ".cache"), names=("a",))
+    (tmp_path / "A" / "Thumbs.db").write_text("")
+    (tmp_path / "A" / "._a.png").write_text("")
+    (tmp_path / "A" / "more.png").mkdir()
+    (tmp_path / "table.npz").write_text("")
+    reference_set = ReferenceSet(tmp_path)
+    assert (reference_set.models, reference_set.names) == (("A", "B"), ("a",))
+    # Unless it is named, or another is named instead.
+    assert ReferenceSet(tmp_path, ["lq", "A"])[0].predictions[0, 0, 0, 0] == 30
+    assert ReferenceSet(tmp_path, target="B", input="A").models == ("gt", "lq")
+
+
+def test_scenes_of_different_formats_are_matched(tmp_path):
+    make(tmp_path, names=("x",))
+    image = read_image(tmp_path / "A" / "x.png")
+    (tmp_path / "A" / "x.png").unlink()
+    np.save(tmp_path / "A" / "x.npy", image.astype(np.float32) + 0.5)
+    scene = ReferenceSet(tmp_path)[0]
+    assert scene.predictions.dtype == np.float32
+    assert_array_equal(scene.predictions[:, 0, 0, 0], [20.5, 10])
+    assert scene.target.dtype == np.uint8
+
+
+def test_slices_and_subsets(tmp_path):
+    reference_set = ReferenceSet(make(tmp_path))
+    assert reference_set[1:].names == reference_set.predictions[1:].names == ("2", "10")
+    assert reference_set[::-1].names == ("10", "2", "1")
+    subset = reference_set.subset(["10", "1"])
+    assert [scene.name for scene in subset] == ["10", "1"]
+    assert_array_equal(subset.targets[1:][0], reference_set[0].target)
+    assert reference_set.subset("2").names == ("2",)
+    assert reference_set.names == ("1", "2", "10")
+    with pytest.raises(ValueError, match="no scene '3'"):
+        reference_set.subset(["1", "3"])
+
+
+def test_predictions_alone(tmp_path):
+    make(tmp_path)
+    for path in (tmp_path / "gt").iterdir():
+        path.write_text("what it says does not matter")
+    reference_set = ReferenceSet(tmp_path, target=None)
+    assert reference_set.models == ("A", "B")
+    assert reference_set[0].target is None
+    assert reference_set.predictions[0].shape == (2, 5, 6, 3)
+    with pytest.raises(ValueError, match="target=None"):
+        _ = reference_set.targets
+
+
+# ---- lazily
+
+
+def test_nothing_is_read_before_it_is_asked_for_and_no_more_than_that(tmp_path, opened):
+    reference_set = ReferenceSet(make(tmp_path))
+    predictions, targets = reference_set.predictions, reference_set.targets
+    assert opened == []
+    assert predictions[1].shape == (2, 5, 6, 3)
+    assert opened == ["A/2", "B/2"]
+    assert targets[2].shape == (5, 6, 3)
+    assert opened[2:] == ["gt/10"]
+    assert reference_set[0].name == "1"
+    assert opened[3:] == ["A/1", "B/1", "gt/1"]
+
+
+def test_an_ensemble_reads_each_file_once_and_scene_after_scene(tmp_path, opened):
+    reference_set = ReferenceSet(make(tmp_path))
+    ensemble = ImageEnsemble(EnsIRRegressor())
+    for _ in range(2):  # the parts can be gone through again
+        opened.clear()
+        ensemble.fit(reference_set.predictions, reference_set.targets)
+        assert opened == [
+            f"{part}/{name}" for name in ("1", "2", "10") for part in ["A", "B", "gt"]
+        ]
+    opened.clear()
+    ensemble.predict(reference_set.predictions)
+    assert opened == [f"{part}/{name}" for name in ("1", "2", "10") for part in ["A", "B"]]
+
+
+def test_copies_and_pickles_read_the_same(tmp_path):
+    reference_set = ReferenceSet(make(tmp_path))
+    for again in (copy.deepcopy(reference_set), pickle.loads(pickle.dumps(reference_set))):
+        assert_array_equal(again[1].predictions, reference_set[1].predictions)
+    targets = pickle.loads(pickle.dumps(reference_set.targets))
+    assert_array_equal(targets[0], reference_set.targets[0])
+
+
+# ---- sizes
+
+
+def test_images_of_different_sizes_are_cropped_only_if_asked(tmp_path):
+    make(tmp_path, names=("a",))
+    image = np.arange(7 * 5 * 3, dtype=np.uint8).reshape(7, 5, 3)
+    write_image(tmp_path / "B" / "a.png", image)  # higher and narrower than the others
+    reference_set = ReferenceSet(tmp_path)
+    with pytest.raises(ValueError, match=r"7 x 5 pixels, .* has 5 x 6; pass crop=True") as caught:
+        reference_set[0]
+    assert str(tmp_path / "A" / "a.png") in str(caught.value)
+    assert str(tmp_path / "B" / "a.png") in str(caught.value)
+    cropped = ReferenceSet(tmp_path, crop=True)
+    scene = cropped[0]
+    assert scene.predictions.shape == (2, 5, 5, 3)
+    assert scene.target.shape == (5, 5, 3)
+    assert_array_equal(scene.predictions[1], image[:5])
+    # The parts by themselves know what the others have.
+    assert_array_equal(cropped.targets[0], scene.target)
+    assert_array_equal(cropped.predictions[0], scene.predictions)
+    assert ReferenceSet(tmp_path, ["A"], crop=True).targets[0].shape == (5, 6, 3)
+
+
+# ---- mistakes
+
+
+def test_grey_among_colour(tmp_path):
+    make(tmp_path, names=("a",))
+    write_image(tmp_path / "B" / "a.png", np.zeros((5, 6), np.uint8))
+    with pytest.raises(ValueError, match=r"B/a\.png is grey, but .*A/a\.png is not"):
+        ReferenceSet(tmp_path)[0]
+    with pytest.raises(ValueError, match=r"B/a\.png is grey, but .*A/a\.png is not"):
+        ReferenceSet(tmp_path, ["B", "A"], crop=True)[0]
+
+
+@pytest.mark.parametrize("first", ["uint8", "float32"])
+def test_different_bit_depths(tmp_path, first):
+    make(tmp_path, names=("a",), parts=("gt", "A", "B", "C"))
+    if first == "float32":
+        (tmp_path / "A" / "a.png").unlink()
+        np.save(tmp_path / "A" / "a.npy", np.zeros((5, 6, 3), first))
+    write_image(tmp_path / "C" / "a.png", np.zeros((5, 6, 3), np.uint16))
+    with pytest.raises(ValueError, match=r"C/a\.png is uint16, but .*/a\.png is uint8"):
+        ReferenceSet(tmp_path)[0]
+
+
+def test_a_scene_that_a_model_lacks(tmp_path):
+    make(tmp_path)
+    (tmp_path / "B" / "2.png").unlink()
+    with pytest.raises(ValueError, match=r"B has no image of the scene '2', .*2\.png"):
+        ReferenceSet(tmp_path)
+    assert ReferenceSet(tmp_path, ["A"]).names == ("1", "2", "10")
+    write_image(tmp_path / "gt" / "11.png", np.zeros((2, 2), np.uint8))
+    with pytest.raises(ValueError, match=r"A has no image of the scene '11', .*gt/11\.png"):
+        ReferenceSet(tmp_path, ["A"])
+
+
+def test_a_scene_twice(tmp_path):
+    make(tmp_path)
+    write_image(tmp_path / "A" / "2.jpg", np.zeros((5, 6, 3), np.uint8))
+    with pytest.raises(ValueError, match=r"A/2\.png and 2\.jpg beside it are one scene twice"):
+        ReferenceSet(tmp_path)
+
+
+def test_folders_that_are_not_there(tmp_path):
+    with pytest.raises(FileNotFoundError, match="nowhere is not a folder"):
+        ReferenceSet(tmp_path / "nowhere")
+    with pytest.raises(ValueError, match="no sub-folder of a base model"):
+        ReferenceSet(tmp_path)
+    make(tmp_path)
+    with pytest.raises(ValueError, match="no sub-folder 'C', named in models; it has A, B, gt"):
+        ReferenceSet(tmp_path, ["A", "C"])
+    with pytest.raises(ValueError, match="no sub-folder 'truth' with the truth"):
+        ReferenceSet(tmp_path, target="truth")
+    for path in (tmp_path / "B").iterdir():
+        path.rename(path.with_suffix(".bmp"))
+    with pytest.raises(ValueError, match=r"B has no image that ends in one of \.png"):
+        ReferenceSet(tmp_path)
+
+
+@pytest.mark.parametrize("models", [[], "A", ["A", "A"], ["A", "gt"]])
+def test_models_that_make_no_sense(tmp_path, models):
+    make(tmp_path)
+    with pytest.raises(ValueError, match="models == "):
+        ReferenceSet(tmp_path, models)
+
+
+def test_a_damaged_file_is_named_when_its_scene_is_read(tmp_path):
+    make(tmp_path)
+    (tmp_path / "B" / "10.png").write_text("")
+    reference_set = ReferenceSet(tmp_path)
+    assert reference_set[1].name == "2"
+    with pytest.raises(ValueError, match=r"B/10\.png cannot be read"):
+        reference_set[2]
+    (tmp_path / "B" / "10.png").unlink()
+    with pytest.raises(FileNotFoundError, match=r"B/10\.png"):
+        reference_set[2]
