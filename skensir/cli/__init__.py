@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _make_parser() -> argparse.ArgumentParser:
     # The commands import CommandError from this file.
-    from skensir.cli import demo
+    from skensir.cli import compare, demo
 
     parser = _Parser(
         prog="skensir",
@@ -34,9 +34,17 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (demo,):
+    for command in (compare, demo):
         command.add_parser(commands)
     return parser
+
+
+def _sentence(error: Exception) -> str:
+    """Return what went wrong in one line; errors of the system name the file first."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}."
+    # What Python code would pass is an option here.
+    return " ".join(str(error).replace("crop=True", "--crop").split())
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,8 +63,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments = _make_parser().parse_args(argv)
         arguments.run(arguments)
-    except CommandError as error:
-        print(f"skensir: {error}", file=sys.stderr)
+    except (CommandError, ValueError, OSError) as error:
+        print(f"skensir: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # what a shell expects of an interrupted program

@@ -1,0 +1,96 @@
+"""What several commands share: options, progress, lists of images."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from skensir.cli import CommandError
+
+
+def check_installed(command: str, extra: str, *modules: str) -> None:
+    """Raise an error that says what to install unless all modules are there."""
+    for module in modules:
+        try:
+            import_module(module)
+        except ModuleNotFoundError as error:
+            raise CommandError(
+                f"{command} needs {error.name}, which is not installed: "
+                f'pip install "skensir[{extra}]".'
+            ) from error
+
+
+def check_folder_of(path: Path) -> None:
+    """Raise an error before the work begins if a file has no folder to be written to."""
+    if path.is_dir():
+        raise CommandError(f"{path} is a folder; give the name of a file.")
+    if not path.parent.is_dir():
+        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
+
+
+def progress(steps: Any, label: str) -> Any:
+    """Return a bar of progress over images: on a terminal only, and gone when it is full."""
+    from tqdm import tqdm
+
+    bar = tqdm(steps, label, leave=False, disable=None)
+    # What an image ensemble asks of the images of a reference set.
+    for name in ("models", "describe"):
+        if hasattr(steps, name):
+            setattr(bar, name, getattr(steps, name))
+    return bar
+
+
+def plural(number: int, noun: str) -> str:
+    """Return a number with its noun."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def add_reading_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how a reference set is read."""
+    parser.add_argument(
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help="sub-folders of the base models, in this order (default: all but gt and lq, sorted)",
+    )
+    parser.add_argument(
+        "--target",
+        default="gt",
+        metavar="NAME",
+        help="sub-folder with the truth (default: %(default)s)",
+    )
+    add_crop_option(parser)
+
+
+def add_crop_option(parser: argparse.ArgumentParser) -> None:
+    """Add the option for images that were saved padded."""
+    parser.add_argument(
+        "--crop",
+        action="store_true",
+        help="cut images of a scene that differ in size to their common top left part",
+    )
+
+
+def add_scoring_options(parser: argparse.ArgumentParser) -> None:
+    """Add the options that name the convention of PSNR and SSIM."""
+    parser.add_argument(
+        "--channel",
+        choices=("rgb", "luma"),
+        default="rgb",
+        help="compare all channels, or the brightness of BT.601 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--crop-border",
+        type=int,
+        default=0,
+        metavar="N",
+        help="pixels to leave out at every side (default: %(default)s)",
+    )
+
+
+def join(words: Iterable[str]) -> str:
+    """Return words as a list in a sentence."""
+    return ", ".join(words)
