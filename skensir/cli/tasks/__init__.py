@@ -76,13 +76,70 @@ TASKS = {
 }
 
 
-def make_sets(name: str, folder: Path, side: int = SIDE) -> dict[str, float]:
-    """Degrade and restore the photographs and write a reference set and a test set.
+@dataclass(frozen=True)
+class Scene:
+    """A photograph, its degraded version and what the base models make of that, all 8-bit.
+
+    Attributes
+    ----------
+    name : str
+        Of the photograph.
+    truth : ndarray of shape (height, width, 3)
+        The photograph.
+    degraded : ndarray of shape (height, width, 3)
+        The input of the base models; smaller than the photograph in super-resolution.
+    predictions : ndarray of shape (n_models, height, width, 3)
+        In the order of the task's `restorers`.
+    seconds : tuple of float
+        What each base model took.
+    """
+
+    name: str
+    truth: Image
+    degraded: Image
+    predictions: Image
+    seconds: tuple[float, ...]
+
+
+def make_scene(name: str, *, seed: int, side: int = SIDE, task: str = "deblurring") -> Scene:
+    """Load a photograph, degrade it and restore it with every base model.
 
     Parameters
     ----------
     name : str
-        Of the task.
+        Of `FITTING` or `TESTING`.
+    seed : int
+        Seed of noise and rain; it should differ between photographs.
+    side : int, default=320
+        Largest height and width, in pixels. The centre is kept.
+    task : str, default="deblurring"
+        A key of `TASKS`.
+
+    Returns
+    -------
+    Scene
+        The photograph with all that was made of it.
+    """
+    truth = crop_centre(load_photograph(name), side)
+    # A smaller version has whole pixels.
+    height, width = (size // super_resolution.SCALE for size in truth.shape[:2])
+    truth = truth[: height * super_resolution.SCALE, : width * super_resolution.SCALE]
+    degraded = TASKS[task].degrade(truth, seed)
+    predictions, seconds = [], []
+    for restorer in TASKS[task].restorers.values():
+        start = time.perf_counter()
+        predictions.append(to_8_bits(255 * restorer(degraded / 255)))
+        seconds.append(time.perf_counter() - start)
+    return Scene(name, truth, degraded, np.stack(predictions), tuple(seconds))
+
+
+def make_sets(task: str, folder: Path, side: int = SIDE) -> dict[str, float]:
+    """Degrade and restore the photographs and write a reference set and a test set.
+
+    Parameters
+    ----------
+    task : str
+        A key of `TASKS`.
     folder : Path
         A folder; its sub-folders `reference` and `test` are made, with the degraded photographs
         in `lq` and the truth in `gt`.
@@ -94,24 +151,17 @@ def make_sets(name: str, folder: Path, side: int = SIDE) -> dict[str, float]:
     dict of str to float
         Seconds a photograph that each base model took, mean over the test set.
     """
-    task = TASKS[name]
-    seconds: dict[str, list[float]] = {model: [] for model in task.restorers}
+    models = tuple(TASKS[task].restorers)
+    seconds = []
     # The seeds go on, so that no two photographs have the same noise.
-    for seed, photograph in enumerate(progress((*FITTING, *TESTING), f"Restoring, {name}")):
-        part = folder / ("reference" if photograph in FITTING else "test")
-        truth = crop_centre(load_photograph(photograph), side)
-        # Super-resolution needs whole pixels.
-        truth = truth[
-            tuple(slice(size - size % super_resolution.SCALE) for size in truth.shape[:2])
-        ]
-        degraded = task.degrade(truth, seed)
-        images = {"gt": truth, "lq": degraded}
-        for model, restorer in task.restorers.items():
-            start = time.perf_counter()
-            images[model] = to_8_bits(255 * restorer(degraded / 255))
-            if photograph in TESTING:
-                seconds[model].append(time.perf_counter() - start)
+    for seed, name in enumerate(progress((*FITTING, *TESTING), f"Restoring, {task}")):
+        scene = make_scene(name, seed=seed, side=side, task=task)
+        images = {"gt": scene.truth, "lq": scene.degraded}
+        images.update(zip(models, scene.predictions, strict=True))
         for sub_folder, image in images.items():
-            (part / sub_folder).mkdir(parents=True, exist_ok=True)
-            write_image(part / sub_folder / f"{photograph}.png", image)
-    return {model: float(np.mean(of_model)) for model, of_model in seconds.items()}
+            part = folder / ("reference" if name in FITTING else "test") / sub_folder
+            part.mkdir(parents=True, exist_ok=True)
+            write_image(part / f"{name}.png", image)
+        if name in TESTING:
+            seconds.append(scene.seconds)
+    return dict(zip(models, np.mean(seconds, axis=0).tolist(), strict=True))
