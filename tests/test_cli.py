@@ -1,4 +1,4 @@
-"""The console command: what it prints and writes, and how it answers mistakes."""
+"""The console command and its demo: what they print and write, and how they answer mistakes."""
 
 import io
 import re
@@ -11,33 +11,26 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
-from scipy.ndimage import gaussian_filter
-from sklearn.dummy import DummyRegressor
 
 import skensir
-from skensir.baselines import ZZPMRegressor
-from skensir.cli import deblurring, demo, main, picture
+from skensir.cli import demo, main, picture
+from skensir.cli.tasks import FITTING, TASKS, TESTING
+from skensir.image import ReferenceSet, read_image
 
-# The demo itself, on crops as small as its margins allow.
-small_compare = partial(demo.compare, side=32)
-SHOWN = [ensemble for ensemble in demo.ENSEMBLES if ensemble.name in ("Average", "EnsIR")]
-
-
-@pytest.fixture(scope="module")
-def comparison():
-    return small_compare()
+quick_compare = partial(demo.compare_sets, trees=False)
+SIDE = 32  # photographs as small as the tasks' margins allow
 
 
 @pytest.fixture
 def quick_demo(monkeypatch):
-    """Make the command fast: small crops, the ensembles of the picture only."""
-    monkeypatch.setattr(demo, "compare", partial(small_compare, ensembles=SHOWN))
+    """Make the command fast: small photographs, no ensembles of trees."""
+    monkeypatch.setattr(demo, "SIDE", SIDE)
+    monkeypatch.setattr(demo, "compare_sets", quick_compare)
 
 
 @pytest.fixture
 def quick_picture(quick_demo, monkeypatch):
-    """Draw nothing, for tests of where the file goes."""
+    """Draw nothing, for tests of where files go."""
     monkeypatch.setattr(demo, "draw_picture", lambda *arguments: b"picture")
 
 
@@ -45,10 +38,10 @@ def quick_picture(quick_demo, monkeypatch):
 def no_work(monkeypatch):
     """Fail if the long work begins."""
 
-    def compare():
+    def run_task(*arguments):
         raise AssertionError("the work began before the mistake was noticed")
 
-    monkeypatch.setattr(demo, "compare", compare)
+    monkeypatch.setattr(demo, "run_task", run_task)
 
 
 def assert_mistake(capsys, argv, *words):
@@ -61,160 +54,80 @@ def assert_mistake(capsys, argv, *words):
         assert word in captured.err
 
 
-# ---- the numbers
+# ---- what the demo prints and writes
 
 
-def test_same_numbers_twice(comparison):
-    again, _, _ = small_compare()
-    for first, second in zip(comparison[0], again, strict=True):
-        assert first.name == second.name
-        # Threads may sum the trees of a forest in another order.
-        assert_allclose(first.psnr, second.psnr, rtol=1e-9)
-        assert_allclose(first.ssim, second.ssim, rtol=1e-9)
-
-
-def test_photographs_for_testing_are_not_fitted_on():
-    assert not set(deblurring.FITTING) & set(deblurring.TESTING)
-
-
-def test_scenes_hold_8_bit_images_and_restoring_helps(comparison):
-    _, fitting, testing = comparison
-    for scene in (*fitting, *testing):
-        assert scene.truth.dtype == scene.degraded.dtype == scene.predictions.dtype == np.uint8
-        assert scene.predictions.shape == (len(deblurring.RESTORERS), *scene.truth.shape)
-    degraded, *restored = comparison[0][: 1 + len(deblurring.RESTORERS)]
-    for result in restored:
-        assert np.mean(result.psnr) > np.mean(degraded.psnr)
-
-
-def test_noise_differs_between_seeds_only():
-    photograph = np.full((20, 20, 3), 128, dtype=np.uint8)
-    assert_array_equal(deblurring.degrade(photograph, 0), deblurring.degrade(photograph, 0))
-    assert (deblurring.degrade(photograph, 0) != deblurring.degrade(photograph, 1)).any()
-
-
-def test_point_spread_is_the_blur():
-    point = np.zeros((41, 41, 1))
-    point[20, 20] = 1
-    blurred = gaussian_filter(point, deblurring.BLUR, axes=(0, 1))[..., 0]
-    spread = deblurring.point_spread()
-    assert_allclose(deblurring.crop_centre(blurred, len(spread)), spread, atol=1e-15)
-    assert spread.sum() == pytest.approx(1)
-
-
-# ---- what each regressor sees
-
-
-def test_stacked_pixels_are_the_predictions_of_one_pixel():
-    predictions = np.random.default_rng(0).integers(256, size=(4, 5, 6, 3))
-    X = demo.stack_pixels(predictions).reshape(5, 6, 3, 4)
-    assert_array_equal(X[2, 3, 1], predictions[:, 2, 3, 1])
-    assert_array_equal(
-        demo.stack_pixels(predictions, 1).reshape(5, 6, 4)[2, 3], predictions[:, 2, 3, 1]
-    )
-
-
-class CountingRegressor(DummyRegressor):
-    """Remember how many rows `fit` got."""
-
-    def fit(self, X, y):
-        self.n_rows_ = len(X)
-        return super().fit(X, y)
-
-
-@pytest.mark.parametrize("max_samples", [100, 10**6])
-def test_scope_decides_what_a_regressor_is_fitted_on(comparison, monkeypatch, max_samples):
-    monkeypatch.setattr(demo, "MAX_SAMPLES", max_samples)
-    scenes = comparison[1]
-    n_pixels = sum(scene.truth[..., 0].size for scene in scenes)
-    expected = {
-        demo.CHANNEL: [n_pixels] * 3,
-        demo.IMAGE: [3 * n_pixels],
-        demo.SAMPLE: [min(max_samples, 3 * n_pixels)],
-    }
-    for scope, n_rows in expected.items():
-        ensemble = demo.Ensemble("counting", CountingRegressor(), scope)
-        regressors, _ = demo.fit_regressors(ensemble, scenes)
-        assert [regressor.n_rows_ for regressor in regressors] == n_rows
-
-
-def test_each_channel_is_combined_by_its_own_regressor(comparison):
-    _, fitting, testing = comparison
-    ensemble = demo.Ensemble("mean of the truth", DummyRegressor(), demo.CHANNEL)
-    regressors, _ = demo.fit_regressors(ensemble, fitting)
-    combined = demo.combine_scene(ensemble, regressors, testing[0])
-    means = np.concatenate([scene.truth.reshape(-1, 3) for scene in fitting]).mean(axis=0)
-    assert_allclose(combined, np.broadcast_to(means, testing[0].truth.shape))
-
-
-def test_weights_of_zzpm_are_those_of_the_whole_image(comparison):
-    results, _, testing = comparison
-    scene = testing[0]
-    rows = demo.stack_pixels(scene.predictions)
-    weights = ZZPMRegressor().fit(rows, scene.truth.ravel()).predict_weights(rows)[0]
-    expected = np.tensordot(weights, scene.predictions, axes=1)
-    images = {result.name: result.images[0] for result in results}
-    assert_allclose(images["ZZPM"], expected)
-
-
-def test_weight_maps_sum_to_one(comparison):
-    results, _, testing = comparison
-    (ensir,) = [result for result in results if result.name == "EnsIR"]
-    maps = demo.weight_maps(ensir, testing[0])
-    assert maps.shape == testing[0].predictions.shape[:3]
-    assert_allclose(maps.sum(axis=0), 1)
-
-
-# ---- the table
-
-
-def test_table_has_all_rows_in_line(comparison):
-    lines = demo.format_table(comparison[0]).splitlines()
-    names = ["Blurred and noisy", *deblurring.RESTORERS]
-    names += [ensemble.name for ensemble in demo.ENSEMBLES]
-    assert [re.split(" {2,}", line)[0] for line in lines[1:]] == names
-    assert len({line.index(".") for line in lines[1:]}) == 1
-    assert len({len(line) for line in lines}) == 1
-
-
-def test_table_marks_the_best_and_every_tie():
-    results = [
-        demo.Result("a", [], psnr=[30.0, 32.0], ssim=[0.5]),
-        demo.Result("b", [], psnr=[31.0], ssim=[0.9]),
-        demo.Result("c", [], psnr=[9.0], ssim=[0.7], seconds_image=0.5, seconds_fit=12.0),
-    ]
-    a, b, c = (line.split() for line in demo.format_table(results).splitlines()[1:])
-    assert a == ["a", "31.000*", "0.5000", "-", "-"]
-    assert b == ["b", "31.000*", "0.9000*", "-", "-"]
-    assert c == ["c", "9.000", "0.7000", "12.00", "0.50"]
-
-
-def test_note_says_what_was_fitted_on_what(comparison):
-    _, fitting, testing = comparison
-    note = demo.explain(fitting, testing)
-    assert max(map(len, note.splitlines())) < 80
-    n_values = 3 * len(deblurring.FITTING) * 32 * 32
-    words = " ".join(note.split())
-    assert f"fitted on {n_values:,} values drawn from the {n_values:,} of all channels" in words
-    for name in (*deblurring.FITTING, *deblurring.TESTING):
-        assert name in words
-
-
-# ---- the command
-
-
-def test_demo_prints_the_table_and_writes_the_picture(quick_demo, tmp_path, capsys):
+def test_demo_prints_a_table_a_task_and_writes_the_picture(quick_demo, tmp_path, capsys):
     output = tmp_path / "picture.png"
     assert main(["demo", "--output", str(output)]) == 0
     captured = capsys.readouterr()
-    assert "EnsIR" in captured.out
+    for name, task in TASKS.items():
+        _, found, text = captured.out.partition(f"{name.capitalize()}: photographs")
+        assert found
+        rows = [re.split(" {2,}", line)[0] for line in text.split("\n\n")[1].splitlines()[1:]]
+        inputs = [] if name == "super-resolution" else ["Input"]  # smaller than the truth
+        assert rows[: len(inputs) + 3] == [*inputs, *task.restorers]
+        assert "Average" in rows
+        assert rows[-1] == "Oracle"
+    words = " ".join(captured.out.split())
+    for name in (*FITTING, *TESTING):
+        assert name in words
     assert captured.out.endswith(f"Picture: {output}\n")
     assert captured.err == ""  # no bars of progress where nobody watches
     assert list(tmp_path.iterdir()) == [output]
     image = matplotlib.image.imread(output)
-    assert image.shape[0] > 500
-    assert image.shape[1] > 1000
+    assert image.shape[0] > 700
+    assert image.shape[1] > 1400
     assert len(np.unique(image[..., :3].reshape(-1, 3), axis=0)) > 100
+
+
+def test_base_models_show_their_seconds(quick_picture, tmp_path, capsys):
+    assert main(["demo", "--task", "deblurring", "-o", str(tmp_path / "demo.png")]) == 0
+    printed = capsys.readouterr().out
+    for model in TASKS["deblurring"].restorers:
+        [line] = [line for line in printed.splitlines() if line.startswith(model)]
+        assert re.search(r" - +\d+\.\d\d$", line)
+
+
+def test_one_task_is_enough(quick_picture, tmp_path, capsys):
+    assert main(["demo", "--task", "deraining", "-o", str(tmp_path / "demo.png")]) == 0
+    printed = capsys.readouterr().out
+    assert "Deraining:" in printed
+    assert "Deblurring:" not in printed
+
+
+def test_kept_folder_gives_the_numbers_of_the_demo_again(quick_picture, tmp_path, capsys):
+    folder = tmp_path / "sets"
+    assert main(["demo", "-o", str(tmp_path / "demo.png"), "--folder", str(folder)]) == 0
+    printed = capsys.readouterr().out
+    assert str(folder) in printed
+    for name, task in TASKS.items():
+        argv = ["compare", str(folder / name / "reference"), str(folder / name / "test")]
+        argv += ["--no-trees", "--channel", task.channel, "--crop-border", str(task.crop_border)]
+        assert main([*argv, "--models", *task.restorers]) == 0
+        # PSNR and SSIM; seconds differ.
+        pattern = re.compile(r"^(.+?) {2,}([\d.]+[ *]* +[\d.]+)", re.MULTILINE)
+        again = pattern.findall(capsys.readouterr().out.partition("\n\n")[0])
+        _, _, text = printed.partition(f"{name.capitalize()}: ")
+        assert again == pattern.findall(text.split("\n\n")[1])
+        assert len(again) > 8
+
+
+def test_folder_that_is_there_is_not_written_to(no_work, tmp_path, capsys):
+    argv = ["demo", "-o", str(tmp_path / "demo.png"), "--folder"]
+    assert_mistake(capsys, [*argv, str(tmp_path)], str(tmp_path), "new folder")
+    assert_mistake(capsys, [*argv, str(tmp_path / "no" / "folder")], str(tmp_path / "no"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_interrupted_demo_leaves_no_folder(tmp_path, monkeypatch, quick_picture):
+    def make_line(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(demo, "make_line", make_line)
+    argv = ["demo", "-o", str(tmp_path / "demo.png"), "--folder", str(tmp_path / "sets")]
+    assert main(argv) == 130
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_picture_goes_to_the_current_folder(quick_picture, tmp_path, monkeypatch):
@@ -223,26 +136,59 @@ def test_picture_goes_to_the_current_folder(quick_picture, tmp_path, monkeypatch
     assert [file.name for file in tmp_path.iterdir()] == ["demo.png"]
 
 
-def test_progress_is_shown_on_a_terminal(monkeypatch):
+def test_progress_is_shown_on_a_terminal(quick_picture, tmp_path, monkeypatch):
     class Terminal(io.StringIO):
         def isatty(self):
             return True
 
     monkeypatch.setattr(sys, "stderr", Terminal())
-    small_compare(["coffee"], ["chelsea"], SHOWN)
-    assert "Restoring" in sys.stderr.getvalue()
-    assert "EnsIR" in sys.stderr.getvalue()
+    assert main(["demo", "--task", "deblurring", "-o", str(tmp_path / "demo.png")]) == 0
+    for word in ("Restoring", "Fitting", "Combining"):
+        assert word in sys.stderr.getvalue()
+
+
+# ---- the images of the tasks
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_base_models_help_and_are_kept_as_8_bit_images(quick_demo, tmp_path, name):
+    comparison = demo.run_task(name, tmp_path)
+    for part, photographs in (("reference", FITTING), ("test", TESTING)):
+        scenes = ReferenceSet(tmp_path / part)
+        assert set(scenes.names) == set(photographs)
+        assert set(scenes.models) == set(TASKS[name].restorers)
+        for scene in scenes:
+            assert scene.predictions.dtype == scene.target.dtype == np.uint8
+            assert scene.predictions.shape == (3, SIDE, SIDE, 3)
+            degraded = read_image(tmp_path / part / "lq" / f"{scene.name}.png")
+            assert degraded.dtype == np.uint8
+    psnr = {row.name: row.psnr for row in comparison.rows}
+    for model in TASKS[name].restorers:
+        assert psnr[model] > psnr.get("Input", 0)
+
+
+def test_photographs_for_testing_are_not_fitted_on():
+    assert not set(FITTING) & set(TESTING)
+
+
+# ---- mistakes
 
 
 def test_failed_writing_leaves_the_old_picture(quick_picture, tmp_path, monkeypatch, capsys):
     output = tmp_path / "demo.png"
     output.write_bytes(b"old")
+    replace = Path.replace
 
-    def replace(self, target):
-        raise OSError(28, "No space left on device")
+    def replace_images_only(self, target):
+        if Path(target) == output:
+            raise OSError(28, "No space left on device")
+        return replace(self, target)
 
-    monkeypatch.setattr(Path, "replace", replace)
-    assert_mistake(capsys, ["demo", "-o", str(output)], str(output), "No space left on device")
+    monkeypatch.setattr(Path, "replace", replace_images_only)
+    assert main(["demo", "--task", "deblurring", "-o", str(output)]) == 2
+    error = capsys.readouterr().err
+    assert str(output) in error
+    assert "No space left on device" in error
     assert list(tmp_path.iterdir()) == [output]
     assert output.read_bytes() == b"old"
 
@@ -271,7 +217,7 @@ def test_folder_without_permission_is_noticed_first(no_work, tmp_path, monkeypat
     assert_mistake(capsys, ["demo", "-o", str(output)], str(tmp_path), "Permission denied")
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "skimage", "tqdm"])
+@pytest.mark.parametrize("package", ["matplotlib", "skimage", "cv2", "tqdm"])
 def test_missing_extra_is_named(no_work, tmp_path, monkeypatch, capsys, package):
     monkeypatch.setitem(sys.modules, package, None)
     argv = ["demo", "-o", str(tmp_path / "demo.png")]
@@ -279,17 +225,18 @@ def test_missing_extra_is_named(no_work, tmp_path, monkeypatch, capsys, package)
 
 
 @pytest.mark.parametrize(
-    ("argv", "word"), [(["dmeo"], "dmeo"), ([], "command"), (["demo", "--colour"], "--colour")]
+    ("argv", "word"),
+    [(["dmeo"], "dmeo"), ([], "command"), (["demo", "--colour"], "--colour")],
 )
 def test_mistakes_in_the_command_line(no_work, capsys, argv, word):
     assert_mistake(capsys, argv, word, "--help")
 
 
 def test_interruption_is_quiet(monkeypatch, tmp_path, capsys):
-    def compare():
+    def run_task(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo, "compare", compare)
+    monkeypatch.setattr(demo, "run_task", run_task)
     assert main(["demo", "-o", str(tmp_path / "demo.png")]) == 130
     assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
@@ -299,7 +246,9 @@ def test_help_names_the_commands(capsys):
     with pytest.raises(SystemExit) as stop:
         main(["--help"])
     assert stop.value.code == 0
-    assert "demo" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for command in ("compare", "demo"):
+        assert command in printed
 
 
 def test_console_script_starts():
@@ -312,11 +261,12 @@ def test_console_script_starts():
 def test_commands_load_without_the_extra_and_photographs_without_download():
     program = (
         "import sys\n"
-        "from skensir.cli import deblurring, demo\n"
-        "print(sorted({'matplotlib', 'skimage', 'tqdm'} & set(sys.modules)))\n"
+        "from skensir.cli import compare, demo\n"
+        "from skensir.cli.tasks import FITTING, TESTING, load_photograph\n"
+        "print(sorted({'cv2', 'matplotlib', 'skimage', 'tqdm'} & set(sys.modules)))\n"
         "sys.modules['pooch'] = None\n"
-        "for name in (*deblurring.FITTING, *deblurring.TESTING):\n"
-        "    print(deblurring.load_photograph(name).shape[2])\n"
+        "for name in (*FITTING, *TESTING):\n"
+        "    print(load_photograph(name).shape[2])\n"
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr

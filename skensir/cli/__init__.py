@@ -26,7 +26,7 @@ class _Parser(argparse.ArgumentParser):
 
 def _make_parser() -> argparse.ArgumentParser:
     # The commands import CommandError from this file.
-    from skensir.cli import demo, evaluate, fit, import_released, inspect, predict
+    from skensir.cli import compare, demo, evaluate, fit, import_released, inspect, predict
 
     parser = _Parser(
         prog="skensir",
@@ -34,7 +34,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (fit, predict, evaluate, inspect, import_released, demo):
+    for command in (fit, predict, evaluate, compare, inspect, import_released, demo):
         command.add_parser(commands)
     return parser
 

@@ -1,19 +1,44 @@
-"""The demo's picture: images, their errors, and the weights of the models."""
+"""The demo's picture: for each task a row of images, and where one of the models counts."""
 
 from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
-import numpy as np
-
 from skensir.cli import CommandError
-from skensir.cli.deblurring import Image, crop_centre, to_8_bits
+from skensir.cli.tasks.photographs import Image, crop_centre, to_8_bits
 
-SIDE = 256  # of the part that is shown, pixels
+SIDE = 192  # of the part that is shown, pixels
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of the picture.
+
+    Attributes
+    ----------
+    task : str
+        What stands at its left.
+    images : dict of str to ndarray
+        Images by their titles; the last one is the truth. One that is smaller than the truth is
+        enlarged.
+    weight_title : str
+        Says whose weights are shown.
+    weights : ndarray of shape (height, width)
+        The weights of a model.
+    equal : float
+        Its weight in plain averaging.
+    """
+
+    task: str
+    images: dict[str, Image]
+    weight_title: str
+    weights: Image
+    equal: float
 
 
 def check_picture_file(file: Path) -> None:
@@ -57,24 +82,15 @@ def write_picture(picture: bytes, file: Path) -> None:
         partial_file.unlink(missing_ok=True)
 
 
-def draw_picture(
-    name: str,
-    truth: Image,
-    restored: Mapping[str, tuple[Image, float]],
-    weights: Mapping[str, Image],
-) -> bytes:
-    """Draw a column for each image: it, its error and, for a base model, its weight.
+def draw_picture(lines: Sequence[Line], note: str) -> bytes:
+    """Draw the centres of images, a row for each task.
 
     Parameters
     ----------
-    name : str
-        Of the photograph.
-    truth : ndarray of shape (height, width, 3)
-        The photograph.
-    restored : mapping of str to (ndarray of shape (height, width, 3), float)
-        Images with their PSNR, by title.
-    weights : mapping of str to ndarray of shape (height, width)
-        EnsIR's weights of the base models, by the model's title in `restored`.
+    lines : sequence of Line
+        The rows, of as many images each.
+    note : str
+        Stands below them.
 
     Returns
     -------
@@ -82,50 +98,30 @@ def draw_picture(
         A PNG.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.colors import CenteredNorm, Normalize
+    from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
-    truth = crop_centre(truth, SIDE)
-    images = {title: crop_centre(image, SIDE) for title, (image, _) in restored.items()}
-    errors = {
-        title: np.abs(image - truth.astype(np.float64)).mean(axis=-1)
-        for title, image in images.items()
-    }
-    # Percentiles, as a few extreme pixels would leave no contrast to the others.
-    error_scale = Normalize(0, np.percentile(list(errors.values()), 99.5))
-    equal = 1 / len(weights)
-    change = np.percentile(np.abs(np.stack(list(weights.values())) - equal), 99.5)
-    weight_scale = CenteredNorm(equal, np.clip(change, 0.01, equal))
-
-    n_columns = len(restored)
-    figure = Figure(figsize=(2.3 * n_columns + 0.6, 8.4), dpi=100, layout="compressed")
-    axes = figure.subplots(3, n_columns)
-    for axis in axes.flat:
-        axis.set_axis_off()
-    for column, (title, (_, psnr)) in enumerate(restored.items()):
-        top, middle, bottom = axes[:, column]
-        top.imshow(to_8_bits(images[title]))
-        top.set_title(f"{title}\n{psnr:.2f} dB".replace(", ", ",\n"))
-        error_map = middle.imshow(errors[title], cmap="magma", norm=error_scale)
-        middle.set_title(f"mean absolute error {errors[title].mean():.2f}", fontsize="medium")
-        if title in weights:
-            weight = crop_centre(weights[title], SIDE)
-            weight_map = bottom.imshow(weight, cmap="coolwarm", norm=weight_scale)
-            bottom.set_title(f"EnsIR's weight, mean {weight.mean():.2f}", fontsize="medium")
-    axes[2, 0].imshow(truth)
-    axes[2, 0].set_title("Truth", fontsize="medium")
-
-    figure.colorbar(error_map, cax=axes[1, -1].inset_axes((1.05, 0, 0.06, 1)), extend="max")
-    beside_weights = axes[2, 1 + len(weights)]
-    figure.colorbar(weight_map, cax=beside_weights.inset_axes((0, 0, 0.06, 1)), extend="both")
-    note = (
-        f"The centre of the photograph {name}.\n"
-        "PSNR is that of the whole photograph; errors and\n"
-        "weights are means over the colour channels.\n"
-        f"A weight of {equal:.2f} is that of plain averaging."
-    )
-    text = beside_weights.text(0.4, 0.97, note, va="top", linespacing=1.8)
-    text.set_in_layout(False)  # it reaches into the empty panel beside it
+    n_columns = len(lines[0].images) + 1
+    height = 2.9 * len(lines) + 0.4
+    figure = Figure(figsize=(2.3 * n_columns + 0.9, height), dpi=100, layout="compressed")
+    axes = figure.subplots(len(lines), n_columns, squeeze=False)
+    for line, row in zip(lines, axes, strict=True):
+        for axis in row:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        row[0].set_ylabel(line.task, fontsize="large")
+        width = list(line.images.values())[-1].shape[1]
+        for axis, (title, image) in zip(row, line.images.items(), strict=False):
+            side = round(SIDE * image.shape[1] / width)
+            axis.imshow(to_8_bits(crop_centre(image, side)), interpolation="nearest")
+            axis.set_title(title.replace(", ", ",\n"), fontsize="medium")
+        weights = crop_centre(line.weights, SIDE)
+        norm = TwoSlopeNorm(line.equal, vmin=0, vmax=1)
+        weight_map = row[-1].imshow(weights, cmap="coolwarm", norm=norm)
+        row[-1].set_title(line.weight_title.replace(", ", ",\n"), fontsize="medium")
+        bar = row[-1].inset_axes((1.05, 0, 0.06, 1))
+        figure.colorbar(weight_map, cax=bar, ticks=[0, line.equal, 1], format="%.2f")
+    figure.supxlabel(note, fontsize="medium")
 
     buffer = BytesIO()
     FigureCanvasAgg(figure).print_png(buffer)

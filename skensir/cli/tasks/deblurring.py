@@ -1,20 +1,14 @@
-"""The demo's task: photographs, how they are degraded, and what restores them."""
+"""Deblurring: Gaussian blur and noise, and base models that deconvolve and denoise."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-FITTING = ("coffee", "motorcycle", "rocket")
-TESTING = ("chelsea", "astronaut")
-SIDE = 512  # largest height and width, pixels
+from skensir.cli.tasks.photographs import Image, to_8_bits
 
 BLUR = 1.6  # standard deviation of the Gaussian blur, pixels
 NOISE = 5.0  # standard deviation of the Gaussian noise, on values from 0 to 255
@@ -22,51 +16,6 @@ NOISE = 5.0  # standard deviation of the Gaussian noise, on values from 0 to 255
 # Deconvolution by Fourier transform takes an image for periodic; a reflected margin keeps
 # opposite edges apart.
 _MARGIN = 16
-
-Image = NDArray[Any]
-
-
-@dataclass(frozen=True)
-class Scene:
-    """A photograph, its degraded version and what the base models make of that, all 8-bit.
-
-    Attributes
-    ----------
-    name : str
-        Of the photograph.
-    truth, degraded : ndarray of shape (height, width, 3)
-        Before and after blur and noise.
-    predictions : ndarray of shape (n_models, height, width, 3)
-        In the order of `RESTORERS`.
-    seconds : tuple of float
-        What each base model took.
-    """
-
-    name: str
-    truth: Image
-    degraded: Image
-    predictions: Image
-    seconds: tuple[float, ...]
-
-
-def crop_centre(image: Image, side: int) -> Image:
-    """Return the middle of an image, at most `side` pixels high and wide."""
-    top, left = (max(0, (size - side) // 2) for size in image.shape[:2])
-    return image[top : top + side, left : left + side]
-
-
-def load_photograph(name: str) -> Image:
-    """Return a photograph that lies in every installation of scikit-image."""
-    from skimage import data
-
-    if name == "motorcycle":  # one of a pair for stereo vision
-        return data.stereo_motorcycle()[0]
-    return getattr(data, name)()
-
-
-def to_8_bits(image: Image) -> Image:
-    """Round to whole numbers from 0 to 255, as an image file does."""
-    return np.clip(np.rint(image), 0, 255).astype(np.uint8)
 
 
 def degrade(photograph: Image, seed: int) -> Image:
@@ -120,7 +69,7 @@ def _total_variation(image: Image, weight: float) -> Image:
 
 # A base model is a deconvolution and a denoiser; they differ in both and in which comes first.
 # Richardson-Lucy stops after 30 steps to save time; the other numbers are those of a coarse grid
-# with the highest mean PSNR on the photographs in FITTING, each base model by itself. Images go
+# with the highest mean PSNR on the photographs for fitting, each base model by itself. Images go
 # from 0 to 1 here.
 RESTORERS: dict[str, Callable[[Image], Image]] = {
     "Wiener, non-local means": lambda image: _non_local_means(_wiener(image, 0.002), 0.04),
@@ -131,30 +80,3 @@ RESTORERS: dict[str, Callable[[Image], Image]] = {
         _non_local_means(image, 0.015)
     ),
 }
-
-
-def make_scene(name: str, *, seed: int, side: int = SIDE) -> Scene:
-    """Load a photograph, degrade it and restore it with every base model.
-
-    Parameters
-    ----------
-    name : str
-        Of `FITTING` or `TESTING`.
-    seed : int
-        Seed of the noise; it should differ between photographs.
-    side : int, default=512
-        Largest height and width, in pixels. The centre is kept.
-
-    Returns
-    -------
-    Scene
-        The photograph with all that was made of it.
-    """
-    truth = crop_centre(load_photograph(name), side)
-    degraded = degrade(truth, seed)
-    predictions, seconds = [], []
-    for restorer in RESTORERS.values():
-        start = time.perf_counter()
-        predictions.append(to_8_bits(255 * restorer(degraded / 255)))
-        seconds.append(time.perf_counter() - start)
-    return Scene(name, truth, degraded, np.stack(predictions), tuple(seconds))

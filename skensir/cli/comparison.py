@@ -1,0 +1,252 @@
+"""Base models and ensembles side by side: one mechanism for all commands that compare."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skensir.cli import CommandError
+from skensir.cli.common import progress
+from skensir.cli.methods import (
+    NOTHING,
+    Fitted,
+    Kind,
+    check_kind,
+    draw_sample,
+    fit,
+    kind_of,
+    make_methods,
+)
+from skensir.cli.table import ORACLE, Row, explain_methods, explain_numbers
+from skensir.image import ReferenceSet, peak_signal_noise_ratio, structural_similarity
+from skensir.image.reference_set import Scene
+
+Image = NDArray[Any]
+
+INPUT = "Input"
+INPUT_FOLDER = "lq"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came out, and all that is needed to look at single scenes.
+
+    Attributes
+    ----------
+    rows : list of Row
+        In the order of the table.
+    measured : str
+        A paragraph on what the numbers are.
+    methods : str
+        Paragraphs on the rows, the same for all images.
+    test : ReferenceSet
+        The test set.
+    fitted : list of Fitted
+        The ensembles.
+    convention : dict
+        Keyword arguments of PSNR and SSIM: channel, crop_border and data_range.
+    """
+
+    rows: list[Row]
+    measured: str
+    methods: str
+    test: ReferenceSet
+    fitted: list[Fitted]
+    convention: dict[str, Any]
+
+    @property
+    def notes(self) -> str:
+        """How the numbers were measured, in paragraphs."""
+        return f"{self.measured}\n\n{self.methods}"
+
+    def table(self) -> list[dict[str, Any]]:
+        """Return the rows as dictionaries."""
+        return [row._asdict() for row in self.rows]
+
+    def scenes(self) -> Iterator[dict[str, Any]]:
+        """Yield the test scenes with the images of all rows, one scene in memory at a time.
+
+        Yields
+        ------
+        dict
+            `name`; `target`; `images`, by the name of the row, not rounded; `weight_maps`: by the
+            names of the row and of the model, mean over the channels; and `data_range`.
+        """
+        given = GivenImages(self.test)
+        for scene in self.test:
+            images = {name: image for name, image, _ in given(scene)}
+            combined = {name: image for name, image, _ in combine(self.fitted, scene)}
+            oracle = images.pop(ORACLE)
+            yield {
+                "name": scene.name,
+                "target": scene.target,
+                "images": {**images, **combined, ORACLE: oracle},
+                "weight_maps": weight_maps(self.fitted, scene, self.test.models),
+                "data_range": self.convention["data_range"],
+            }
+
+
+def oracle(scene: Scene) -> Image:
+    """Return the best convex combinations: in each value what comes closest to the truth."""
+    return np.clip(
+        np.asarray(scene.target), scene.predictions.min(axis=0), scene.predictions.max(axis=0)
+    )
+
+
+class GivenImages:
+    """The images of a scene that no ensemble makes: the input, the base models, the oracle.
+
+    Parameters
+    ----------
+    scenes : ReferenceSet
+        If it has a sub-folder of inputs, and the first of them has the size and depth of the truth,
+        all inputs are given.
+
+    Attributes
+    ----------
+    inputs : sequence of ndarray or None
+        Their images.
+    """
+
+    def __init__(self, scenes: ReferenceSet) -> None:
+        self.models = scenes.models
+        self.folder = scenes.folder / INPUT_FOLDER
+        self.inputs: Any = None
+        if self.folder.is_dir():
+            self.inputs = ReferenceSet(scenes.folder, [INPUT_FOLDER], scenes.target).predictions
+            if self._input(scenes[0]) is None:
+                self.inputs = None
+
+    def _input(self, scene: Scene) -> Image | None:
+        """Return the input of a scene, None if it cannot be compared with the truth."""
+        target = np.asarray(scene.target)
+        [image] = self.inputs[self.inputs.names.index(scene.name)]
+        # The truth may have been cut to the part that all images have in common.
+        image = image[: target.shape[0], : target.shape[1]]
+        return image if (image.shape, image.dtype) == (target.shape, target.dtype) else None
+
+    def __call__(self, scene: Scene) -> Iterator[tuple[str, Image, None]]:
+        """Yield names and images; the None stands for the seconds, which nobody knows."""
+        if self.inputs is not None:
+            image = self._input(scene)
+            if image is None:
+                raise ValueError(
+                    f"The image of scene {scene.name!r} in {self.folder} has not the size or depth "
+                    "of the truth, unlike the first."
+                )
+            yield INPUT, image, None
+        for model, image in zip(self.models, scene.predictions, strict=True):
+            yield model, image, None
+        yield ORACLE, oracle(scene), None
+
+
+def combine(fitted: Sequence[Fitted], scene: Scene) -> Iterator[tuple[str, Image, float]]:
+    """Yield the name of each method, the image that it makes, and the seconds that it takes."""
+    for method, ensemble, _ in fitted:
+        start = perf_counter()
+        [image] = ensemble.predict([scene.predictions])
+        yield method.name, image, perf_counter() - start
+
+
+def weight_maps(
+    fitted: Sequence[Fitted], scene: Scene, models: Sequence[str]
+) -> dict[str, dict[str, Image]]:
+    """Return where which model counts, for each method whose weights depend on the pixel."""
+    maps = {}
+    for method, ensemble, _ in fitted:
+        if method.fitted_on != NOTHING and hasattr(ensemble, "predict_weights"):
+            [weights] = ensemble.predict_weights([scene.predictions])
+            weights = weights.reshape(*weights.shape[:3], -1).mean(axis=-1)
+            maps[method.name] = dict(zip(models, weights, strict=True))
+    return maps
+
+
+def measure(
+    scenes: ReferenceSet,
+    kind: Kind,
+    images_of: Callable[[Scene], Iterator[tuple[str, Image, float | None]]],
+    label: str,
+    convention: dict[str, Any],
+) -> list[Row]:
+    """Compare the images of each scene with the truth; return the means over the scenes."""
+    scores: dict[str, list[tuple[float, float, float | None]]] = {}
+    for scene in progress(scenes, label):
+        check_kind(scenes, scene, kind)
+        for name, image, seconds in images_of(scene):
+            psnr = peak_signal_noise_ratio(scene.target, image, **convention)
+            ssim = structural_similarity(scene.target, image, **convention)
+            scores.setdefault(name, []).append((psnr, ssim, seconds))
+    rows = []
+    for name, of_scenes in scores.items():
+        psnr, ssim = np.mean([of_scene[:2] for of_scene in of_scenes], axis=0).tolist()
+        times = [seconds for _, _, seconds in of_scenes if seconds is not None]
+        rows.append(Row(name, psnr, ssim, None, float(np.mean(times)) if times else None))
+    return rows
+
+
+def compare_sets(
+    reference: ReferenceSet,
+    test: ReferenceSet,
+    *,
+    channel: str = "rgb",
+    crop_border: int = 0,
+    bin_width: float | None = None,
+    trees: bool = True,
+) -> Comparison:
+    """Fit ensembles on one reference set and measure them, and base models, on another.
+
+    Parameters
+    ----------
+    reference : ReferenceSet
+        What the ensembles are fitted on.
+    test : ReferenceSet
+        What is measured on; of the same base models.
+    channel : {"rgb", "luma"}, default="rgb"
+        What PSNR and SSIM compare.
+    crop_border : int, default=0
+        Border that they leave out, in pixels.
+    bin_width : float, default=None
+        Of EnsIR where it is not chosen by cross-validation. None is 32 for values from 0 to 255,
+        and as much of the range for 16 bits.
+    trees : bool, default=True
+        Whether the ensembles of trees are among the rivals.
+
+    Returns
+    -------
+    Comparison
+        The rows of the table, and what they come from.
+    """
+    kind = kind_of(reference[0])
+    data_range = kind.data_range
+    bin_width = 32 * data_range / 255 if bin_width is None else bin_width
+    convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
+    methods = make_methods(bin_width, len(reference), trees=trees)
+    for name in (INPUT, ORACLE, *(method.name for method in methods)):
+        if name in test.models:
+            raise CommandError(
+                f"A base model has the name {name!r} of another row of the table; rename "
+                f"{reference.folder / name} and {test.folder / name}."
+            )
+    # Before the long work, as it finds out what is wrong with the test set.
+    given = GivenImages(test)
+    *of_base_models, of_oracle = measure(test, kind, given, "Measuring", convention)
+
+    sample = draw_sample(reference, kind) if trees else None
+    bar = progress(methods, "Fitting")
+    fitted = [fit(method, reference, kind, sample) for method in bar]
+
+    rows = measure(test, kind, partial(combine, fitted), "Combining", convention)
+    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
+    rows = [row._replace(seconds_fit=seconds_fit[row.name]) for row in rows]
+    rows = [*of_base_models, *rows, of_oracle]
+    measured = explain_numbers(reference, test, convention)
+    if (test.folder / INPUT_FOLDER).is_dir() and given.inputs is None:
+        measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
+    how = explain_methods(fitted, len(reference), bin_width)
+    return Comparison(rows, measured, how, test, fitted, convention)

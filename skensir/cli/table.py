@@ -1,0 +1,95 @@
+"""The table of a comparison and what is to be said about it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Sequence
+from itertools import compress
+from typing import Any, NamedTuple
+
+from skensir.cli.common import plural
+from skensir.cli.methods import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
+from skensir.image import ReferenceSet
+
+ORACLE = "Oracle"
+
+
+class Row(NamedTuple):
+    """A row of the table: means over the test scenes, and None where there is no time to tell."""
+
+    name: str
+    psnr: float
+    ssim: float
+    seconds_fit: float | None = None
+    seconds_image: float | None = None
+
+
+def format_table(rows: Sequence[Row]) -> str:
+    """Lay out the rows as aligned lines, the best PSNR and SSIM below the oracle's marked."""
+    psnr = [f"{row.psnr:.3f}" for row in rows]
+    ssim = [f"{row.ssim:.4f}" for row in rows]
+    rivals = [row.name != ORACLE for row in rows]
+    best_psnr, best_ssim = (max(compress(texts, rivals), key=float) for texts in (psnr, ssim))
+    width = max(len(row.name) for row in rows)
+    lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)  an image (s)"]
+    for row, p, s, rival in zip(rows, psnr, ssim, rivals, strict=True):
+        p, s = p + " *"[rival and p == best_psnr], s + " *"[rival and s == best_ssim]
+        fit, image = (
+            "-" if seconds is None else f"{seconds:.2f}"
+            for seconds in (row.seconds_fit, row.seconds_image)
+        )
+        lines.append(f"{row.name:{width}}  {p:>10} {s:>8} {fit:>9} {image:>13}")
+    return "\n".join(lines)
+
+
+def wrap(notes: str) -> str:
+    """Break the lines of paragraphs for a terminal."""
+    return "\n\n".join(textwrap.fill(paragraph, 79) for paragraph in notes.split("\n\n"))
+
+
+def explain_numbers(reference: ReferenceSet, test: ReferenceSet, convention: dict[str, Any]) -> str:
+    """Say what is measured on what."""
+    sentences = [
+        f"PSNR and SSIM compare {explain_convention(**convention)}",
+        f"Numbers are means over {plural(len(test), 'scene')} of {test.folder}; the ensembles were "
+        f"fitted on {plural(len(reference), 'scene')} of {reference.folder}, and their images are "
+        "not rounded. Seconds are those of this machine, without reading files.",
+    ]
+    if test.folder.resolve() == reference.folder.resolve():
+        sentences.append(
+            "These are the same, so the ensembles know the truth and look better than they are."
+        )
+    return " ".join(sentences)
+
+
+def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
+    """Name the convention of PSNR and SSIM."""
+    compared = {"rgb": "all channels", "luma": "luma (BT.601, studio range)"}[channel]
+    border = f" without {plural(crop_border, 'pixel')} at every side" if crop_border else ""
+    return (
+        f"{compared}{border}, with peak {data_range}; SSIM has a Gaussian window of standard "
+        "deviation 1.5."
+    )
+
+
+def explain_methods(fitted: Sequence[Fitted], n_scenes: int, bin_width: float) -> str:
+    """Say what the rows of the table are."""
+    chosen = "leaving out one scene at a time" if n_scenes > 1 else "in five folds of the scene"
+    paragraphs = [
+        "Convex is one convex weight vector of least squared error a channel. EnsIR is one lookup "
+        f"table a channel: with bin width {bin_width:g} as published and for the squared error "
+        f"(shrinkage {SHRINKAGE:,} rows), and with both chosen by cross-validation, {chosen}. ZZPM "
+        "takes its weights from each whole image.",
+    ]
+    names = [method.name for method, _, _ in fitted if method.fitted_on == SAMPLE]
+    if names:
+        paragraphs.append(
+            f"{', '.join(names)} are scikit-learn's bagging, AdaBoost, random forest, gradient "
+            "boosting and histogram gradient boosting with their defaults: one regressor for all "
+            f"channels, fitted on at most {MAX_SAMPLES:,} values drawn at random."
+        )
+    paragraphs.append(
+        f"{ORACLE} is the truth, clipped to the range of the base models' values in each pixel and "
+        "channel: no convex combination has a higher PSNR over all channels."
+    )
+    return "\n\n".join(paragraphs)
