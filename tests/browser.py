@@ -105,7 +105,7 @@ def open_page(path, folder, width=1280, height=800):
     os.close(their_answers)
     with process, os.fdopen(ours, "wb") as commands, os.fdopen(our_answers, "rb") as answers:
         page = Page(commands, answers)
-        target = page.send("Target.createTarget", url="about:blank", width=width, height=height)
+        target = page.send("Target.createTarget", url="about:blank")
         page.session = page.send("Target.attachToTarget", flatten=True, **target)["sessionId"]
         for domain in ("Runtime", "Log", "Network", "Page"):
             page.send(f"{domain}.enable")
