@@ -432,7 +432,11 @@ def browser_page(tmp_path_factory):
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
     folder = tmp_path_factory.mktemp("browser")
-    table = [row(name, psnr) for name, psnr in zip(NAMES, (25, 31, 30), strict=True)]
+    numbers = ((25, None), (31, 2.0), (30, 1.0))
+    table = [
+        row(name, psnr, seconds_fit=seconds)
+        for name, (psnr, seconds) in zip(NAMES, numbers, strict=True)
+    ]
     scenes = [
         make_scene(HOSTILE[1], IMAGES, TARGET, WEIGHTS),
         make_scene("deep", {"EnsIR": TARGET[:40, :30, 0]}, TARGET[:40, :30, 0], data_range=65535),
@@ -528,6 +532,21 @@ def test_names_without_weights_show_their_image_and_arrows_pass_over_them(page):
     wait_for_caption(page, "Input")
 
 
+def test_a_picture_that_is_slow_to_decode_does_not_replace_a_newer_one(page):
+    page.evaluate(
+        "{ const decode = HTMLImageElement.prototype.decode; let slow = 2;"
+        " HTMLImageElement.prototype.decode = function () {"
+        "   const wait = slow-- > 0 ? 300 : 0;"
+        "   return decode.call(this).then(() => new Promise((done) => setTimeout(done, wait)));"
+        " }; }"
+    )
+    page.press("1")
+    page.press("3")
+    wait_for_caption(page, "EnsIR")
+    page.evaluate("new Promise((done) => setTimeout(done, 600))")
+    assert text_of(page, "caption") == "EnsIR"
+
+
 def test_zoom_and_place_stay_when_the_picture_is_switched(page):
     page.press("1")
     wait_for_caption(page, "Input")
@@ -607,6 +626,9 @@ def test_sorting_renumbers_the_keys(page):
         wait_for_caption(page, "EnsIR")
         page.press("ArrowDown")
         wait_for_caption(page, NAMES[order[2]])
+    for order in ((2, 1, 0), (1, 2, 0)):  # what has no number comes last in both directions
+        page.evaluate("document.querySelector('thead th:nth-child(4) button').click()")
+        assert page.evaluate(names) == [NAMES[i] for i in order]
     page.evaluate("document.querySelector('thead button').click()")
     assert page.evaluate(names) == list(NAMES)
 
