@@ -1,0 +1,283 @@
+"""One HTML page with all results: a table, and images to be compared in place."""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skensir.cli import CommandError
+from skensir.image.files import _encode_opencv
+
+Image = NDArray[Any]
+
+
+class _Column(NamedTuple):
+    """A column of numbers in the table."""
+
+    key: str
+    title: str
+    format: str
+    best: str
+
+
+_COLUMNS = (
+    _Column("psnr", "PSNR (dB)", ".3f", "largest"),
+    _Column("ssim", "SSIM", ".4f", "largest"),
+    _Column("seconds_fit", "fit (s)", ",.3f", "smallest"),
+    _Column("seconds_image", "an image (s)", ",.3f", "smallest"),
+)
+_ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # ends of colour scales, but for powers of ten
+
+
+def write_report(
+    path: str | os.PathLike[str],
+    title: str,
+    table: Sequence[Mapping[str, Any]],
+    scenes: Iterable[Mapping[str, Any]],
+    notes: str = "",
+) -> None:
+    """Write one HTML page that shows a table and the images behind it, without any network.
+
+    In a browser the images, their error maps and the weights of the models are switched in place,
+    all at the same zoom, so that the same pixels can be compared.
+
+    Parameters
+    ----------
+    path : str or path-like
+        Where the page goes. A file of this name is replaced once the new one is whole.
+    title : str
+        The heading.
+    table : sequence of mapping
+        The rows: `name`, and the numbers `psnr` (dB), `ssim`, `seconds_fit` and `seconds_image`,
+        which are None where there is none. Names differ.
+    scenes : iterable of mapping
+        What there is of each scene; consumed once, with one scene in memory at a time:
+
+        - `name`: str;
+        - `target`: the truth, an array of shape (height, width) or (height, width, n_channels)
+          with 1 or 3 channels;
+        - `images`: mapping from names in the table to arrays of the target's shape, which need
+          be neither rounded nor clipped;
+        - `weight_maps`: mapping from names in the table to mappings from names of models to arrays
+          of shape (height, width) with values from 0 to 1;
+        - `data_range`: the largest value that a pixel can have, such as 255 or 65535.
+    notes : str, default=""
+        Text below the table; blank lines separate paragraphs.
+
+    Raises
+    ------
+    CommandError
+        If the file cannot be written. Nothing is left behind then, nor after any other error, and
+        a file that was there before stays.
+    ValueError
+        If names are twice in the table or not in it, if an array has another shape than the
+        target, or if values are not finite or out of their range. The message names the scene.
+
+    Notes
+    -----
+    Images are clipped and rounded to 8 bits; 16 bits are scaled to 8. Errors are taken before
+    that: absolute, mean over the channels. All error maps of a scene have one colour scale, up to
+    the 99.5th percentile of the result that is the median in this respect, so that an input with
+    large errors does not take the contrast from the results.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np
+    >>> from skensir.cli.report import write_report
+    >>> row = {"name": "Average", "psnr": 37.8, "ssim": 0.97, "seconds_fit": 0, "seconds_image": 1}
+    >>> target = np.full((4, 6), 100)
+    >>> scene = {"name": "0001", "target": target, "images": {"Average": target + 0.6}}
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = Path(folder, "report.html")
+    ...     write_report(page, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
+    ...     page.read_text("utf-8")[:15]
+    '<!DOCTYPE html>'
+    """
+    path = Path(path)
+    names = [row["name"] for row in table]
+    for name in names:
+        if names.count(name) > 1:
+            raise ValueError(f"table has the name {name!r} twice, names must differ.")
+    values = {
+        "title": escape(title),
+        "table": _table_html(table),
+        "notes": _notes_html(notes),
+        "script": _part_of_page("report.js"),
+    }
+    before, after = (
+        re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], part)
+        for part in _part_of_page("report.html").split("{{scenes}}")
+    )
+
+    partial_file = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with partial_file.open("w", encoding="utf-8", newline="\n") as file:
+            file.write(before)
+            # A loop would keep a scene while the next one is made.
+            file.writelines(map(partial(_scene_html, names, path), scenes))
+            file.write(after)
+        partial_file.replace(path)
+    except OSError as error:
+        if error.filename not in (None, str(partial_file)):
+            raise  # of a file that belongs to a scene
+        raise CommandError(f"Cannot write {path}: {error.strerror or error}.") from error
+    finally:
+        partial_file.unlink(missing_ok=True)
+
+
+def _part_of_page(name: str) -> str:
+    """Read a file that lies beside this one."""
+    return files("skensir.cli").joinpath(name).read_text("utf-8")
+
+
+def _notes_html(notes: str) -> str:
+    """Make paragraphs of plain text."""
+    paragraphs = re.split(r"\n\s*\n", notes.strip())
+    return "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs if paragraph)
+
+
+def _table_html(table: Sequence[Mapping[str, Any]]) -> str:
+    """Lay out the head and the body of the table; the best of a column and its ties are strong."""
+    head = ['<th scope="col" data-best="smallest"><button type="button">Result</button></th>']
+    body = [[_name_html(row["name"])] for row in table]
+    for column in _COLUMNS:
+        head.append(
+            f'<th scope="col" data-best="{column.best}">'
+            f'<button type="button">{column.title}</button></th>'
+        )
+        numbers = [row[column.key] for row in table]
+        texts = ["" if number is None else format(number, column.format) for number in numbers]
+        shown = [float(text.replace(",", "")) for text in texts if text and text != "nan"]
+        best = (max if column.best == "largest" else min)(shown) if len(shown) > 1 else None
+        for cells, number, text in zip(body, numbers, texts, strict=True):
+            if not text or text == "nan":
+                cells.append("<td>–</td>")
+                continue
+            text, is_best = text.replace("inf", "∞"), float(text.replace(",", "")) == best
+            text = f'<strong title="best of the column">{text}</strong>' if is_best else text
+            cells.append(f'<td data-value="{float(number)!r}">{text}</td>')
+    truth = f'<tr data-row="0">{_name_html("Truth")}{"<td></td>" * len(_COLUMNS)}</tr>'
+    rows = (f'<tr data-row="{row}">{"".join(cells)}</tr>' for row, cells in enumerate(body, 1))
+    return "\n".join(
+        [
+            f"<thead><tr>{''.join(head)}</tr></thead>",
+            f"<tbody>{truth}</tbody>",
+            '<tbody id="results">',
+            *rows,
+            "</tbody>",
+        ]
+    )
+
+
+def _name_html(name: str) -> str:
+    """Return the cell with which an image is chosen."""
+    return f'<th scope="row"><button type="button">{escape(name)}</button></th>'
+
+
+def _scene_html(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> str:
+    """Return the element of a scene, with JSON in it."""
+    try:
+        data = _scene_data(names, path, scene)
+    except ValueError as error:
+        raise ValueError(f"Scene {scene['name']!r}: {error}.") from None
+    # No tag can begin in the text, so none can end the element.
+    text = json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    name = escape(scene["name"])
+    return f'<script type="application/json" class="scene" data-name="{name}">{text}</script>\n'
+
+
+def _scene_data(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the page needs of a scene.
+
+    Its `layers` are one list for the truth and one for each row of the table: a PNG of the image,
+    one of its error, and one of each model's weight; None where there is none.
+    """
+    images, weight_maps, data_range = (scene[k] for k in ("images", "weight_maps", "data_range"))
+    for name in (*images, *weight_maps):
+        if name not in names:
+            raise ValueError(f"there is something of {name!r}, which is not in the table")
+    if not 0 < data_range < math.inf:
+        raise ValueError(f"data_range == {data_range}, must be positive and finite")
+    target = _checked_image(scene["target"], "the target")
+    images = {name: _checked_image(image, repr(name)) for name, image in images.items()}
+    for name, image in images.items():
+        if image.shape != target.shape:
+            raise ValueError(f"{name!r} has shape {image.shape}, but the target {target.shape}")
+    errors = {name: _error_map(image, target) for name, image in images.items()}
+    top = _scale_end(list(errors.values()))
+    models = list(dict.fromkeys(model for weights in weight_maps.values() for model in weights))
+
+    def png(image: Image, largest: float) -> str:
+        image = np.rint(image * (255 / largest)).clip(0, 255).astype(np.uint8)
+        return base64.b64encode(_encode_opencv(image, ".png", path)).decode("ascii")
+
+    layers: list[list[str | None]] = [[None] * (2 + len(models)) for _ in range(1 + len(names))]
+    layers[0][0] = png(target, data_range)
+    for layer, name in zip(layers[1:], names, strict=True):
+        if name in images:
+            layer[:2] = png(images[name], data_range), png(errors[name], top)
+        for model, weight in weight_maps.get(name, {}).items():
+            layer[2 + models.index(model)] = png(_checked_weight(weight, model, target), 1)
+    return {
+        "range": float(data_range),
+        "channels": ["grey"] if target.ndim == 2 else ["R", "G", "B"],
+        "top": top,  # of the colours of error maps
+        "models": models,
+        "layers": layers,
+    }
+
+
+def _checked_image(values: ArrayLike, name: str) -> Image:
+    """Return (height, width) or (height, width, 3) in double precision."""
+    image = np.asarray(values, dtype=np.float64)
+    if image.ndim == 3 and image.shape[2] == 1:
+        image = image[..., 0]
+    if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
+        raise ValueError(
+            f"{name} has shape {image.shape}, must be (height, width) or (height, width, 3)"
+        )
+    if not np.isfinite(image).all():
+        raise ValueError(f"{name} has NaN or infinity, must be finite")
+    return image
+
+
+def _checked_weight(values: ArrayLike, model: str, target: Image) -> Image:
+    """Return a weight map, whose values may miss 0 and 1 by rounding."""
+    weight = np.asarray(values, dtype=np.float64)
+    if weight.shape != target.shape[:2]:
+        raise ValueError(
+            f"a weight map of {model!r} has shape {weight.shape}, must be {target.shape[:2]}"
+        )
+    if not ((weight >= -1e-6) & (weight <= 1 + 1e-6)).all():
+        raise ValueError(f"a weight map of {model!r} has values that are not from 0 to 1")
+    return weight
+
+
+def _error_map(image: Image, target: Image) -> Image:
+    """Return the absolute error, mean over the channels."""
+    error = np.abs(image - target)
+    return error.mean(axis=2) if error.ndim == 3 else error
+
+
+def _scale_end(errors: Sequence[Image]) -> float:
+    """Return a round number up to which the colours of a scene's error maps reach."""
+    end = float(np.median([np.percentile(error, 99.5) for error in errors])) if errors else 0.0
+    if end == 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(end))
+    rounded = next((number for number in _ROUND if number * power >= end), _ROUND[-1])
+    return float(f"{rounded * power:.2g}")
