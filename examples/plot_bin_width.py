@@ -26,10 +26,10 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor
-from skensir.cli.deblurring import FITTING, TESTING, make_scene
+from skensir.cli.tasks import FITTING, TESTING, make_scene
 from skensir.display import BinWidthDisplay
 
-scenes = [make_scene(name, seed=seed) for seed, name in enumerate((*FITTING, *TESTING))]
+scenes = [make_scene(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))]
 fitting, testing = scenes[: len(FITTING)], scenes[len(FITTING) :]
 
 

@@ -25,9 +25,9 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skensir import EnsIRRegressor
-from skensir.cli.deblurring import FITTING, TESTING, make_scene
+from skensir.cli.tasks import FITTING, TESTING, make_scene
 
-scenes = [make_scene(name, seed=seed) for seed, name in enumerate((*FITTING, *TESTING))]
+scenes = [make_scene(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))]
 fitting, testing = scenes[: len(FITTING)], scenes[len(FITTING) :]
 
 

@@ -30,10 +30,10 @@ from sklearn.ensemble import (
 
 from skensir import EnsIRRegressor
 from skensir.baselines import AverageRegressor, ZZPMRegressor
-from skensir.cli.deblurring import FITTING, TESTING, make_scene
+from skensir.cli.tasks import FITTING, TESTING, make_scene
 
 fitting = [make_scene(name, seed=seed, side=256) for seed, name in enumerate(FITTING)]
-image = make_scene(TESTING[0], seed=len(FITTING))
+image = make_scene(TESTING[0], seed=len(FITTING), side=512)
 
 
 def stacked_predictions(scene):

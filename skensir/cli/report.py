@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from importlib.resources import files
+from itertools import compress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skensir.cli import CommandError
-from skensir.image.files import _encode_opencv
+from skensir.cli.table import ORACLE
+from skensir.image.files import encode_opencv
 
 Image = NDArray[Any]
 
@@ -151,7 +153,10 @@ def _notes_html(notes: str) -> str:
 
 
 def _table_html(table: Sequence[Mapping[str, Any]]) -> str:
-    """Lay out the head and the body of the table; the best of a column and its ties are strong."""
+    """Lay out the head and the body of the table; the best of a column and its ties are strong.
+
+    The oracle is out of competition.
+    """
     head = ['<th scope="col" data-best="smallest"><button type="button">Result</button></th>']
     body = [[_name_html(row["name"])] for row in table]
     for column in _COLUMNS:
@@ -161,13 +166,19 @@ def _table_html(table: Sequence[Mapping[str, Any]]) -> str:
         )
         numbers = [row[column.key] for row in table]
         texts = ["" if number is None else format(number, column.format) for number in numbers]
-        shown = [float(text.replace(",", "")) for text in texts if text and text != "nan"]
+        rivals = [row["name"] != ORACLE for row in table]
+        shown = [
+            float(text.replace(",", ""))
+            for text in compress(texts, rivals)
+            if text and text != "nan"
+        ]
         best = (max if column.best == "largest" else min)(shown) if len(shown) > 1 else None
-        for cells, number, text in zip(body, numbers, texts, strict=True):
+        for cells, number, text, rival in zip(body, numbers, texts, rivals, strict=True):
             if not text or text == "nan":
                 cells.append("<td>–</td>")
                 continue
-            text, is_best = text.replace("inf", "∞"), float(text.replace(",", "")) == best
+            is_best = rival and float(text.replace(",", "")) == best
+            text = text.replace("inf", "∞")
             text = f'<strong title="best of the column">{text}</strong>' if is_best else text
             cells.append(f'<td data-value="{float(number)!r}">{text}</td>')
     truth = f'<tr data-row="0">{_name_html("Truth")}{"<td></td>" * len(_COLUMNS)}</tr>'
@@ -223,7 +234,7 @@ def _scene_data(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> d
 
     def png(image: Image, largest: float) -> str:
         image = np.rint(image * (255 / largest)).clip(0, 255).astype(np.uint8)
-        return base64.b64encode(_encode_opencv(image, ".png", path)).decode("ascii")
+        return base64.b64encode(encode_opencv(image, ".png", path)).decode("ascii")
 
     layers: list[list[str | None]] = [[None] * (2 + len(models)) for _ in range(1 + len(names))]
     layers[0][0] = png(target, data_range)

@@ -133,7 +133,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg"):
         raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
     if suffix in _OPENCV:
-        data = _encode_opencv(image, suffix, path)
+        data = encode_opencv(image, suffix, path)
     else:
         buffer = BytesIO()
         if suffix in _TIFF:
@@ -215,7 +215,7 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
     return image
 
 
-def _encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
+def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
     """Encode an image of whole numbers as PNG or JPEG."""
     cv2 = import_extra("cv2", "opencv-python-headless")
     if image.ndim == 3:
