@@ -8,27 +8,42 @@ from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
+from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write a file under another name in the same folder, and rename it when it is on the disk.
+@contextmanager
+def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
+    """Open a file under another name in the same folder; rename it when it is on the disk.
 
     Whatever goes wrong, the path holds what it held before, and nothing lies beside it. Errors of
-    the system name the path, not the other name.
+    the system that name no other file name the path. Links are followed, and what is no file, such
+    as /dev/null, is written to directly: a file must not take its place.
     """
-    path = Path(path)
-    partial_file = path.with_name(f".skensir-{token_hex(8)}")
+    target = Path(os.path.realpath(path))
+    partial_file = target.with_name(f".skensir-{token_hex(8)}")
     try:
+        if target.exists() and not target.is_file():
+            with open(target, "wb") as file:
+                yield file
+            return
         with open(partial_file, "xb") as file:
-            file.write(data)
+            yield file
             file.flush()
             os.fsync(file.fileno())
-        os.replace(partial_file, path)
+        os.replace(partial_file, target)
     except OSError as error:
-        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+        if error.filename not in (None, os.fspath(partial_file), os.fspath(target)):
+            raise  # about a file that was read meanwhile
+        raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
     finally:
         partial_file.unlink(missing_ok=True)
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write a file whole or not at all."""
+    with whole_file(path) as file:
+        file.write(data)
 
 
 @contextmanager

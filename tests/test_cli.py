@@ -1,6 +1,7 @@
 """The console command and its demo: what they print and write, and how they answer mistakes."""
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -177,14 +178,14 @@ def test_photographs_for_testing_are_not_fitted_on():
 def test_failed_writing_leaves_the_old_picture(quick_picture, tmp_path, monkeypatch, capsys):
     output = tmp_path / "demo.png"
     output.write_bytes(b"old")
-    replace = Path.replace
+    replace = os.replace
 
-    def replace_images_only(self, target):
+    def replace_images_only(source, target):
         if Path(target) == output:
             raise OSError(28, "No space left on device")
-        return replace(self, target)
+        return replace(source, target)
 
-    monkeypatch.setattr(Path, "replace", replace_images_only)
+    monkeypatch.setattr(os, "replace", replace_images_only)
     assert main(["demo", "--task", "deblurring", "-o", str(output)]) == 2
     error = capsys.readouterr().err
     assert str(output) in error

@@ -7,6 +7,7 @@ import os
 import tracemalloc
 import warnings
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from copy import copy
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
 import skensir
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir._files import write_whole
 from skensir._tables import ARRAYS, PARAMS
 from skensir.image import ImageEnsemble
 from skensir.persistence import load_table, save_table
@@ -599,3 +601,22 @@ def test_every_truncated_file_is_refused(table_bytes, tmp_path):
     for length in range(0, len(table_bytes), 61):
         (tmp_path / "table").write_bytes(table_bytes[:length])
         assert_refused(tmp_path / "table")
+
+
+def test_links_are_followed_and_devices_are_not_replaced(tmp_path):
+    """A rename onto /dev/null would put a file into its place, for those who may."""
+    (tmp_path / "folder").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "folder" / "target")
+    write_whole(link, b"data")
+    assert link.is_symlink()
+    assert (tmp_path / "folder" / "target").read_bytes() == b"data"
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    with ThreadPoolExecutor() as pool:
+        read = pool.submit(pipe.read_bytes)
+        write_whole(pipe, b"data")
+        assert read.result(timeout=10) == b"data"
+    assert pipe.is_fifo()
+    with pytest.raises(IsADirectoryError, match="folder"):
+        write_whole(tmp_path / "folder", b"data")

@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 
+from skensir._files import write_whole
 from skensir.cli import CommandError
 from skensir.cli.common import check_installed, join
 from skensir.cli.comparison import INPUT_FOLDER, Comparison, compare_sets
-from skensir.cli.picture import Line, check_picture_file, draw_picture, write_picture
+from skensir.cli.picture import Line, check_picture_file, draw_picture
 from skensir.cli.table import explain_convention, format_table, wrap
 from skensir.cli.tasks import FITTING, SIDE, TASKS, TESTING, make_sets
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
@@ -121,7 +122,7 @@ def demo(
         f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
         f"A weight of {lines[0].equal:.2f} is that of plain averaging."
     )
-    write_picture(draw_picture(lines, note), output)
+    write_whole(output, draw_picture(lines, note))
     print(f"{wrap(explain_photographs())}\n\n{wrap(comparison.methods)}\n\nPicture: {output}")
     if folder is not None:
         print(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -68,18 +67,6 @@ def check_picture_file(file: Path) -> None:
         raise CommandError(
             f"Cannot write to the folder {file.parent}: {error.strerror}."
         ) from error
-
-
-def write_picture(picture: bytes, file: Path) -> None:
-    """Write a file whole or not at all."""
-    partial_file = file.with_name(f".{file.name}.{os.getpid()}")
-    try:
-        partial_file.write_bytes(picture)
-        partial_file.replace(file)
-    except OSError as error:
-        raise CommandError(f"Cannot write {file}: {error.strerror}.") from error
-    finally:
-        partial_file.unlink(missing_ok=True)
 
 
 def draw_picture(lines: Sequence[Line], note: str) -> bytes:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skensir.cli import CommandError
+from skensir._files import whole_file
 from skensir.cli.table import ORACLE
 from skensir.image.files import encode_opencv
 
@@ -80,7 +80,7 @@ def write_report(
 
     Raises
     ------
-    CommandError
+    OSError
         If the file cannot be written. Nothing is left behind then, nor after any other error, and
         a file that was there before stays.
     ValueError
@@ -125,20 +125,11 @@ def write_report(
         for part in _part_of_page("report.html").split("{{scenes}}")
     )
 
-    partial_file = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with partial_file.open("w", encoding="utf-8", newline="\n") as file:
-            file.write(before)
-            # A loop would keep a scene while the next one is made.
-            file.writelines(map(partial(_scene_html, names, path), scenes))
-            file.write(after)
-        partial_file.replace(path)
-    except OSError as error:
-        if error.filename not in (None, str(partial_file)):
-            raise  # of a file that belongs to a scene
-        raise CommandError(f"Cannot write {path}: {error.strerror or error}.") from error
-    finally:
-        partial_file.unlink(missing_ok=True)
+    with whole_file(path) as file:
+        file.write(before.encode())
+        # A loop would keep a scene while the next one is made.
+        file.writelines(map(str.encode, map(partial(_scene_html, names, path), scenes)))
+        file.write(after.encode())
 
 
 def _part_of_page(name: str) -> str:
