@@ -131,6 +131,16 @@ def test_grey_images_are_fitted_and_predicted(in_tmp_path):
     assert read_image("out/9.png").shape == SIZES["9"]
 
 
+def test_a_single_scene_can_be_cross_validated(folders):
+    train, _ = folders
+    for path in train.glob("*/10.png"):
+        path.unlink()
+    assert run("fit", train, "-o", "model", "--cv") == 0
+    expected = fit_in_python(train, EnsIRRegressorCV())
+    for table, other in zip(load_table("model").regressors_, expected.regressors_, strict=True):
+        np.testing.assert_array_equal(table.weights_, other.best_estimator_.weights_)
+
+
 def test_weight_maps_are_the_weights_of_the_models(folders):
     train, test = folders
     run("fit", train, "-o", "model")

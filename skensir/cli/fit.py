@@ -29,6 +29,7 @@ def make_regressor(
     objective: str | None = None,
     shrinkage: float | None = None,
     published: bool = False,
+    n_scenes: int = 2,
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
     given = {
@@ -43,7 +44,9 @@ def make_regressor(
     if published and (excluded := chosen - {"--bin-width", "--published"}):
         raise CommandError(f"--published sets the rest itself, so {min(excluded)} does not fit.")
     if cv:
-        return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=LeaveOneGroupOut())
+        # A single scene cannot be left out; its rows are split.
+        splitter = LeaveOneGroupOut() if n_scenes > 1 else None
+        return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=splitter)
     width = 32.0 if bin_width is None else bin_width
     if published:
         return EnsIRRegressor(width, **REFERENCE_PARAMS)
@@ -87,9 +90,10 @@ def fit(
     from skensir.image import ImageEnsemble, ReferenceSet
     from skensir.persistence import save_table
 
-    regressor = make_regressor(**options)
+    make_regressor(**options)  # options that exclude each other are told first
     check_folder_of(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
+    regressor = make_regressor(**options, n_scenes=len(scenes))
     channel_axis = None if scenes[0].target.ndim == 2 else -1
     start = time.perf_counter()
     ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterator
 from time import perf_counter
 from typing import Any, NamedTuple
@@ -219,13 +218,10 @@ def fit(
     scenes = reference[:1] if method.fitted_on == NOTHING else reference
     predictions, targets = _Clocked(scenes.predictions), _Clocked(scenes.targets)
     start = perf_counter()
-    with warnings.catch_warnings():
-        # Folds of a single scene have no use for the number of the scene.
-        warnings.filterwarnings("ignore", "The groups parameter is ignored", UserWarning)
-        if method.fitted_on == SAMPLE and sample is not None:
-            ensemble.fit(*([images] for images in sample))
-        else:
-            ensemble.fit(predictions, targets)
+    if method.fitted_on == SAMPLE and sample is not None:
+        ensemble.fit(*([images] for images in sample))
+    else:
+        ensemble.fit(predictions, targets)
     for regressor in ensemble.regressors_:
         getattr(regressor, "weights_", None)  # tables are solved when they are asked for
     seconds = perf_counter() - start - predictions.seconds - targets.seconds

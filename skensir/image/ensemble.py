@@ -100,7 +100,8 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
     `partial_fit` of other libraries, such as a step of gradient descent, is no `fit` in parts, so
     for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
     keep their dtype. A regressor whose `fit` has the argument `groups` gets the number of the image
-    that each row is from: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds out whole images.
+    that each row is from, if there are several: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds
+    out whole images.
 
     In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
     They make lists of the images of each split, which are then in memory.
@@ -174,7 +175,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
             raise ValueError("predictions has no image, must have at least one.")
         if not image_by_image:
             fit_params = {}
-            if has_fit_parameter(regressor, "groups"):
+            if len(rows) > 1 and has_fit_parameter(regressor, "groups"):
                 sizes = [X[0].shape[1] for X in rows]
                 fit_params["groups"] = np.repeat(np.arange(len(sizes)), sizes)
             for channel, model in enumerate(regressors):
