@@ -39,16 +39,20 @@ def check_option(value, name, allowed):
 
 def check_sample_weight(sample_weight, n_samples):
     """Return the weights as floats; unlike scikit-learn's own check it lets all be zero."""
+    if isinstance(sample_weight, Real):
+        sample_weight = np.full(n_samples, sample_weight)
     weight = check_array(
-        sample_weight, dtype=np.float64, ensure_2d=False, input_name="sample_weight"
+        sample_weight,
+        dtype=np.float64,
+        ensure_2d=False,
+        ensure_min_samples=0,
+        input_name="sample_weight",
     )
-    if weight.ndim == 0:
-        weight = np.full(n_samples, weight)
     if weight.shape != (n_samples,):
         raise ValueError(
             f"sample_weight.shape == {weight.shape}, must be ({n_samples},): one weight a sample."
         )
-    if weight.min() < 0:
+    if weight.min(initial=0.0) < 0:
         raise ValueError(
             f"Negative values in sample_weight, such as {weight.min()}; must be zero or more."
         )
@@ -67,7 +71,15 @@ class StackedRegressor(RegressorMixin, BaseEstimator):
 
     def _validate_rows(self, X, y, sample_weight, *, reset):
         """Do the same for a part of the rows, whose weights may all be zero."""
-        X, y = validate_data(self, X, y, dtype=PREDICTION_DTYPES, y_numeric=True, reset=reset)
+        X, y = validate_data(
+            self,
+            X,
+            y,
+            dtype=PREDICTION_DTYPES,
+            y_numeric=True,
+            reset=reset,
+            ensure_min_samples=int(reset),  # a batch may be empty, but not the first
+        )
         if sample_weight is not None:
             sample_weight = check_sample_weight(sample_weight, len(X))
         return X, y, sample_weight

@@ -272,7 +272,8 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
 
         The table is the one of `fit` on all these rows, however they are split and in whatever
         order. It is not solved before it is asked for, by `predict` or by reading an attribute,
-        so that many small batches cost little more than one large.
+        so that many small batches cost little more than one large. Threads must not call it on one
+        estimator at a time: give each thread one of its own, and `merge` them.
 
         Parameters
         ----------
@@ -361,7 +362,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         """Tell whether rows have been seen whose sums `method` can add to."""
         if "_statistics" in vars(self):
             return True
-        if self.__sklearn_is_fitted__():
+        if "weights_" in vars(self):
             raise ValueError(
                 f"{method} needs the statistics of the rows seen before, which a lookup table "
                 "from a file does not hold: fit the estimator anew."
@@ -373,6 +374,11 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         parts = [*vars(self).get("_statistics", []), *parts]
         for part in parts:
             self._check_statistics(part)
+            if part.n_models != parts[0].n_models:
+                raise ValueError(
+                    f"X has {part.n_models} models, must have {parts[0].n_models} as other rows "
+                    "that are already summed up."
+                )
         if self.objective == "squared_error":
             parts = [part._replace(truth=None) for part in parts]
         # To wait for as many sums as there are keeps the cost of a batch that of its own sums.
@@ -408,15 +414,23 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
                 "estimators alike."
             )
 
+    def _has_rows(self):
+        """Tell whether rows have been seen that have weight, and their sums are here."""
+        return any(part.n_cells for part in vars(self).get("_statistics", ()))
+
     def __sklearn_is_fitted__(self):
-        return not vars(self).keys().isdisjoint(("_statistics", "weights_"))
+        return "weights_" in vars(self) or self._has_rows()
 
     def __getattr__(self, name):
         # Only asked where there is no such attribute: after partial_fit or merge, whose table is
         # still to be solved.
-        if name in TABLE_ATTRIBUTES and "_statistics" in vars(self):
+        if name in TABLE_ATTRIBUTES and self._has_rows():
             self._solve_and_keep()
             return vars(self)[name]
+        if name == "bin_edges_" and self.__sklearn_is_fitted__():
+            # No property: what displays an estimator reads all of these, and would solve the table.
+            occupied = [np.unique(bins) for bins in self.cells_.T]
+            return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _check_params(self, n_models):
@@ -438,6 +452,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         else:
             check_number(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
+        check_scalar(self.verbose, "verbose", Integral, min_val=0)
 
     def _solve(self, statistics, convex_weights=None, track=untracked):
         """Return the lookup table that follows from sufficient statistics."""
@@ -458,8 +473,9 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     def _solve_and_keep(self, track=untracked):
         """Set the fitted attributes that follow from the statistics of all rows."""
         statistics = CellStatistics.merge(self._statistics)
-        if not statistics.n_cells:
-            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        # Since the rows were summed up, parameters may have been set.
+        self._check_params(statistics.n_models)
+        self._check_statistics(statistics)
         self._statistics = [statistics]
         table = self._solve(statistics, track=track)
         self.bin_width_ = statistics.bin_width
@@ -489,16 +505,10 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
             names, counts = np.unique(self.cell_origin_, return_counts=True)
             origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
             print(
-                f"[EnsIRRegressor] {self.cell_counts_.sum():.10g} rows in {len(self.cells_)} "
-                f"cells ({origins}); at most {self.n_iter_.max()} EM steps"
+                f"[{type(self).__name__}] {self.cell_counts_.sum():.10g} rows in "
+                f"{len(self.cells_)} cells ({origins}); at most {self.n_iter_.max()} EM steps"
             )
         return self
-
-    @property
-    def bin_edges_(self):
-        """Lower and upper edges of the bins that occur, rising, one array a model."""
-        occupied = [np.unique(bins) for bins in self.cells_.T]
-        return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
 
     def predict(self, X, return_std=False):
         """Combine predictions with the weights of their cells.

@@ -69,8 +69,9 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
     objectives : array-like of str, default=("squared_error",)
         Values of `objective` to try.
     cv : int, cross-validation generator or iterable, default=None
-        How rows are split: None for five folds, the number of folds, a splitter of scikit-learn
-        or an iterable of (train, test) row numbers. Pixels of one image belong into one fold: use
+        How rows are split: None for five folds, of whole groups where `groups` are given; the
+        number of folds, a splitter of scikit-learn or an iterable of (train, test) row numbers.
+        Pixels of one image belong into one fold: use
         :class:`~sklearn.model_selection.LeaveOneGroupOut` and pass image numbers as `groups`.
     default_weights : str or array-like of shape (n_models,), default="auto"
         See :class:`EnsIRRegressor`, also for the parameters below.
@@ -206,13 +207,17 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         ValueError
             If an argument is out of its range; the message names it.
         """
-        from sklearn.model_selection import check_cv  # here, to keep the package's import cheap
+        # Here, to keep the package's import cheap.
+        from sklearn.model_selection import GroupKFold, check_cv
 
         X, y, sample_weight = self._validate_fit(X, y, sample_weight)
         candidates = self._candidates(X.shape[1], X.min(), X.max())
+        cv = self.cv
+        if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
+            cv = GroupKFold(min(5, n_groups))
         splits = [
             (row_numbers(train, len(X)), row_numbers(test, len(X)))
-            for train, test in check_cv(self.cv).split(X, y, groups)
+            for train, test in check_cv(cv).split(X, y, groups)
         ]
         if not splits:
             raise ValueError(f"cv == {self.cv!r} gives no split; at least one is needed.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
@@ -37,7 +37,9 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             raise  # about a file that was read meanwhile
         raise OSError(error.errno, error.strerror or str(error), os.fspath(path)) from error
     finally:
-        partial_file.unlink(missing_ok=True)
+        # What goes wrong here, such as on a disk that cannot be written to, was told above.
+        with suppress(OSError):
+            partial_file.unlink()
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes) -> None:

@@ -61,5 +61,5 @@ def _print_progress(estimator, steps, name):
     tenth = max(1, len(steps) // 10)
     for number, step in enumerate(steps, 1):
         yield step
-        if number % tenth == 0:
+        if number % tenth == 0 or number == len(steps):
             print(f"[{type(estimator).__name__}] {name}: {number} of {len(steps)}", flush=True)

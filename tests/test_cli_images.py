@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -122,6 +124,80 @@ def test_16_bits_stay_16_bits_and_can_be_compared_with_8(in_tmp_path, capsys):
         assert run("evaluate", output, folder / "gt", "--json") == 0
         psnr.append(json.loads(capsys.readouterr().out)["mean"]["psnr"])
     assert psnr[0] == pytest.approx(psnr[1], abs=0.1)
+
+
+def test_16_bits_have_bins_of_16_bits(in_tmp_path):
+    deep = make_folder(in_tmp_path / "deep", np.uint16)
+    assert run("fit", deep, "-o", "model") == 0
+    [*tables] = load_table("model").regressors_
+    assert [table.bin_width_ for table in tables] == [32 * 257] * 3
+
+
+def test_names_that_begin_alike_are_sorted(in_tmp_path):
+    folder = make_folder(in_tmp_path / "set", sizes={"img": (20, 16), "img2": (20, 16)})
+    (folder / "alpha").rename(folder / "beta2")
+    assert run("fit", folder, "-o", "model") == 0
+    assert ReferenceSet(folder).names == ("img", "img2")
+    assert ReferenceSet(folder).models == ("beta", "beta2", "gamma")
+
+
+def test_scenes_of_one_folder_do_not_end_up_in_another(folders, capfd):
+    """Neither by the names of models nor by the name of the output."""
+    train, test = folders
+    outside = make_folder(Path("outside").absolute())
+    for name in (outside / "alpha", "../outside/alpha", ".."):
+        assert run("fit", train, "-o", "model", "--models", "alpha", name) == 2
+        assert_one_sentence(capfd, "must be names of sub-folders of .*train")
+    run("fit", train, "-o", "model")
+    before = {path: path.read_bytes() for path in test.rglob("*.png")}
+    for output in (test, test / "alpha", test / "beta" / ".." / "beta"):
+        assert run("predict", "model", test, "-o", output) == 2
+        assert_one_sentence(capfd, "holds images to be read; name another folder")
+    (Path("out") / "9.png").mkdir(parents=True)
+    assert run("predict", "model", test, "-o", "out") == 2
+    assert_one_sentence(capfd, "out/9.png is a folder, where an image is to be written")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["9.png"]
+    assert {path: path.read_bytes() for path in test.rglob("*.png")} == before
+
+
+def test_images_of_another_kind_are_named(folders, capfd):
+    train, _ = folders
+    run("fit", train, "-o", "model")
+    deep = make_folder(Path("deep").absolute(), np.uint16)
+    grey = make_folder(Path("grey").absolute(), colour=False)
+    for folder, message in ((deep, "uint16, must be uint8"), (grey, "have shape")):
+        assert run("predict", "model", folder, "-o", "out") == 2
+        assert_one_sentence(capfd, rf"Scene '9' \(.*{folder.name}/alpha/9.png, .*{message}")
+
+
+def test_floats_from_0_to_1_are_refused(folders, capfd):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    for path in test.rglob("*.png"):
+        np.save(path.with_suffix(".npy"), read_image(path) / 255)
+        path.unlink()
+    for command in (
+        ["fit", test, "-o", "other"],
+        ["predict", "model", test, "-o", "out"],
+        ["evaluate", test / "alpha", test / "gt"],
+        ["compare", test, test, "--no-trees"],
+    ):
+        assert run(*command) == 2
+        assert_one_sentence(capfd, "has floats from 0 to 1; .* multiply them by 255")
+
+
+def test_equal_images_are_json_too(folders, capsys):
+    _, test = folders
+    assert run("evaluate", test / "gt", test / "gt", "--json") == 0
+    found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert found["mean"] == {"psnr": None, "ssim": 1.0}
+
+
+def test_a_reader_who_has_had_enough_is_no_mistake(folders):
+    _, test = folders
+    command = f"{sys.executable} -m skensir.cli evaluate {test}/alpha {test}/gt | true"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True)
+    assert done.stderr == b""
 
 
 def test_grey_images_are_fitted_and_predicted(in_tmp_path):

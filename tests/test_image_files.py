@@ -138,6 +138,17 @@ def test_transparent_pixels_are_an_error(tmp_path, mode):
         read_image(path)
 
 
+@pytest.mark.parametrize("bits", [8, 16])
+def test_a_tiff_compressed_by_lzw_is_read(tmp_path, bits):
+    image = (noise(40, 50, 3).astype(np.uint16) * 257).astype(f"uint{bits}")
+    path = tmp_path / "packed.tif"
+    flag = 5  # LZW
+    assert cv2.imwrite(str(path), image[..., ::-1], [cv2.IMWRITE_TIFF_COMPRESSION, flag])
+    with tifffile.TiffFile(path) as file:
+        assert file.pages[0].compression == flag
+    assert_array_equal(read_image(path), image)
+
+
 def test_an_alpha_channel_that_says_nothing_is_dropped(tmp_path):
     rgb = noise(4, 5, 3)
     path = save_pillow(tmp_path / "opaque.png", Image.fromarray(rgb).convert("RGBA"))

@@ -139,9 +139,47 @@ def test_an_estimator_goes_on_after_its_pickle(images):
 def test_a_part_without_weight_is_as_good_as_absent(images):
     X, y = images
     model = EnsIRRegressor().partial_fit(X[:100], y[:100], np.zeros(100))
-    with pytest.raises(ValueError, match="sample_weight is zero for every sample"):
+    assert not hasattr(model, "weights_")
+    with pytest.raises(NotFittedError):
         model.predict(X)
-    assert_same_table(model.partial_fit(X, y), EnsIRRegressor().fit(X, y))
+    model.partial_fit(X, y).partial_fit(X[:0], y[:0])
+    assert_same_table(model, EnsIRRegressor().fit(X, y))
+
+
+def test_to_show_an_estimator_does_not_solve_its_table(images, monkeypatch):
+    monkeypatch.setattr(EnsIRRegressor, "_solve", lambda *args, **kw: pytest.fail("solved"))
+    for weight in (None, np.zeros(6000)):
+        model = EnsIRRegressor().partial_fit(*images, weight)
+        assert "EnsIRRegressor" in model._repr_html_()
+        assert "EnsIRRegressor" in repr(model)
+        clone(model)
+        pickle.dumps(model)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
+        ({"bin_width": 16}, "bin_width == 16.0, must be 32.0"),
+        ({"target_resolution": 2.0}, "target_resolution == 2.0, must be 1.0"),
+    ],
+)
+def test_parameters_are_checked_when_the_table_is_solved(images, params, message):
+    model = EnsIRRegressor().partial_fit(*images).set_params(**params)
+    with pytest.raises(ValueError, match=message):
+        model.predict(images[0])
+    squared = EnsIRRegressor(objective="squared_error").partial_fit(*images)
+    with pytest.raises(ValueError, match="objective == 'likelihood' needs the histogram"):
+        squared.set_params(objective="likelihood").predict(images[0])
+
+
+def test_after_a_refused_fit_other_models_are_not_added(images):
+    X, y = images
+    model = EnsIRRegressor().fit(X, y)
+    with pytest.raises(ValueError, match="Negative values in sample_weight"):
+        model.fit(X[:, :2], y, -np.ones(6000))
+    with pytest.raises(ValueError, match="X has 2 models, must have 3 as other rows"):
+        model.partial_fit(X[:, :2], y)
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,12 @@ def test_progress_is_printed_where_it_is_asked_for(images, capsys):
     EnsIRRegressor(verbose=2).fit(*images)
     printed = capsys.readouterr().out
     assert "[EnsIRRegressor] sums of the rows: 5 of 5\n" in printed
+    rng = np.random.default_rng(0)
+    many = rng.integers(0, 256, (700_000, 3)).astype(np.uint8)
+    n_chunks = len(row_chunks(*many.shape))
+    assert n_chunks % 10
+    EnsIRRegressor(verbose=2, objective="squared_error").fit(many, many[:, 0])
+    assert f"sums of the rows: {n_chunks} of {n_chunks}\n" in capsys.readouterr().out
     EnsIRRegressor(verbose=2, objective="squared_error").fit(*images)
     assert "EM steps:" not in capsys.readouterr().out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -60,9 +61,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 after success, 2 after a mistake of the user, 130 after an interruption.
     """
+    os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
     try:
         arguments = _make_parser().parse_args(argv)
         arguments.run(arguments)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, ValueError, OSError) as error:
         print(f"skensir: {_sentence(error)}", file=sys.stderr)
         return 2

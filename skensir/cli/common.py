@@ -31,6 +31,15 @@ def check_folder_of(path: Path) -> None:
         raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
 
 
+def check_scale(image: Any, name: str) -> None:
+    """Raise an error if floats cannot be on the scale that they are taken to be on."""
+    if image.dtype.kind == "f" and 0 < image.max() <= 1:
+        raise CommandError(
+            f"{name} has floats from 0 to 1; floats are taken for values from 0 to 255, so "
+            "multiply them by 255."
+        )
+
+
 def progress(steps: Any, label: str) -> Any:
     """Return a bar of progress over images: on a terminal only, and gone when it is full."""
     from tqdm import tqdm

@@ -14,6 +14,7 @@ from skensir.cli.common import (
     add_crop_option,
     add_scoring_options,
     check_installed,
+    check_scale,
     plural,
     progress,
 )
@@ -84,6 +85,8 @@ def evaluate(
     scenes = []
     for name in progress(common_scenes(files), "Evaluating"):
         image, target = read_pair(files[output][name], files[truth][name], crop)
+        for path, part in ((files[output][name], image), (files[truth][name], target)):
+            check_scale(part, str(path))
         image, peak = on_one_scale(image, target)
         convention: dict[str, Any] = {
             "channel": channel,
@@ -98,8 +101,11 @@ def evaluate(
         scenes.append({"name": name, "psnr": psnr, "ssim": ssim})
     means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
     if as_json:
+        # JSON has no infinity, which is the PSNR of equal images.
+        for line in (means, *scenes):
+            line["psnr"] = line["psnr"] if np.isfinite(line["psnr"]) else None
         settings = {"channel": channel, "crop_border": crop_border}
-        print(json.dumps({**settings, "mean": means, "scenes": scenes}, indent=1))
+        print(json.dumps({**settings, "mean": means, "scenes": scenes}, indent=1, allow_nan=False))
         return
     width = max(len("mean"), *(len(scene["name"]) for scene in scenes))
     print(f"{'':{width}}  PSNR (dB)    SSIM")
@@ -124,7 +130,7 @@ def add_parser(commands: Any) -> None:
         dest="as_json",
         action="store_true",
         help="print an object with channel, crop_border, mean and scenes; mean and each of scenes "
-        "have psnr and ssim",
+        "have psnr, null where it is infinite, and ssim",
     )
 
     def run(arguments: argparse.Namespace) -> None:

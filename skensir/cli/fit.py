@@ -16,6 +16,7 @@ from skensir.cli.common import (
     add_reading_options,
     check_folder_of,
     check_installed,
+    check_scale,
     join,
     plural,
     progress,
@@ -30,6 +31,7 @@ def make_regressor(
     shrinkage: float | None = None,
     published: bool = False,
     n_scenes: int = 2,
+    data_range: float = 255,
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
     given = {
@@ -47,7 +49,7 @@ def make_regressor(
         # A single scene cannot be left out; its rows are split.
         splitter = LeaveOneGroupOut() if n_scenes > 1 else None
         return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=splitter)
-    width = 32.0 if bin_width is None else bin_width
+    width = 32 * data_range / 255 if bin_width is None else bin_width
     if published:
         return EnsIRRegressor(width, **REFERENCE_PARAMS)
     return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
@@ -87,14 +89,18 @@ def fit(
         Those of `make_regressor`.
     """
     check_installed("skensir fit", "image", "cv2", "skimage", "tifffile", "tqdm")
+    from skensir.cli.methods import kind_of
     from skensir.image import ImageEnsemble, ReferenceSet
     from skensir.persistence import save_table
 
     make_regressor(**options)  # options that exclude each other are told first
     check_folder_of(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
-    regressor = make_regressor(**options, n_scenes=len(scenes))
-    channel_axis = None if scenes[0].target.ndim == 2 else -1
+    first, kind = scenes[0], kind_of(scenes[0])
+    for image in (first.predictions, first.target):
+        check_scale(image, scenes.predictions.describe(0))
+    regressor = make_regressor(**options, n_scenes=len(scenes), data_range=kind.data_range)
+    channel_axis = None if kind.grey else -1
     start = time.perf_counter()
     ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
     ensemble.fit(progress(scenes.predictions, "Fitting"), scenes.targets)
@@ -130,7 +136,10 @@ def add_parser(commands: Any) -> None:
     )
     add_reading_options(parser)
     parser.add_argument(
-        "--bin-width", type=float, metavar="W", help="in the unit of the pixels (default: 32)"
+        "--bin-width",
+        type=float,
+        metavar="W",
+        help="in the unit of the pixels (default: 32 for 8 bits, 8224 for 16)",
     )
     parser.add_argument(
         "--cv",

@@ -19,6 +19,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
+from skensir.cli.common import check_scale
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.reference_set import Scene
 
@@ -110,6 +111,7 @@ def kind_of(scene: Scene) -> Kind:
 
 def check_kind(scenes: ReferenceSet, scene: Scene, kind: Kind) -> None:
     """Raise an error that names the scene unless it is of this kind."""
+    check_scale(scene.predictions, f"Scene {scene.name!r} of {scenes.folder}")
     if kind_of(scene) != kind:
         raise ValueError(
             f"Scene {scene.name!r} of {scenes.folder} is {kind_of(scene)}, must be {kind} as the "

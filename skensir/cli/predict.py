@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skensir.cli import CommandError
-from skensir.cli.common import add_crop_option, check_installed, join, plural, progress
+from skensir.cli.common import add_crop_option, check_installed, check_scale, join, plural, progress
 
 WEIGHT_MAPS = "weight_maps"
 # What the largest value of a pixel is where it is not known from the files.
@@ -24,18 +25,36 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a folder to write to, whose files go to `folder` when all of them are there."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file; give the name of a folder.")
-    if not folder.absolute().parent.is_dir():
+    parent = folder if folder.is_dir() else folder.absolute().parent
+    if not parent.is_dir():
         raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot go there.")
-    with tempfile.TemporaryDirectory(
-        prefix=f".{folder.name}-", dir=folder.absolute().parent
-    ) as name:
-        partial = Path(name)
-        yield partial
-        for path in sorted(partial.rglob("*")):
-            if path.is_file():
-                final = folder / path.relative_to(partial)
+    try:
+        # In the folder itself if there is one: it may be a file system of its own.
+        with tempfile.TemporaryDirectory(prefix=".skensir-", dir=parent) as name:
+            partial = Path(name)
+            yield partial
+            written = [path for path in sorted(partial.rglob("*")) if path.is_file()]
+            finals = [folder / path.relative_to(partial) for path in written]
+            for final in finals:
+                if final.is_dir():
+                    raise CommandError(f"{final} is a folder, where an image is to be written.")
                 final.parent.mkdir(parents=True, exist_ok=True)
+            for path, final in zip(written, finals, strict=True):
                 path.replace(final)
+    except OSError as error:
+        # Nobody knows the folder of the unfinished files by name.
+        hidden = re.search(r"\.skensir-[^/\\]*[/\\]?(.*)", str(error.filename))
+        if hidden is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(folder / hidden[1])) from error
+
+
+class _One(list[Any]):
+    """The predictions of a single scene, which errors name as all scenes together would."""
+
+    def __init__(self, scenes: Any, number: int) -> None:
+        super().__init__([scenes[number]])
+        self.describe = lambda _: scenes.describe(number)
 
 
 def load_ensemble(path: Path) -> Any:
@@ -87,17 +106,22 @@ def predict(
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
     names = list(ensemble.model_names_)
     scenes = ReferenceSet(folder, names, None, crop=crop)
-    images = scenes.predictions
+    for source in (folder, *(folder / name for name in names)):
+        if output.exists() and output.samefile(source):
+            raise CommandError(f"{output} holds images to be read; name another folder.")
     with written_whole(output) as partial:
-        for name, prediction in zip(scenes.names, progress(images, "Predicting"), strict=True):
-            [image] = ensemble.predict([prediction])
+        for number in progress(range(len(scenes)), "Predicting"):
+            name, images = scenes.names[number], _One(scenes.predictions, number)
+            [prediction] = images
+            check_scale(prediction, scenes.predictions.describe(number))
+            [image] = ensemble.predict(images)
             depth, scale = _depth(prediction.dtype, bits)
             suffix = ".tif" if depth is None else ".png"
             if depth is None:
                 image = image.astype(np.float32)
             write_image(partial / f"{name}{suffix}", image * scale, depth)
             if weight_maps:
-                [weights] = ensemble.predict_weights([prediction])
+                [weights] = ensemble.predict_weights(images)
                 for model_name, weight in zip(names, weights, strict=True):
                     target = partial / WEIGHT_MAPS / model_name
                     target.mkdir(parents=True, exist_ok=True)

@@ -35,6 +35,8 @@ class ErrorMapDisplay:
         What their colours mean.
     axes_ : ndarray of shape (n_images,)
         The panels.
+    ax_ : Axes
+        `bounding_ax_`, or the first of the panels.
     bounding_ax_ : Axes or None
         The one Axes given to `plot`, which the panels share.
     figure_ : Figure
@@ -163,7 +165,8 @@ class ErrorMapDisplay:
         shown = np.percentile(errors, _LARGEST_SHOWN) or largest or 1.0
         im_kw = {"vmin": 0, "vmax": shown, "cmap": "magma", **(im_kw or {})}
         self.bounding_ax_, self.axes_ = make_panels(ax, len(errors), shape)
-        self.figure_ = self.axes_[0].figure
+        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
+        self.figure_ = self.ax_.figure
         self.images_ = [
             show_image(axis, error, **im_kw) for axis, error in zip(self.axes_, errors, strict=True)
         ]

@@ -40,6 +40,8 @@ class WeightMapDisplay:
         The map of the model with the largest weight, the first one of several.
     axes_ : ndarray of shape (n_panels,)
         The panels.
+    ax_ : Axes
+        `bounding_ax_`, or the first of the panels.
     bounding_ax_ : Axes or None
         The one Axes given to `plot`, which the panels share.
     figure_ : Figure
@@ -177,7 +179,8 @@ class WeightMapDisplay:
         n_models, *shape = weights.shape
         names = check_model_names(self.model_names, n_models)
         self.bounding_ax_, self.axes_ = make_panels(ax, n_models + bool(most_trusted), shape)
-        self.figure_ = self.axes_[0].figure
+        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
+        self.figure_ = self.ax_.figure
         im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
         self.images_ = [
             show_image(axis, weight, **im_kw)

@@ -237,7 +237,9 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
         with tifffile.TiffFile(BytesIO(data)) as file:
             n_pages, page = len(file.pages), file.pages[0]
             photometric = page.photometric.name
-            image = page.asarray()
+            # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
+            plain = page.compression.name in ("NONE", "ADOBE_DEFLATE", "DEFLATE")
+            image = page.asarray() if plain else _decode_opencv(data, path)
     except Exception as error:  # damaged files raise nearly anything
         raise ValueError(f"{path} cannot be read: {error}.") from error
     if n_pages != 1:

@@ -144,12 +144,12 @@ class ReferenceSet(Sequence[Any]):
         return f"<ReferenceSet {self.folder}: {len(self)} scenes of {', '.join(self.models)}>"
 
     @property
-    def predictions(self) -> Sequence[Image]:
+    def predictions(self) -> _Part:
         """The predictions of each scene, read when asked for."""
         return _Part(self, "predictions")
 
     @property
-    def targets(self) -> Sequence[Image]:
+    def targets(self) -> _Part:
         """The truth of each scene, read when asked for."""
         if self.target is None:
             raise ValueError(f"The reference set {self.folder} was made with target=None.")
@@ -224,7 +224,8 @@ class _Part(Sequence[Any]):
 def _natural(name: str) -> tuple[Any, ...]:
     """Return a key that sorts numbers within names by their value."""
     parts = re.split(r"([0-9]+)", name)
-    return (*(int(part) if i % 2 else part for i, part in enumerate(parts)), name)
+    # Nested, so that a name that ends is not compared with a number that goes on.
+    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
 
 
 def _choose_models(
@@ -243,6 +244,8 @@ def _choose_models(
     if isinstance(models, str) or not models or len(set(models)) < len(models):
         raise ValueError(f"models == {models!r}, must be a list of different names.")
     for name in models:
+        if Path(name).name != name or name == "..":
+            raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(
                 f"{folder} has no sub-folder {name!r}, named in models; it has {', '.join(found)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dask
 import dask.array as da
 import numpy as np
+from dask.base import is_dask_collection
 from dask.utils import is_dataframe_like, is_series_like
 from sklearn.utils.validation import validate_data
 
@@ -43,7 +44,8 @@ def _ends(frame):
 
 def like_rows(X, column, name):
     """Return one value a row in chunks like those of X, without computing anything."""
-    if not (isinstance(column, da.Array) or is_series_like(column)) or column.ndim != 1:
+    lazy = isinstance(column, da.Array) or (is_dask_collection(column) and is_series_like(column))
+    if not lazy or column.ndim != 1:
         raise ValueError(
             f"{name} is {_description(column)}, must be a dask array or series, one value a row."
         )

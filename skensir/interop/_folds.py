@@ -25,8 +25,9 @@ def check_splitter(cv, groups):
         )
     if (kind is KFold) != (groups is None):
         raise ValueError(
-            f"cv == {cv!r}, must be LeaveOneGroupOut() or GroupKFold() where groups is given, and "
-            "only there."
+            f"cv == {cv!r} needs groups, one value a row."
+            if groups is None
+            else f"cv == {cv!r} does not use groups, must be LeaveOneGroupOut() or GroupKFold()."
         )
     return splitter
 

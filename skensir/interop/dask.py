@@ -66,15 +66,28 @@ def _predict_chunk(X, estimator, method="predict", n_columns=1, **options):
     return np.column_stack(predicted if isinstance(predicted, tuple) else (predicted,))
 
 
-def _square_chunk(X, estimator, y, sample_weight, centre):
-    """Return the sums that the score needs: weight, y and its square from the centre, errors."""
+def _square_chunk(X, estimator, y, sample_weight):
+    """Return what the score needs: weight, mean of y, squares about it, squares of errors."""
     rows = rows_of_chunk(estimator, X, y, sample_weight)
-    if rows is None:
+    if rows is None or (rows[2] is not None and not rows[2].any()):
         return np.zeros(4)
     _, y, weight = rows
     weight = np.ones(len(y)) if weight is None else weight
-    distance, error = y - centre, y - estimator.predict(X)
-    return np.array([weight.sum(), weight @ distance, weight @ distance**2, weight @ error**2])
+    total = weight.sum()
+    mean = weight @ y / total
+    error = y - estimator.predict(X)
+    return np.array([total, mean, weight @ (y - mean) ** 2, weight @ error**2])
+
+
+def _merge_squares(parts):
+    """Put together what the score needs of several chunks; squares stay about the mean of all."""
+    weight, mean, squares, errors = np.array(parts).T
+    total = weight.sum()
+    if not total:
+        return np.zeros(4)
+    mean_of_all = weight @ mean / total
+    squares = squares.sum() + weight @ (mean - mean_of_all) ** 2
+    return np.array([total, mean_of_all, squares, errors.sum()])
 
 
 class DaskEnsIRRegressor(EnsIRRegressor):
@@ -263,14 +276,10 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         check_is_fitted(self)
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=False)
         model = self._predicting()
-        # Sums of small numbers: the truth is measured from about where its mean will be.
-        centre = np.average(model.means_.mean(axis=1), weights=model.cell_counts_)
-        square = partial(_square_chunk, centre=centre)
-        parts = map_chunks(square, X, model, y, sample_weight)
-        weight, distance, squares, errors = compute_sum(sum, parts)
+        parts = map_chunks(_square_chunk, X, model, y, sample_weight)
+        weight, _, spread, errors = compute_sum(_merge_squares, parts)
         if not weight:
             raise ValueError("X has no rows of positive sample_weight; at least one is needed.")
-        spread = squares - distance**2 / weight
         # As scikit-learn has it where the truth is constant.
         return float(1 - errors / spread) if spread > 0 else float(errors == 0)
 
