@@ -515,11 +515,11 @@ def test_one_pass_sums_up_all_folds_and_widths_and_another_only_looks():
         (ShuffleSplit(3), False, r"cv == ShuffleSplit.* must be None, a number of folds or KFold"),
         (KFold(3, shuffle=True), False, "cv == KFold.* none of them shuffled"),
         ([([0, 1], [2, 3])], False, r"cv == \[.* must be None, a number of folds or KFold"),
-        (None, True, r"cv == None, must be LeaveOneGroupOut\(\) or GroupKFold\(\) where groups"),
+        (None, True, r"cv == None does not use groups, must be LeaveOneGroupOut\(\) or GroupKFold"),
         (
             LeaveOneGroupOut(),
             False,
-            r"cv == LeaveOneGroupOut\(\), must be .* where groups is given",
+            r"cv == LeaveOneGroupOut\(\) needs groups",
         ),
         (4000, False, "cv asks for 4000 folds, must be at most the 3000 rows"),
         (GroupKFold(3), True, "groups has 2 different values, must have at least 3"),
@@ -638,3 +638,19 @@ def test_without_dask_the_import_says_what_to_install():
     assert 'ImportError: skensir.interop.dask needs dask: pip install "skensir[dask]"' in (
         result.stderr
     )
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0, 255.0])
+def test_score_on_constant_truth_is_that_of_the_plain_estimator(value):
+    X, y, _ = stacked()
+    plain, (lazy_X, lazy_y) = EnsIRRegressor().fit(X, y), in_chunks(X, np.full(len(X), value))
+    model = DaskEnsIRRegressor().fit(*in_chunks(X, y))
+    assert model.score(lazy_X, lazy_y) == plain.score(X, np.full(len(X), value)) == 0.0
+
+
+def test_truth_in_memory_beside_lazy_predictions_is_an_error_that_names_it():
+    X, y, _ = stacked()
+    lazy_X, lazy_y = in_chunks(X, y)
+    for name, arguments in (("y", (pd.Series(y), None)), ("sample_weight", (lazy_y, pd.Series(y)))):
+        with pytest.raises(ValueError, match=f"{name} is .*Series.*must be a dask array or series"):
+            DaskEnsIRRegressor().fit(lazy_X, *arguments)
