@@ -89,7 +89,8 @@ def save_table(model, path):
         if type(model) is not ImageEnsemble:
             raise TypeError(
                 f"model is a {type(model).__name__}, must be an EnsIRRegressor, an "
-                "EnsIRRegressorCV or an ImageEnsemble of these; joblib saves other estimators."
+                "EnsIRRegressorCV or an ImageEnsemble of these; estimators of Dask become that by "
+                "to_local(), and joblib saves all others."
             )
         tables = [_table_of(regressor) for regressor in model.regressors_]
         header.update({"class": "ImageEnsemble", "ensemble": _ensemble_header(model, tables)})

@@ -150,9 +150,10 @@ def test_scenes_of_one_folder_do_not_end_up_in_another(folders, capfd):
         assert_one_sentence(capfd, "must be names of sub-folders of .*train")
     run("fit", train, "-o", "model")
     before = {path: path.read_bytes() for path in test.rglob("*.png")}
-    for output in (test, test / "alpha", test / "beta" / ".." / "beta"):
+    inside = (test, test / "alpha", test / "beta" / ".." / "beta", test / "gt", test / "new")
+    for output in inside:
         assert run("predict", "model", test, "-o", output) == 2
-        assert_one_sentence(capfd, "holds images to be read; name another folder")
+        assert_one_sentence(capfd, "is in .*test, which is read; name a folder outside of it")
     (Path("out") / "9.png").mkdir(parents=True)
     assert run("predict", "model", test, "-o", "out") == 2
     assert_one_sentence(capfd, "out/9.png is a folder, where an image is to be written")
@@ -174,7 +175,9 @@ def test_floats_from_0_to_1_are_refused(folders, capfd):
     train, test = folders
     run("fit", train, "-o", "model")
     for path in test.rglob("*.png"):
-        np.save(path.with_suffix(".npy"), read_image(path) / 255)
+        # The first scene is on the right scale: each of them is checked.
+        scale = 1 if path.stem == "9" else 255
+        np.save(path.with_suffix(".npy"), read_image(path) / scale)
         path.unlink()
     for command in (
         ["fit", test, "-o", "other"],
@@ -184,6 +187,12 @@ def test_floats_from_0_to_1_are_refused(folders, capfd):
     ):
         assert run(*command) == 2
         assert_one_sentence(capfd, "has floats from 0 to 1; .* multiply them by 255")
+
+
+def test_a_plot_is_a_png(folders, capfd):
+    run("fit", folders[0], "-o", "model")
+    assert run("inspect", "model", "--plot", "plot.pdf") == 2
+    assert_one_sentence(capfd, "plot.pdf must end in .png")
 
 
 def test_equal_images_are_json_too(folders, capsys):
@@ -347,7 +356,7 @@ def test_a_mistake_is_one_sentence_that_names_the_file(folders, capfd, mistake):
         (["evaluate", "test/alpha", "test"], "test has no image that ends in"),
         (["evaluate", "test/alpha", "test/gt", "--crop-border", "30"], "Scene '9': crop_border"),
         (["inspect", "nowhere"], "nowhere: No such file"),
-        (["inspect", "model", "--plot", "nowhere/p.png"], "nowhere is not a folder"),
+        (["inspect", "model", "--plot", "nowhere/p.png"], "folder nowhere .* does not exist"),
         (["import-released", "model", "-o", "other"], "Cannot read model"),
         (["predict", "model"], "the following arguments are required"),
     ],

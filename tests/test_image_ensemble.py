@@ -477,3 +477,17 @@ def test_predicting_before_fitting():
     ):
         with pytest.raises(sklearn.exceptions.NotFittedError):
             call()
+
+
+@pytest.mark.parametrize("order", [(0, 1), (1, 0)])
+def test_depth_is_that_of_all_images_that_have_one(order):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (2, 6, 7)).astype(dtype) for dtype in ("f4", "u1", "u2")]
+    targets = [image[0] for image in images]
+    chosen = [images[i] for i in order], [targets[i] for i in order]
+    ensemble = ImageEnsemble(channel_axis=None).fit(*chosen)
+    assert ensemble.pixel_dtype_ == np.uint8
+    with pytest.raises(ValueError, match="Image 0: the pixels are uint16, must be uint8"):
+        ensemble.predict(images[2:])
+    with pytest.raises(ValueError, match="Image 2: the pixels are uint16, must be uint8"):
+        ImageEnsemble(channel_axis=None).fit(images, targets)

@@ -44,8 +44,11 @@ def _sentence(error: Exception) -> str:
     """Return what went wrong in one line; errors of the system name the file first."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
+    text = str(error)
     # What Python code would pass is an option here.
-    return " ".join(str(error).replace("crop=True", "--crop").split())
+    text = text.replace("crop=True", "--crop")
+    text = text.replace("pass its name as target, or target=None for predictions alone", "--target")
+    return " ".join(text.split())
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -38,6 +38,27 @@ def check_scale(image: Any, name: str) -> None:
             f"{name} has floats from 0 to 1; floats are taken for values from 0 to 255, so "
             "multiply them by 255."
         )
+
+
+class OnScale:
+    """Images of a reference set, each of which is checked as it is read."""
+
+    def __init__(self, images: Any) -> None:
+        self._images = images
+
+    def __getattr__(self, name: str) -> Any:
+        # Names of models and scenes, which an ensemble asks for.
+        return getattr(self._images, name)
+
+    def __len__(self) -> int:
+        return len(self._images)
+
+    def __iter__(self) -> Iterator[Any]:
+        for number in range(len(self)):
+            image = self._images[number]
+            check_scale(image, self._images.describe(number))
+            yield image
+            del image  # before the next is read
 
 
 def progress(steps: Any, label: str) -> Any:

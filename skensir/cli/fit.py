@@ -13,10 +13,10 @@ from sklearn.model_selection import LeaveOneGroupOut
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir.cli import CommandError
 from skensir.cli.common import (
+    OnScale,
     add_reading_options,
     check_folder_of,
     check_installed,
-    check_scale,
     join,
     plural,
     progress,
@@ -96,14 +96,12 @@ def fit(
     make_regressor(**options)  # options that exclude each other are told first
     check_folder_of(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
-    first, kind = scenes[0], kind_of(scenes[0])
-    for image in (first.predictions, first.target):
-        check_scale(image, scenes.predictions.describe(0))
+    kind = kind_of(scenes[0])
     regressor = make_regressor(**options, n_scenes=len(scenes), data_range=kind.data_range)
     channel_axis = None if kind.grey else -1
     start = time.perf_counter()
     ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
-    ensemble.fit(progress(scenes.predictions, "Fitting"), scenes.targets)
+    ensemble.fit(progress(OnScale(scenes.predictions), "Fitting"), OnScale(scenes.targets))
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from skensir._files import write_whole
-from skensir.cli.common import check_folder_of, check_installed, join, plural
+from skensir.cli.common import check_installed, join, plural
+from skensir.cli.picture import check_picture_file
 
 
 def tables_of(model: Any) -> list[Any]:
@@ -97,7 +98,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
 
     if plot is not None:
         check_installed("skensir inspect --plot", "plot", "matplotlib")
-        check_folder_of(plot)
+        check_picture_file(plot)
     loaded = load_table(model)
     tables = tables_of(loaded)
     names = getattr(loaded, "model_names_", None)

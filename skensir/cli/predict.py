@@ -106,9 +106,9 @@ def predict(
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
     names = list(ensemble.model_names_)
     scenes = ReferenceSet(folder, names, None, crop=crop)
-    for source in (folder, *(folder / name for name in names)):
-        if output.exists() and output.samefile(source):
-            raise CommandError(f"{output} holds images to be read; name another folder.")
+    # What lies in there are base models, the truth and the input.
+    if folder.resolve() in (output.resolve(), *output.resolve().parents):
+        raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
     with written_whole(output) as partial:
         for number in progress(range(len(scenes)), "Predicting"):
             name, images = scenes.names[number], _One(scenes.predictions, number)

@@ -160,8 +160,10 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         image_by_image = isinstance(regressor, StackedRegressor) and hasattr(
             regressor, "partial_fit"
         )
-        regressors, rows, truth = [], [], []
+        regressors, rows, truth, pixel_dtype = [], [], [], None
         for prediction, target in self._images(predictions, targets):
+            layout = self._layout(prediction, target)
+            pixel_dtype = layout.pixel_dtype if pixel_dtype is None else pixel_dtype
             X, y = self._rows(prediction), self._rows(target[np.newaxis])
             if not regressors:
                 regressors = [clone(regressor) for _ in X]
@@ -183,8 +185,9 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 y = np.concatenate([of_image[channel][0] for of_image in truth])
                 model.fit(X.T, y, **fit_params)
         self.regressors_ = regressors
-        layout = self._layout(prediction, target)
-        self.n_models_, self.n_channels_, self.pixel_dtype_ = layout
+        self.n_models_, self.n_channels_, self.pixel_dtype_ = layout._replace(
+            pixel_dtype=pixel_dtype
+        )
         self.model_names_ = getattr(predictions, "models", None)
         return self
 
@@ -316,6 +319,9 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 layout = self._layout(prediction, target)
                 expected = layout if expected is None else expected
                 _check_equal(layout, expected)
+                if expected.pixel_dtype is None:
+                    # Floats fit to either depth; but not to both, one after the other.
+                    expected = expected._replace(pixel_dtype=layout.pixel_dtype)
             except ValueError as error:
                 raise ValueError(f"{describe(n_images)}: {error}.") from None
             yield prediction, target

@@ -248,7 +248,8 @@ def _choose_models(
             raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(
-                f"{folder} has no sub-folder {name!r}, named in models; it has {', '.join(found)}."
+                f"{folder} has no sub-folder {name!r}, named in models; it has "
+                f"{', '.join(found) or 'none'}."
             )
     return tuple(models)
 
