@@ -6,7 +6,6 @@ import sklearn.base  # noqa: F401
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._show_versions import show_versions
-from skensir.persistence import load_table, save_table
 
 __version__ = "0.1.0.dev0"
 
@@ -18,3 +17,16 @@ __all__ = [
     "save_table",
     "show_versions",
 ]
+
+
+def __getattr__(name):
+    # Loaded when they are asked for: most programs read and write no tables.
+    if name in ("load_table", "save_table"):
+        from skensir import persistence
+
+        return getattr(persistence, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return __all__
