@@ -66,8 +66,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
     try:
-        arguments = _make_parser().parse_args(argv)
-        arguments.run(arguments)
+        # A command is a function whose parameters have the names of its options.
+        options = vars(_make_parser().parse_args(argv))
+        options.pop("run")(**options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.

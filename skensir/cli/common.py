@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import json
+import math
 from collections.abc import Iterable, Iterator
 from importlib import import_module
 from pathlib import Path
@@ -71,6 +73,16 @@ def progress(steps: Any, label: str) -> Any:
         if hasattr(steps, name):
             setattr(bar, name, getattr(steps, name))
     return bar
+
+
+def with_finite_psnr(line: dict[str, Any]) -> dict[str, Any]:
+    """Return a line of results for JSON: it has no infinity, the PSNR of equal images."""
+    return {**line, "psnr": line["psnr"] if math.isfinite(line["psnr"]) else None}
+
+
+def print_json(result: dict[str, Any]) -> None:
+    """Print an object that any reader of JSON understands."""
+    print(json.dumps(result, indent=1, allow_nan=False))
 
 
 def plural(number: int, noun: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
-import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +11,8 @@ from skensir.cli.common import (
     add_scoring_options,
     check_folder_of,
     check_installed,
+    print_json,
+    with_finite_psnr,
 )
 
 _KEYS = """\
@@ -81,11 +81,8 @@ def compare(
         title = f"Ensembles on {test}"
         write_report(report, title, comparison.table(), comparison.scenes(), notes=comparison.notes)
     if as_json:
-        table = comparison.table()
-        for row in table:
-            row["psnr"] = row["psnr"] if math.isfinite(row["psnr"]) else None
-        result = {**comparison.convention, "table": table, "notes": comparison.notes}
-        print(json.dumps(result, indent=1, allow_nan=False))
+        table = [with_finite_psnr(row) for row in comparison.table()]
+        print_json({**comparison.convention, "table": table, "notes": comparison.notes})
         return
     print(f"{format_table(comparison.rows)}\n\n* best of the column.\n\n{wrap(comparison.notes)}")
     if report is not None:
@@ -132,10 +129,4 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--report", type=Path, metavar="OUT", help="write a page of HTML with table and images"
     )
-
-    def run(arguments: argparse.Namespace) -> None:
-        options = vars(arguments)
-        del options["run"]
-        compare(options.pop("reference"), options.pop("test"), **options)
-
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=compare)

@@ -224,7 +224,7 @@ def compare_sets(
     """
     kind = kind_of(reference[0])
     data_range = kind.data_range
-    bin_width = 32 * data_range / 255 if bin_width is None else bin_width
+    bin_width = kind.bin_width if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
     methods = make_methods(bin_width, len(reference), trees=trees)
     for name in (INPUT, ORACLE, *(method.name for method in methods)):

@@ -160,8 +160,7 @@ def add_parser(commands: Any) -> None:
         help="new folder to keep the images in, as reference sets for the other commands",
     )
 
-    def run(arguments: argparse.Namespace) -> None:
-        tasks = tuple(TASKS) if arguments.task == "all" else (arguments.task,)
-        demo(arguments.output, tasks, arguments.folder)
+    def run(task: str, **options: Any) -> None:
+        demo(tasks=tuple(TASKS) if task == "all" else (task,), **options)
 
     parser.set_defaults(run=run)

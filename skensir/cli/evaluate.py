@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,11 @@ from skensir.cli.common import (
     check_installed,
     check_scale,
     plural,
+    print_json,
     progress,
+    with_finite_psnr,
 )
-
-_PEAKS = {"uint8": 255, "uint16": 65535}
+from skensir.image.metrics import peak_of
 
 
 def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
@@ -28,26 +28,9 @@ def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
     Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
     have the scale of the target; floats on both sides are taken for values up to 255.
     """
-    peak = _PEAKS.get(target.dtype.name, 255)
-    own = _PEAKS.get(image.dtype.name, peak)
+    peak = peak_of(target.dtype)
+    own = peak_of(image.dtype) if image.dtype.kind == "u" else peak
     return (image if own == peak else image * (peak / own)), peak
-
-
-def read_pair(path: Path, target_path: Path, crop: bool) -> tuple[Any, Any]:
-    """Return two images that fit together."""
-    from skensir.image import read_image
-
-    image, target = read_image(path), read_image(target_path)
-    if image.ndim != target.ndim:
-        raise CommandError(f"One of {path} and {target_path} is grey and the other is not.")
-    if image.shape != target.shape and not crop:
-        sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, target)]
-        raise CommandError(
-            f"{path} has {sizes[0]} pixels, but {target_path} has {sizes[1]}; --crop keeps the top "
-            "left part that they have in common."
-        )
-    height, width = np.minimum(image.shape[:2], target.shape[:2])
-    return image[:height, :width], target[:height, :width]
 
 
 def evaluate(
@@ -75,8 +58,8 @@ def evaluate(
         Whether to print JSON instead of a table.
     """
     check_installed("skensir evaluate", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.image import peak_signal_noise_ratio, structural_similarity
-    from skensir.image.reference_set import common_scenes, list_scenes
+    from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
+    from skensir.image.reference_set import common_part, common_scenes, list_scenes
 
     for folder in (output, truth):
         if not folder.is_dir():
@@ -84,9 +67,11 @@ def evaluate(
     files = {folder: list_scenes(folder) for folder in (output, truth)}
     scenes = []
     for name in progress(common_scenes(files), "Evaluating"):
-        image, target = read_pair(files[output][name], files[truth][name], crop)
-        for path, part in ((files[output][name], image), (files[truth][name], target)):
+        paths = [files[folder][name] for folder in (output, truth)]
+        pair = common_part({path: read_image(path) for path in paths}, crop)
+        for path, part in pair.items():
             check_scale(part, str(path))
+        image, target = (pair[path] for path in paths)
         image, peak = on_one_scale(image, target)
         convention: dict[str, Any] = {
             "channel": channel,
@@ -101,11 +86,9 @@ def evaluate(
         scenes.append({"name": name, "psnr": psnr, "ssim": ssim})
     means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
     if as_json:
-        # JSON has no infinity, which is the PSNR of equal images.
-        for line in (means, *scenes):
-            line["psnr"] = line["psnr"] if np.isfinite(line["psnr"]) else None
         settings = {"channel": channel, "crop_border": crop_border}
-        print(json.dumps({**settings, "mean": means, "scenes": scenes}, indent=1, allow_nan=False))
+        scenes = [with_finite_psnr(scene) for scene in scenes]
+        print_json({**settings, "mean": with_finite_psnr(means), "scenes": scenes})
         return
     width = max(len("mean"), *(len(scene["name"]) for scene in scenes))
     print(f"{'':{width}}  PSNR (dB)    SSIM")
@@ -132,10 +115,4 @@ def add_parser(commands: Any) -> None:
         help="print an object with channel, crop_border, mean and scenes; mean and each of scenes "
         "have psnr, null where it is infinite, and ssim",
     )
-
-    def run(arguments: argparse.Namespace) -> None:
-        options = vars(arguments)
-        del options["run"]
-        evaluate(options.pop("output"), options.pop("truth"), **options)
-
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=evaluate)

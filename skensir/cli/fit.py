@@ -31,7 +31,7 @@ def make_regressor(
     shrinkage: float | None = None,
     published: bool = False,
     n_scenes: int = 2,
-    data_range: float = 255,
+    default_bin_width: float = 32.0,
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
     given = {
@@ -49,7 +49,7 @@ def make_regressor(
         # A single scene cannot be left out; its rows are split.
         splitter = LeaveOneGroupOut() if n_scenes > 1 else None
         return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=splitter)
-    width = 32 * data_range / 255 if bin_width is None else bin_width
+    width = default_bin_width if bin_width is None else bin_width
     if published:
         return EnsIRRegressor(width, **REFERENCE_PARAMS)
     return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
@@ -97,7 +97,7 @@ def fit(
     check_folder_of(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
     kind = kind_of(scenes[0])
-    regressor = make_regressor(**options, n_scenes=len(scenes), data_range=kind.data_range)
+    regressor = make_regressor(**options, n_scenes=len(scenes), default_bin_width=kind.bin_width)
     channel_axis = None if kind.grey else -1
     start = time.perf_counter()
     ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
@@ -155,10 +155,4 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--published", action="store_true", help="follow the published program, not the paper"
     )
-
-    def run(arguments: argparse.Namespace) -> None:
-        options = vars(arguments)
-        del options["run"]
-        fit(options.pop("reference_set"), options.pop("output"), **options)
-
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=fit)

@@ -62,11 +62,4 @@ def add_parser(commands: Any) -> None:
     parser.add_argument(
         "--bin-width", type=float, metavar="W", help="default: 256 over the number of bins"
     )
-    parser.set_defaults(
-        run=lambda arguments: import_released(
-            arguments.weights,
-            arguments.output,
-            models=arguments.models,
-            bin_width=arguments.bin_width,
-        )
-    )
+    parser.set_defaults(run=import_released)

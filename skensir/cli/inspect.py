@@ -125,4 +125,4 @@ def add_parser(commands: Any) -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL", help="file of lookup tables")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG of the weights to write")
-    parser.set_defaults(run=lambda arguments: inspect(arguments.model, arguments.plot))
+    parser.set_defaults(run=inspect)

@@ -8,19 +8,13 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.ensemble import (
-    AdaBoostRegressor,
-    BaggingRegressor,
-    GradientBoostingRegressor,
-    HistGradientBoostingRegressor,
-    RandomForestRegressor,
-)
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
 from skensir.cli.common import check_scale
 from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image.metrics import peak_of
 from skensir.image.reference_set import Scene
 
 Image = NDArray[Any]
@@ -67,6 +61,15 @@ def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list
     list of Method
         None of them fitted.
     """
+    # Here, as it takes a tenth of a second, for which no other command should wait.
+    from sklearn.ensemble import (
+        AdaBoostRegressor,
+        BaggingRegressor,
+        GradientBoostingRegressor,
+        HistGradientBoostingRegressor,
+        RandomForestRegressor,
+    )
+
     of_trees = [
         Method("Bagging", BaggingRegressor(random_state=0), SAMPLE),
         Method("AdaBoost", AdaBoostRegressor(random_state=0), SAMPLE),
@@ -95,8 +98,13 @@ class Kind(NamedTuple):
 
     @property
     def data_range(self) -> int:
-        """The largest value that a pixel can have; floats are taken for values up to 255."""
-        return 65535 if self.dtype == "uint16" else 255
+        """The largest value that a pixel can have."""
+        return peak_of(np.dtype(self.dtype) if self.dtype != "floats" else np.dtype(float))
+
+    @property
+    def bin_width(self) -> float:
+        """The paper's bin width: 32 for values from 0 to 255, as much of any other range."""
+        return 32 * self.data_range / 255
 
     def __str__(self) -> str:
         return f"{'grey' if self.grey else 'RGB'} of {self.dtype}"

@@ -14,10 +14,9 @@ import numpy as np
 
 from skensir.cli import CommandError
 from skensir.cli.common import add_crop_option, check_installed, check_scale, join, plural, progress
+from skensir.image.metrics import peak_of
 
 WEIGHT_MAPS = "weight_maps"
-# What the largest value of a pixel is where it is not known from the files.
-_LARGEST = {"uint8": 255, "uint16": 65535}
 
 
 @contextmanager
@@ -136,7 +135,7 @@ def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
         return bits, 1.0
     own = 8 * dtype.itemsize
     bits = own if bits is None else bits
-    return bits, _LARGEST[f"uint{bits}"] / _LARGEST[dtype.name]
+    return bits, peak_of(np.dtype(f"uint{bits}")) / peak_of(dtype)
 
 
 def add_parser(commands: Any) -> None:
@@ -165,10 +164,4 @@ def add_parser(commands: Any) -> None:
         help=f"write the weights of the models as images too, to OUT/{WEIGHT_MAPS}/<model>",
     )
     add_crop_option(parser)
-
-    def run(arguments: argparse.Namespace) -> None:
-        options = vars(arguments)
-        del options["run"]
-        predict(options.pop("model"), options.pop("folder"), options.pop("output"), **options)
-
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=predict)

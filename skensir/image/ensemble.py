@@ -14,7 +14,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skensir._base import StackedRegressor
 from skensir._ensir import EnsIRRegressor
-from skensir.image.metrics import peak_signal_noise_ratio
+from skensir.image.metrics import peak_of, peak_signal_noise_ratio
 
 _END = object()
 
@@ -243,9 +243,10 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         """
         scores = []
         for prediction, target in self._images_to_predict(predictions, targets):
-            data_range = 65535 if target.dtype == np.uint16 else 255
             combined = self._apply("predict", prediction)
-            scores.append(peak_signal_noise_ratio(target, combined, data_range=data_range))
+            scores.append(
+                peak_signal_noise_ratio(target, combined, data_range=peak_of(target.dtype))
+            )
         if not scores:
             raise ValueError("predictions has no image, must have at least one.")
         return float(np.mean(scores))

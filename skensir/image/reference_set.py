@@ -192,9 +192,9 @@ class ReferenceSet(Sequence[Any]):
         # How much to cut off can only be known from all of them.
         paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
         images = {path: read_image(path) for path in paths}
-        _check_scene(images, self.crop)
-        height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
-        return [images[self._files[folder][name]][:height, :width] for folder in folders]
+        _check_depth(images)
+        images = common_part(images, self.crop)
+        return [images[self._files[folder][name]] for folder in folders]
 
 
 class _Part(Sequence[Any]):
@@ -281,10 +281,12 @@ def common_scenes(files: dict[Path, dict[str, Path]]) -> tuple[str, ...]:
     return tuple(sorted(owners, key=_natural))
 
 
-def _check_scene(images: dict[Path, Image], crop: bool) -> None:
-    """Raise an error that names two files if the images of a scene do not fit together."""
+def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
+    """Return images of one size, cut to what they have in common if that is asked for.
+
+    An error names two files that do not fit together.
+    """
     (first_path, first), *others = images.items()
-    whole = (first_path, first)  # some image of whole numbers, if there is one
     for path, image in others:
         if image.ndim != first.ndim:
             grey, colour = (path, first_path) if image.ndim == 2 else (first_path, path)
@@ -295,7 +297,13 @@ def _check_scene(images: dict[Path, Image], crop: bool) -> None:
                 f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; pass crop=True "
                 "to keep the top left part that they have in common."
             )
-        if image.dtype.kind == "u":
-            if whole[1].dtype.kind == "u" and image.dtype != whole[1].dtype:
-                raise ValueError(f"{path} is {image.dtype}, but {whole[0]} is {whole[1].dtype}.")
-            whole = (path, image)
+    height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
+    return {path: image[:height, :width] for path, image in images.items()}
+
+
+def _check_depth(images: dict[Path, Image]) -> None:
+    """Raise an error that names two files of whole numbers whose depths differ."""
+    whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
+    for path, dtype in whole[1:]:
+        if dtype != whole[0][1]:
+            raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
