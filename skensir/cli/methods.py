@@ -99,7 +99,7 @@ class Kind(NamedTuple):
     @property
     def data_range(self) -> int:
         """The largest value that a pixel can have."""
-        return peak_of(np.dtype(self.dtype) if self.dtype != "floats" else np.dtype(float))
+        return peak_of(self.dtype)
 
     @property
     def bin_width(self) -> float:

@@ -135,7 +135,7 @@ def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
         return bits, 1.0
     own = 8 * dtype.itemsize
     bits = own if bits is None else bits
-    return bits, peak_of(np.dtype(f"uint{bits}")) / peak_of(dtype)
+    return bits, peak_of(f"uint{bits}") / peak_of(dtype)
 
 
 def add_parser(commands: Any) -> None:

@@ -18,9 +18,9 @@ _LUMA_OFFSET = 16 / 255
 _WINDOW = 11
 
 
-def peak_of(dtype: np.dtype[Any]) -> int:
+def peak_of(dtype: np.dtype[Any] | str) -> int:
     """Return the largest value that a pixel can have; floats are taken for values up to 255."""
-    return 65535 if dtype == np.uint16 else 255
+    return 65535 if str(dtype) == "uint16" else 255
 
 
 def peak_signal_noise_ratio(

@@ -192,8 +192,8 @@ class ReferenceSet(Sequence[Any]):
         # How much to cut off can only be known from all of them.
         paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
         images = {path: read_image(path) for path in paths}
-        _check_depth(images)
         images = common_part(images, self.crop)
+        _check_depth(images)
         return [images[self._files[folder][name]] for folder in folders]
 
 
