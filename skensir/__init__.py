@@ -6,8 +6,7 @@ import sklearn.base  # noqa: F401
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._show_versions import show_versions
-
-__version__ = "0.1.0.dev0"
+from skensir._version import __version__ as __version__
 
 __all__ = [
     "REFERENCE_PARAMS",

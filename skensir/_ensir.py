@@ -11,6 +11,7 @@ from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_number, check_option
+from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
@@ -18,7 +19,6 @@ from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.progress import untracked
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import FITTED, solve_table
-from skensir._progress import CallbackSupportMixin, fit_progress, with_callbacks
 
 OBJECTIVES = ("likelihood", "squared_error")
 DEFAULT_WEIGHTS = ("auto", "inverse_deviation", "uniform", "pooled")

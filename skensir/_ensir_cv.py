@@ -10,10 +10,10 @@ from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import StackedRegressor, check_option
+from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.cross_validation import Grid, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
 from skensir._ensir import EnsIRRegressor
-from skensir._progress import CallbackSupportMixin, fit_progress, with_callbacks
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
 _SIGNIFICANCE = 0.025

@@ -27,6 +27,7 @@ from skensir._tables import (
     restore_params,
     restore_regressor,
 )
+from skensir._version import __version__
 
 _FORMAT, _FORMAT_NUMBER, _HEADER = "skensir lookup table", 1, "header.json"
 _PIXEL_DTYPES = (None, "uint8", "uint16", "uint32", "uint64")
@@ -79,7 +80,7 @@ def save_table(model, path):
     True
     """
     check_is_fitted(model)
-    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": _version()}
+    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": __version__}
     if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
         tables = [_table_of(model)]
         header.update({"class": "EnsIRRegressor", "ensemble": None})
@@ -138,13 +139,6 @@ def load_table(path):
     data = Path(path).read_bytes()
     with naming(path):
         return _read(data)
-
-
-def _version():
-    """Return the version of this skensir, which is known once the package has been imported."""
-    from skensir import __version__
-
-    return __version__
 
 
 # ---- writing
@@ -226,7 +220,7 @@ def _read(data):
     if number not in _READERS:
         raise ValueError(
             f"skensir {writer!r} wrote it in table format {number}, and this is skensir "
-            f"{_version()!r}, which reads formats up to {max(_READERS)}; a newer "
+            f"{__version__!r}, which reads formats up to {max(_READERS)}; a newer "
             "skensir is needed."
         )
     return _READERS[number](header, entries)

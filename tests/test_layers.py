@@ -76,7 +76,7 @@ def test_imports_are_absolute_and_run_from_the_core_outwards(path):
 )
 def test_the_core_knows_numpy_and_scipy_only(path):
     known = {"numpy", "scipy", "skensir"} | sys.stdlib_module_names
-    if path.name == "fast.py":
+    if path.name == "compiled.py":
         known |= {"numba"}  # compiles its loops, where it is installed; nothing else knows of it
     for name in imported(path):
         assert name.split(".")[0] in known, f"{path.name} imports {name}"

@@ -10,7 +10,7 @@ import numpy as np
 from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex
-from skensir._core.fast import compiled_cells
+from skensir._core.compiled import compiled_cells
 
 
 def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:

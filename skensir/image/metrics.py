@@ -23,6 +23,12 @@ def peak_of(dtype: np.dtype[Any] | str) -> int:
     return 65535 if str(dtype) == "uint16" else 255
 
 
+def error_map(target: ArrayLike, image: ArrayLike) -> NDArray[np.float64]:
+    """Return the absolute error of each pixel, the mean over its channels, (height, width)."""
+    error = np.abs(np.asarray(image, dtype=np.float64) - target)
+    return error.mean(axis=2) if error.ndim == 3 else error
+
+
 def peak_signal_noise_ratio(
     target: ArrayLike,
     image: ArrayLike,

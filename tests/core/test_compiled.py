@@ -25,7 +25,7 @@ import skensir
 from skensir import EnsIRRegressor
 from skensir._core import accumulate as accumulate_module
 from skensir._core import combine as combine_module
-from skensir._core import fast
+from skensir._core import compiled
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
@@ -33,7 +33,9 @@ from skensir._core.combine import combine, find_cells
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed (extra `fast`)"
 )
-IN_PYTHON = fast._Kernels(fast._look_up, fast._look_up, fast._add_rows, fast._count_truth)
+IN_PYTHON = compiled._Kernels(
+    compiled._look_up, compiled._look_up, compiled._add_rows, compiled._count_truth
+)
 LOOPS = [pytest.param("python"), pytest.param("compiled", marks=needs_numba)]
 DTYPES = (*naive.DTYPES, "u4")
 # To compile takes most of a second: one number of models a dtype. The loops in Python take any.
@@ -57,7 +59,7 @@ def numpy_only():
 @contextmanager
 def using(loops, *, min_rows=0):
     """Use the loops, compiled or in Python, from so many rows on; note which were."""
-    used, compiled = set(), fast._kernels
+    used, compile_kernels = set(), compiled._kernels
 
     def noted(name, loop):
         def call(*arguments):
@@ -67,13 +69,13 @@ def using(loops, *, min_rows=0):
         return call
 
     def kernels(dtype, n_models):
-        kernels = compiled(dtype, n_models) if loops == "compiled" else IN_PYTHON
-        return fast._Kernels(*map(noted, fast._Kernels._fields, kernels))
+        kernels = compile_kernels(dtype, n_models) if loops == "compiled" else IN_PYTHON
+        return compiled._Kernels(*map(noted, compiled._Kernels._fields, kernels))
 
     with (
         mock.patch.dict(os.environ, {"SKENSIR_NO_NUMBA": ""}),
-        mock.patch.object(fast, "_MIN_ROWS", min_rows),
-        mock.patch.object(fast, "_kernels", kernels),
+        mock.patch.object(compiled, "_MIN_ROWS", min_rows),
+        mock.patch.object(compiled, "_kernels", kernels),
     ):
         yield used
 
@@ -134,7 +136,7 @@ def test_sums_are_those_of_numpy_to_the_last_bit(loops, data, size, waiting):
 @given(data=st.data(), size=st.integers(1, 50), places=st.integers(0, 400))
 def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, data, size, places):
     stack = data.draw(stacks(loops, whole=True))
-    with batches(size, 0), mock.patch.object(fast, "_MAX_PLACES", places):
+    with batches(size, 0), mock.patch.object(compiled, "_MAX_PLACES", places):
         with numpy_only():
             expected = sum_up(stack, 1.0)
         with using(loops):
@@ -174,7 +176,7 @@ def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
     assert (combined <= X.max(axis=1)).all()
 
 
-def large_stack(dtype=np.uint8, *, whole=True, n_rows=fast._MIN_ROWS + 5000):
+def large_stack(dtype=np.uint8, *, whole=True, n_rows=compiled._MIN_ROWS + 5000):
     """Make predictions that come in rising order, so that new cells come late."""
     rng = np.random.default_rng(0)
     y = np.sort(rng.uniform(0, 255, n_rows))
@@ -197,7 +199,7 @@ def test_an_estimator_is_the_same_with_and_without(objective, dtype, whole, bin_
     with numpy_only():
         expected = EnsIRRegressor(bin_width, objective=objective).fit(X, y, weight)
         predicted = expected.predict(X, return_std=True)
-    with using("compiled", min_rows=fast._MIN_ROWS) as used:
+    with using("compiled", min_rows=compiled._MIN_ROWS) as used:
         estimator.fit(X, y, weight)
         np.testing.assert_array_equal(estimator.cells_, expected.cells_)
         np.testing.assert_array_equal(estimator.cell_counts_, expected.cell_counts_)
@@ -210,25 +212,25 @@ def test_an_estimator_is_the_same_with_and_without(objective, dtype, whole, bin_
 
 def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
     X, y = large_stack()
-    with using("python", min_rows=fast._MIN_ROWS):
+    with using("python", min_rows=compiled._MIN_ROWS):
         index = CellIndex(np.array([[0, 0, 0], [7, 7, 7]]))
-        assert fast.compiled_cells(X, index, 32.0) is not None
-        assert fast.truth_table(X, y, 1.0) is not None
-        assert fast.compiled_cells(X[: fast._MIN_ROWS - 1], index, 32.0) is None
-        assert fast.truth_table(X[: fast._MIN_ROWS - 1], y, 1.0) is None
-        assert fast.truth_table(X, 1e9 * y, 1.0) is None
+        assert compiled.compiled_cells(X, index, 32.0) is not None
+        assert compiled.truth_table(X, y, 1.0) is not None
+        assert compiled.compiled_cells(X[: compiled._MIN_ROWS - 1], index, 32.0) is None
+        assert compiled.truth_table(X[: compiled._MIN_ROWS - 1], y, 1.0) is None
+        assert compiled.truth_table(X, 1e9 * y, 1.0) is None
         many = np.broadcast_to(X[:, :1], (len(X), 21))
-        assert fast.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), 32.0) is None
+        assert compiled.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), 32.0) is None
         sparse = CellIndex(np.array([[0, 0, 0], [2000, 2000, 2000]]))
-        assert fast.compiled_cells(X, sparse, 0.1) is None
+        assert compiled.compiled_cells(X, sparse, 0.1) is None
 
 
 @pytest.fixture
 def nothing_compiled():
     """Forget what has been compiled or has failed, before and after."""
-    fast._kernels.cache_clear()
+    compiled._kernels.cache_clear()
     yield
-    fast._kernels.cache_clear()
+    compiled._kernels.cache_clear()
 
 
 @pytest.mark.usefixtures("nothing_compiled")
@@ -246,11 +248,11 @@ def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
             warnings.warn("about to fail", stacklevel=2)
             raise {"broken": SystemError, "does not compile": TypeError}[failure]
 
-        monkeypatch.setattr(fast, "_compile", fail)
+        monkeypatch.setattr(compiled, "_compile", fail)
     X, y = large_stack()
     model = EnsIRRegressor().fit(X, y)
     predicted = model.predict(X)
-    assert fast._kernels(X.dtype, 3) is None
+    assert compiled._kernels(X.dtype, 3) is None
     with numpy_only():
         np.testing.assert_array_equal(predicted, EnsIRRegressor().fit(X, y).predict(X))
 
@@ -258,7 +260,7 @@ def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
 @pytest.mark.parametrize(("value", "used"), [("1", False), ("yes", False), ("0", True), ("", True)])
 def test_the_environment_variable_switches_the_loops_off(value, used, monkeypatch):
     kernels = mock.Mock(return_value=None)
-    monkeypatch.setattr(fast, "_kernels", kernels)
+    monkeypatch.setattr(compiled, "_kernels", kernels)
     monkeypatch.setenv("SKENSIR_NO_NUMBA", value)
     EnsIRRegressor().fit(*large_stack())
     assert kernels.called == used
@@ -279,10 +281,10 @@ rng = np.random.default_rng(0)
 y = rng.integers(0, 256, int(sys.argv[1]))
 X = np.clip(y[:, None] + rng.integers(-6, 7, (len(y), 3)), 0, 255).astype(np.uint8)
 EnsIRRegressor().fit(X, y).predict(X)
-from skensir._core import fast
+from skensir._core import compiled
 
-asked_for = fast._kernels.cache_info().currsize > 0
-print("numba" in sys.modules, asked_for and fast._kernels(X.dtype, 3) is not None)
+asked_for = compiled._kernels.cache_info().currsize > 0
+print("numba" in sys.modules, asked_for and compiled._kernels(X.dtype, 3) is not None)
 """
 
 
@@ -305,8 +307,8 @@ def run_script(n_rows, *, package=Path(skensir.__file__).parent, **environment):
 @needs_numba
 def test_numba_is_loaded_when_there_are_rows_enough_and_it_is_not_switched_off():
     assert run_script(1000) == ["False", "False"]
-    assert run_script(2 * fast._MIN_ROWS) == ["True", "True"]
-    assert run_script(2 * fast._MIN_ROWS, SKENSIR_NO_NUMBA="1") == ["False", "False"]
+    assert run_script(2 * compiled._MIN_ROWS) == ["True", "True"]
+    assert run_script(2 * compiled._MIN_ROWS, SKENSIR_NO_NUMBA="1") == ["False", "False"]
 
 
 @needs_numba
@@ -321,7 +323,7 @@ def test_loops_compile_where_no_folder_can_be_written_to(tmp_path):
     no_folder.write_text("")
     places = dict.fromkeys(["HOME", "XDG_CACHE_HOME", "LOCALAPPDATA"], str(no_folder))
     environment = {"NUMBA_CACHE_DIR": "", **places}
-    assert run_script(2 * fast._MIN_ROWS, package=package, **environment) == ["True", "True"]
+    assert run_script(2 * compiled._MIN_ROWS, package=package, **environment) == ["True", "True"]
     # Nothing was kept, so the case is the one that is meant.
     assert not list(tmp_path.rglob("*.nbi"))
 
@@ -349,7 +351,7 @@ def test_threads_may_compile_and_predict_at_once(monkeypatch):
         thread.join()
     for found in predicted:
         np.testing.assert_array_equal(found, expected)
-    assert fast._kernels(X.dtype, 3) is not None
+    assert compiled._kernels(X.dtype, 3) is not None
     assert warnings.filters == filters
 
 
