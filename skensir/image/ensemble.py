@@ -175,7 +175,10 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 truth.append(y)
         if not regressors:
             raise ValueError("predictions has no image, must have at least one.")
-        if not image_by_image:
+        if image_by_image:
+            for model in regressors:
+                model.solve()
+        else:
             fit_params = {}
             if len(rows) > 1 and has_fit_parameter(regressor, "groups"):
                 sizes = [X[0].shape[1] for X in rows]

@@ -163,7 +163,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         if not statistics.n_cells:
             raise ValueError("sample_weight is zero for every sample; some must be positive.")
         self._statistics = [statistics]
-        return self._solve_and_keep()
+        return self._solve_and_publish()
 
     def _validate_rows(self, X, y, sample_weight, *, reset):
         """Check what needs no data, where the rows are still to be computed."""
@@ -198,10 +198,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 
     def _predicting(self):
         """Return a plain estimator that can predict, without what only fitting needs."""
-        _ = self.weights_  # the table is solved here, not in every chunk
-        local = self.to_local()
-        vars(local).pop("_statistics", None)
-        return local
+        return self.solve().to_local().forget_rows()  # solved here, not in every chunk
 
     def _predict_lazily(self, X, n_columns, **options):
         """Return the columns of what a method of the plain estimator makes of the rows."""

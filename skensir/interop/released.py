@@ -7,10 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from skensir._base import check_number
-from skensir._core.table import RELEASED
+from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming
-from skensir._tables import restore_regressor
 from skensir.interop._inert_pickle import Pairs
 from skensir.interop._torch_file import read_torch_file, to_array
 
@@ -157,19 +156,21 @@ def _check_names(model_names, n_models):
 def _regressor(weights, n_bins, bin_width, model_names=None):
     """Return the fitted estimator with these weights for all combinations of bins."""
     n_cells, n_models = weights.shape
-    table = {
-        "bin_width_": np.array(float(bin_width)),
-        "cells_": np.indices((n_bins,) * n_models).reshape(n_models, -1).T.copy(),
-        "cell_counts_": np.full(n_cells, np.nan),
-        "weights_": weights.copy(),
-        "cell_origin_": np.full(n_cells, RELEASED, dtype="<U10"),
-        "cell_rmse_": np.full(n_cells, np.nan),
-        "means_": np.full((n_cells, n_models), np.nan),
-        "variances_": np.full((n_cells, n_models), np.nan),
-        "n_iter_": np.zeros(n_cells, dtype=np.int64),
-        "converged_": np.ones(n_cells, dtype=np.bool_),
-        "default_weights_": np.full(n_models, 1 / n_models),
-        "default_rmse_": np.array(np.nan),
-    }
-    params = EnsIRRegressor(bin_width, **REFERENCE_PARAMS).get_params()
-    return restore_regressor(params, table, model_names)
+    unknown = np.full(n_cells, np.nan)
+    table = LookupTable(
+        bin_width=float(bin_width),
+        cells=np.indices((n_bins,) * n_models).reshape(n_models, -1).T.copy(),
+        cell_counts=unknown,
+        weights=weights.copy(),
+        cell_origin=np.full(n_cells, RELEASED, dtype="<U10"),
+        cell_rmse=unknown.copy(),
+        means=np.full((n_cells, n_models), np.nan),
+        variances=np.full((n_cells, n_models), np.nan),
+        n_iter=np.zeros(n_cells, dtype=np.int64),
+        converged=np.ones(n_cells, dtype=np.bool_),
+        default_weights=np.full(n_models, 1 / n_models),
+        default_rmse=np.nan,
+    )
+    regressor = EnsIRRegressor(bin_width, **REFERENCE_PARAMS)
+    regressor._set_table(table, model_names)
+    return regressor
