@@ -129,7 +129,7 @@ def _arrange_axes(weights: Weights, channels_first: bool) -> tuple[Weights, int,
         if last:
             return weights.reshape(-1, *weights.shape[-2:]), last, True
     raise ValueError(
-        f"its numbers have the shape {weights.shape}, which is no table: for K models, two or "
+        f"its numbers have the shape {weights.shape}, which is not a table: for K models, two or "
         "more, there must be K axes of equally many bins, perhaps one of channels, and one of K "
         "weights."
     )

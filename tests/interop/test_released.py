@@ -191,7 +191,7 @@ def altered(place, value):
 
 SUM = "sum to one"
 RANGE = "between zero and one"
-SHAPE = "no table"
+SHAPE = "not a table"
 
 
 @pytest.mark.parametrize(
