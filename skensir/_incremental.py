@@ -171,12 +171,6 @@ class IncrementalRegressor(StackedRegressor):
         """Keep the statistics of more rows; the table is then to be solved anew."""
         parts = [*vars(self).get("_statistics", []), *parts]
         parts = [self._check_statistics(part) for part in parts]
-        for part in parts:
-            if part.n_models != parts[0].n_models:
-                raise ValueError(
-                    f"X has {part.n_models} models, must have {parts[0].n_models} as other rows "
-                    "that are already summed up."
-                )
         # To wait for as many sums as there are keeps the cost of a batch that of its own sums.
         if sum(part.size for part in parts) > 2 * parts[0].size:
             parts = [CellStatistics.merge(parts)]

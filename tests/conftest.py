@@ -1,8 +1,11 @@
-"""How many cases hypothesis draws."""
+"""How many cases hypothesis draws, and helpers whose assertions say what differs."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite("dask_chunks", "sums", "table_files", "tables", "torch_files")
 
 settings.register_profile(
     "quick",
