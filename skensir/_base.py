@@ -12,7 +12,7 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_array, check_scalar, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skensir._core._typing import AnyArray, FloatArray
@@ -110,6 +110,11 @@ def whole_or_nothing(method: Method) -> Method:
             raise
 
     return cast(Method, changing)
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Do what scikit-learn's decorator does, and keep the method's types."""
+    return cast(Callable[[Method], Method], metaestimators.available_if(check))
 
 
 def warn_user(message: str, category: type[Warning]) -> None:

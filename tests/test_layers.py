@@ -16,6 +16,7 @@ ALLOWED = {
     "_core": {"_core"},
     "estimators": {"_core", "estimators"},
     "image": {"_core", "estimators", "image"},
+    "display": {"_core", "estimators", "image", "display"},
     "persistence": {"_core", "estimators", "image", "persistence"},
     # The outermost layer: a command may also call a bridge to other software.
     "cli": {"_core", "estimators", "image", "persistence", "interop", "cli"},
