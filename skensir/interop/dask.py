@@ -195,7 +195,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         """Return a plain estimator that can predict, without what only fitting needs."""
         _ = self.weights_  # the table is solved here, not in every chunk
         local = self.to_local()
-        local.__dict__.pop("_statistics", None)
+        vars(local).pop("_statistics", None)
         return local
 
     def _predict_lazily(self, X: Lazy, n_columns: int, **options: Any) -> Lazy:
@@ -224,7 +224,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             with `y`, so that the rows are visited once.
         """
         if not is_lazy(X):
-            return super().predict(X, return_std)
+            return super().predict(X, return_std=True) if return_std else super().predict(X)
         if not return_std:
             return self._predict_lazily(X, 1)[:, 0]
         both = self._predict_lazily(X, 2, return_std=True)
