@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._base import whole_or_nothing
 from skensir._core._typing import FloatArray
 from skensir._core.histogram import auto_resolution
 from skensir._core.progress import Track, untracked
@@ -122,6 +123,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
     'EnsIRRegressor'
     """
 
+    @whole_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Estimate the weights of every occupied cell, in one pass over the chunks.
 
@@ -221,7 +223,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             with `y`, so that the rows are visited once.
         """
         if not is_lazy(X):
-            return super().predict(X, return_std)
+            return super().predict(X, return_std=True) if return_std else super().predict(X)
         if not return_std:
             return self._predict_lazily(X, 1)[:, 0]
         both = self._predict_lazily(X, 2, return_std=True)
@@ -320,6 +322,7 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
 
     _regressor = DaskEnsIRRegressor
 
+    @whole_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Choose the parameters and fit the estimator with them on all rows.
 
