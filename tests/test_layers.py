@@ -17,8 +17,12 @@ ALLOWED = {
     "estimators": {"_core", "estimators"},
     "image": {"_core", "estimators", "image"},
     "persistence": {"_core", "estimators", "image", "persistence"},
+    "comparison": {"_core", "estimators", "image", "comparison"},
+    "demo": {"_core", "estimators", "image", "comparison", "demo"},
     # The outermost layer: a command may also call a bridge to other software.
-    "cli": {"_core", "estimators", "image", "persistence", "interop", "cli"},
+    "cli": {
+        *("_core", "estimators", "image", "persistence", "comparison", "demo", "interop", "cli")
+    },
     "interop": {"_core", "estimators", "image", "interop"},
     "public names": {"estimators", "persistence"},
 }

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from skensir._text import wrap
 from skensir.cli.common import (
     add_reading_options,
     add_scoring_options,
@@ -14,6 +15,10 @@ from skensir.cli.common import (
     print_json,
     with_finite_psnr,
 )
+from skensir.comparison.measure import compare_sets
+from skensir.comparison.report import write_report
+from skensir.comparison.text import format_table
+from skensir.image import ReferenceSet
 
 _KEYS = """\
 With --json an object is printed:
@@ -53,17 +58,13 @@ def compare(
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
     bin_width, trees
-        As in `skensir.cli.comparison.compare_sets`.
+        As in `skensir.comparison.measure.compare_sets`.
     as_json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
-        Where to write a page of HTML with the table and all images.
+        Where to write the report: a page of HTML with the table and all images.
     """
-    check_installed("skensir compare", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.cli.comparison import compare_sets
-    from skensir.cli.table import format_table, wrap
-    from skensir.image import ReferenceSet
-
+    check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     if report is not None:
         check_folder_of(report)
     reference_set = ReferenceSet(reference, models, target, crop=crop)
@@ -76,8 +77,6 @@ def compare(
         trees=trees,
     )
     if report is not None:
-        from skensir.cli.report import write_report
-
         title = f"Ensembles on {test}"
         write_report(report, title, comparison.table(), comparison.scenes(), notes=comparison.notes)
     if as_json:
@@ -94,7 +93,7 @@ def add_parser(commands: Any) -> None:
     description = (
         "Fit the ensembles on one set of images and measure them on another, beside base models."
     )
-    folder = "one sub-folder a base model, gt with the truth, and lq with the input if you like"
+    folder = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
     parser: argparse.ArgumentParser = commands.add_parser(
         "compare",
         help=description,

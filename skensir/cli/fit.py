@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,12 @@ import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
-from skensir.cli import CommandError
-from skensir.cli.common import (
-    OnScale,
-    add_reading_options,
-    check_folder_of,
-    check_installed,
-    join,
-    plural,
-    progress,
-)
+from skensir._text import plural
+from skensir.cli.common import CommandError, add_reading_options, check_folder_of, check_installed
+from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image.pixel_format import on_scale, pixel_format_of
+from skensir.image.progress import progress
+from skensir.persistence import save_table
 
 
 def make_regressor(
@@ -59,7 +56,7 @@ def describe(regressor: Any) -> str:
     """Return in a few words what a fitted regressor is."""
     table = getattr(regressor, "best_estimator_", regressor)
     names, counts = np.unique(table.cell_origin_, return_counts=True)
-    origins = join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+    origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
     chosen = ""
     if table is not regressor:
         chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
@@ -75,12 +72,12 @@ def fit(
     crop: bool = False,
     **options: Any,
 ) -> None:
-    """Fit one table a channel on the images of a folder, and write them to a file.
+    """Fit one table per channel on the images of a folder, and write them to a file.
 
     Parameters
     ----------
     reference_set : Path
-        Folder with one sub-folder a base model, and one with the truth.
+        Folder with one sub-folder per base model, and one with the truth.
     output : Path
         File that the tables go to.
     models, target, crop
@@ -88,25 +85,25 @@ def fit(
     **options
         Those of `make_regressor`.
     """
-    check_installed("skensir fit", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.cli.methods import kind_of
-    from skensir.image import ImageEnsemble, ReferenceSet
-    from skensir.persistence import save_table
-
+    check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
     make_regressor(**options)  # options that exclude each other are told first
     check_folder_of(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
-    kind = kind_of(scenes[0])
-    regressor = make_regressor(**options, n_scenes=len(scenes), default_bin_width=kind.bin_width)
-    channel_axis = None if kind.grey else -1
+    pixel_format = pixel_format_of(scenes[0])
+    regressor = make_regressor(
+        **options, n_scenes=len(scenes), default_bin_width=pixel_format.bin_width
+    )
     start = time.perf_counter()
-    ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
-    ensemble.fit(progress(OnScale(scenes.predictions), "Fitting"), OnScale(scenes.targets))
+    ensemble = ImageEnsemble(regressor, channel_axis=None if pixel_format.grey else -1)
+    with_bar = partial(progress, label="Fitting")
+    ensemble.fit(
+        scenes.predictions.through(on_scale).through(with_bar), scenes.targets.through(on_scale)
+    )
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)
     print(
-        f"Fitted {join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
+        f"Fitted {', '.join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
         f"in {seconds:.1f} s."
     )
     for number, line in enumerate(lines):
@@ -127,7 +124,7 @@ def add_parser(commands: Any) -> None:
         "reference_set",
         type=Path,
         metavar="REFERENCE_SET",
-        help="folder with one sub-folder a base model, and gt with the truth",
+        help="folder with one sub-folder per base model, and gt with the truth",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"

@@ -6,7 +6,10 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from skensir.cli.common import check_folder_of, join, plural
+from skensir._text import plural
+from skensir.cli.common import check_folder_of, tables_of
+from skensir.interop.released import read_released
+from skensir.persistence import save_table
 
 
 def import_released(
@@ -25,13 +28,10 @@ def import_released(
     bin_width : float, default=None
         None takes 256 over the number of bins.
     """
-    from skensir.interop.released import read_released
-    from skensir.persistence import save_table
-
     check_folder_of(output)
     ensemble = read_released(weights, models, bin_width)
     save_table(ensemble, output)
-    tables = getattr(ensemble, "regressors_", [ensemble])
+    tables = tables_of(ensemble)
     table = tables[0]
     print(
         f"Imported {plural(len(tables), 'table')} of {plural(table.n_features_in_, 'model')}, "
@@ -41,7 +41,7 @@ def import_released(
     if models is None:
         print("It does not name its base models, which `skensir predict` needs: see --models.")
     else:
-        print(f"Base models: {join(models)}")
+        print(f"Base models: {', '.join(models)}")
 
 
 def add_parser(commands: Any) -> None:

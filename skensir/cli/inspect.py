@@ -10,13 +10,9 @@ from typing import Any
 import numpy as np
 
 from skensir._files import write_whole
-from skensir.cli.common import check_installed, join, plural
-from skensir.cli.picture import check_picture_file
-
-
-def tables_of(model: Any) -> list[Any]:
-    """Return the fitted estimators with the tables, one a channel."""
-    return getattr(model, "regressors_", [model])
+from skensir._text import plural
+from skensir.cli.common import check_installed, check_picture_file, tables_of
+from skensir.persistence import load_table
 
 
 def describe_table(table: Any, names: list[str]) -> list[str]:
@@ -38,7 +34,7 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
         fitted = table.n_iter_[table.n_iter_ > 0]
         unfinished = int(np.count_nonzero(~table.converged_))
         lines.append(
-            f"EM steps a cell: median {np.median(fitted):.0f}, at most {fitted.max()}; "
+            f"EM steps per cell: median {np.median(fitted):.0f}, at most {fitted.max()}; "
             f"{unfinished or 'none'} came to the limit of {table.max_iter}"
         )
     shares = counts / counts.sum() if known else np.full(len(counts), 1 / len(counts))
@@ -94,10 +90,8 @@ def inspect(model: Path, plot: Path | None = None) -> None:
     plot : Path, default=None
         PNG to write.
     """
-    from skensir.persistence import load_table
-
     if plot is not None:
-        check_installed("skensir inspect --plot", "plot", "matplotlib")
+        check_installed("skensir inspect --plot", "matplotlib")
         check_picture_file(plot)
     loaded = load_table(model)
     tables = tables_of(loaded)
@@ -107,7 +101,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
     if names is None:
         names = [f"model {number}" for number in range(tables[0].n_features_in_)]
     names = [str(name) for name in names]
-    print(f"{model}: {plural(len(tables), 'table')} of {join(names)}")
+    print(f"{model}: {plural(len(tables), 'table')} of {', '.join(names)}")
     for number, table in enumerate(tables):
         title = f"channel {number}: " if len(tables) > 1 else ""
         first, *others = describe_table(table, names)
