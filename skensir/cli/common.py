@@ -25,8 +25,8 @@ def check_installed(command: str, *modules: str, extra: str | None = None) -> No
             raise CommandError(str(error)) from error
 
 
-def check_folder_of(path: Path) -> None:
-    """Raise an error before the work begins if a file has no folder to be written to."""
+def check_output_file(path: Path) -> None:
+    """Raise an error now if a file could not be written later, for want of a folder."""
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
     if not path.parent.is_dir():

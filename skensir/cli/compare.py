@@ -10,7 +10,7 @@ from skensir._text import wrap
 from skensir.cli.common import (
     add_reading_options,
     add_scoring_options,
-    check_folder_of,
+    check_output_file,
     check_installed,
     print_json,
     with_finite_psnr,
@@ -62,11 +62,11 @@ def compare(
     as_json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
-        Where to write the report: a page of HTML with the table and all images.
+        Where to write the report: HTML with the table and all images.
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     if report is not None:
-        check_folder_of(report)
+        check_output_file(report)
     reference_set = ReferenceSet(reference, models, target, crop=crop)
     comparison = compare_sets(
         reference_set,
@@ -126,6 +126,6 @@ def add_parser(commands: Any) -> None:
         "--json", dest="as_json", action="store_true", help="print JSON instead of a table"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="OUT", help="write a page of HTML with table and images"
+        "--report", type=Path, metavar="OUT", help="write a report: HTML with table and images"
     )
     parser.set_defaults(run=compare)

@@ -13,7 +13,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
-from skensir.cli.common import CommandError, add_reading_options, check_folder_of, check_installed
+from skensir.cli.common import CommandError, add_reading_options, check_output_file, check_installed
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.pixel_format import on_scale, pixel_format_of
 from skensir.image.progress import progress
@@ -87,7 +87,7 @@ def fit(
     """
     check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
     make_regressor(**options)  # options that exclude each other are told first
-    check_folder_of(output)
+    check_output_file(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
     pixel_format = pixel_format_of(scenes[0])
     regressor = make_regressor(
@@ -147,7 +147,10 @@ def add_parser(commands: Any) -> None:
         help="default: likelihood as in the paper; squared_error with --cv",
     )
     parser.add_argument(
-        "--shrinkage", type=float, metavar="S", help="rows that draw a cell to all (default: 0)"
+        "--shrinkage",
+        type=float,
+        metavar="S",
+        help="pseudo-rows of the pooled data that are added to each cell (default: 0)",
     )
     parser.add_argument(
         "--published", action="store_true", help="follow the published program, not the paper"

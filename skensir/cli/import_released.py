@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from skensir._text import plural
-from skensir.cli.common import check_folder_of, tables_of
+from skensir.cli.common import check_output_file, tables_of
 from skensir.interop.released import read_released
 from skensir.persistence import save_table
 
@@ -28,7 +28,7 @@ def import_released(
     bin_width : float, default=None
         None takes 256 over the number of bins.
     """
-    check_folder_of(output)
+    check_output_file(output)
     ensemble = read_released(weights, models, bin_width)
     save_table(ensemble, output)
     tables = tables_of(ensemble)

@@ -84,8 +84,8 @@ def predict(
     output : Path
         Folder for the images, made if it is not there.
     bits : {8, 16}, default=None
-        Of the files. None takes those of the images that the model was fitted on. Whole numbers of
-        the other depth are scaled, so that white stays white.
+        Of the files. None takes those of the base models' images. Whole numbers of the other depth
+        are scaled, so that white stays white.
     weight_maps : bool, default=False
         Whether to write the weight of each base model as a grey image too: black is 0, white 1.
     crop : bool, default=False

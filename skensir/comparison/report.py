@@ -10,9 +10,9 @@ Examples
 >>> target = np.full((4, 6), 100)
 >>> scene = {"name": "0001", "target": target, "images": {"Average": target + 0.6}}
 >>> with tempfile.TemporaryDirectory() as folder:
-...     page = Path(folder, "report.html")
-...     write_report(page, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
-...     page.read_text("utf-8")[:15]
+...     path = Path(folder, "report.html")
+...     write_report(path, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
+...     path.read_text("utf-8")[:15]
 '<!DOCTYPE html>'
 """
 
@@ -105,11 +105,11 @@ def write_report(
         "title": escape(title),
         "table": _table_html(table),
         "notes": _notes_html(notes),
-        "script": _part_of_page("report.js"),
+        "script": _part_of_report("report.js"),
     }
     before, after = (
         re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], part)
-        for part in _part_of_page("report.html").split("{{scenes}}")
+        for part in _part_of_report("report.html").split("{{scenes}}")
     )
 
     with whole_file(path) as file:
@@ -119,7 +119,7 @@ def write_report(
         file.write(after.encode())
 
 
-def _part_of_page(name: str) -> str:
+def _part_of_report(name: str) -> str:
     """Read a file that lies beside this one."""
     return files("skensir.comparison").joinpath(name).read_text("utf-8")
 
@@ -190,7 +190,7 @@ def _scene_html(names: Sequence[str], path: Path, scene: ComparedScene) -> str:
 
 
 def _scene_data(names: Sequence[str], path: Path, scene: ComparedScene) -> dict[str, Any]:
-    """Return what the page needs of a scene.
+    """Return what the report needs of a scene.
 
     Its `layers` are one list for the truth and one for each row of the table: a PNG of the image,
     one of its error, and one of each model's weight; None where there is none.

@@ -8,7 +8,7 @@ from commands import assert_one_sentence, run
 from image_folders import MODELS, SIZES, make_folder
 
 from skensir import _files as files_module
-from skensir.image import ReferenceSet, read_image
+from skensir.image import ReferenceSet, read_image, reference_set
 from skensir.persistence import load_table
 
 
@@ -59,6 +59,20 @@ def test_weight_maps_are_the_weights_of_the_models(folders):
         for model, weight in zip(MODELS, of_scene, strict=True):
             found = read_image(Path("out", "weight_maps", model, f"{name}.png"))
             np.testing.assert_array_equal(found, np.rint(255 * weight.mean(axis=-1)))
+
+
+def test_each_file_is_read_once(folders, monkeypatch):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    opened = []
+
+    def read(path):
+        opened.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(reference_set, "read_image", read)
+    assert run("predict", "model", test, "-o", "out", "--weight-maps") == 0
+    assert opened == [test / model / f"{name}.png" for name in ("9", "10") for model in MODELS]
 
 
 def test_the_models_keep_the_order_of_fit_wherever_they_lie(folders):
