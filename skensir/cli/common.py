@@ -7,9 +7,14 @@ import json
 import math
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+from skensir import EnsIRRegressor
 from skensir._optional import import_optional
+from skensir.image import ImageEnsemble
+
+# What the parsers of the commands are added to.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
 class CommandError(Exception):
@@ -62,7 +67,7 @@ def check_picture_file(file: Path) -> None:
         ) from error
 
 
-def tables_of(model: Any) -> list[Any]:
+def tables_of(model: EnsIRRegressor | ImageEnsemble) -> list[EnsIRRegressor]:
     """Return the fitted estimators with the tables, one per channel."""
     return list(getattr(model, "regressors_", [model]))
 

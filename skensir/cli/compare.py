@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from skensir._text import wrap
 from skensir.cli.common import (
+    Commands,
     add_reading_options,
     add_scoring_options,
-    check_output_file,
     check_installed,
+    check_output_file,
     print_json,
     with_finite_psnr,
 )
@@ -88,13 +88,13 @@ def compare(
         print(f"\nReport: {report}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = (
         "Fit the ensembles on one set of images and measure them on another, beside base models."
     )
     folder = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "compare",
         help=description,
         description=description,

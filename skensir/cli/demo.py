@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import Any
 
 from skensir._files import write_whole
 from skensir._text import wrap
-from skensir.cli.common import CommandError, check_installed, check_picture_file
+from skensir.cli.common import CommandError, Commands, check_installed, check_picture_file
 from skensir.comparison.text import format_table
 from skensir.demo.picture import draw_picture
 from skensir.demo.results import (
@@ -72,10 +71,10 @@ def demo(
         )
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Compare EnsIR with other ensembles on real photographs, in about a minute."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "demo",
         help=description,
         description=f"{description} Prints tables and saves a picture.",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +10,7 @@ import numpy as np
 from skensir._text import plural
 from skensir.cli.common import (
     CommandError,
+    Commands,
     add_crop_option,
     add_scoring_options,
     check_installed,
@@ -101,12 +101,10 @@ def _score(
         raise CommandError(f"Scene {name!r}: {error}") from error
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Compare images with the truth: PSNR and SSIM of each scene, and their means."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "evaluate", help=description, description=description
-    )
+    parser = commands.add_parser("evaluate", help=description, description=description)
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of images")
     parser.add_argument("truth", type=Path, metavar="GT", help="folder with the truth of each")
     add_scoring_options(parser)

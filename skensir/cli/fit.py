@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import time
 from functools import partial
 from pathlib import Path
@@ -13,7 +12,13 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
-from skensir.cli.common import CommandError, add_reading_options, check_output_file, check_installed
+from skensir.cli.common import (
+    CommandError,
+    Commands,
+    add_reading_options,
+    check_installed,
+    check_output_file,
+)
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.pixel_format import on_scale, pixel_format_of
 from skensir.image.progress import progress
@@ -52,13 +57,14 @@ def make_regressor(
     return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
 
 
-def describe(regressor: Any) -> str:
+def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
     """Return in a few words what a fitted regressor is."""
-    table = getattr(regressor, "best_estimator_", regressor)
+    is_chosen = isinstance(regressor, EnsIRRegressorCV)
+    table: EnsIRRegressor = regressor.best_estimator_ if is_chosen else regressor
     names, counts = np.unique(table.cell_origin_, return_counts=True)
     origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
     chosen = ""
-    if table is not regressor:
+    if is_chosen:
         chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
     return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
 
@@ -111,10 +117,10 @@ def fit(
     print(f"Model: {output}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Estimate the weights on a folder of images and write them to a file."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "fit",
         help=description,
         description=f"{description} Files belong to one scene if their names agree but for the "

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
 
 from skensir._text import plural
-from skensir.cli.common import check_output_file, tables_of
+from skensir.cli.common import Commands, check_output_file, tables_of
 from skensir.interop.released import read_released
 from skensir.persistence import save_table
 
@@ -44,10 +42,10 @@ def import_released(
         print(f"Base models: {', '.join(models)}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Turn a file of weights published with the paper into a model file."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "import-released",
         help=description,
         description=f"{description} It is read without torch, and nothing in it is run.",

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import argparse
 from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
+from skensir import EnsIRRegressor
 from skensir._files import write_whole
 from skensir._text import plural
-from skensir.cli.common import check_installed, check_picture_file, tables_of
+from skensir.cli.common import Commands, check_installed, check_picture_file, tables_of
 from skensir.persistence import load_table
 
 
-def describe_table(table: Any, names: list[str]) -> list[str]:
+def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     """Return lines about one table: occupancy, weights, iterations, and how cells came about."""
     counts, origin = table.cell_counts_, table.cell_origin_
     n_possible = int(np.prod([len(np.unique(bins)) for bins in table.cells_.T], dtype=object))
@@ -49,12 +48,11 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
     return lines
 
 
-def draw(model: Any, names: list[str]) -> bytes:
+def draw(tables: list[EnsIRRegressor], names: list[str]) -> bytes:
     """Return a PNG of each table's weights and rows, its cells in order."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tables = tables_of(model)
     figure = Figure(figsize=(8, 2.6 * len(tables) + 0.4), layout="constrained")
     axes = figure.subplots(len(tables), squeeze=False)[:, 0]
     for number, (ax, table) in enumerate(zip(axes, tables, strict=True)):
@@ -107,16 +105,14 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         first, *others = describe_table(table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
-        write_whole(plot, draw(loaded, names))
+        write_whole(plot, draw(tables, names))
         print(f"\nPlot: {plot}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Tell what a model file holds: cells, weights, and how they came about."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "inspect", help=description, description=description
-    )
+    parser = commands.add_parser("inspect", help=description, description=description)
     parser.add_argument("model", type=Path, metavar="MODEL", help="file of lookup tables")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG of the weights to write")
     parser.set_defaults(run=inspect)

@@ -22,7 +22,7 @@ class _Parser(argparse.ArgumentParser):
 
 
 def _make_parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser: argparse.ArgumentParser = _Parser(
         prog="skensir",
         description="Combine the predictions of several models by a lookup table of weights.",
     )

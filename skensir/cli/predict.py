@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import tempfile
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.common import CommandError, add_crop_option, check_installed
+from skensir.cli.common import CommandError, Commands, add_crop_option, check_installed
 from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import on_scale
@@ -129,7 +128,7 @@ def _write_combined(
             write_image(maps / f"{name}.png", 255 * mean, 8)
 
 
-def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
+def _depth(dtype: np.dtype[Any], bits: int | None) -> tuple[int | None, float]:
     """Return the bits to write and by what to multiply; None writes floats as they are."""
     if dtype.kind != "u":
         return bits, 1.0
@@ -138,12 +137,10 @@ def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
     return bits, peak_of(f"uint{bits}") / peak_of(dtype)
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Combine the outputs of the base models, scene by scene."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "predict", help=description, description=description
-    )
+    parser = commands.add_parser("predict", help=description, description=description)
     parser.add_argument("model", type=Path, metavar="MODEL", help="file that `skensir fit` wrote")
     parser.add_argument(
         "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder per base model"

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from time import perf_counter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
@@ -29,7 +30,7 @@ class Method(NamedTuple):
     """A row of the table that is to be fitted."""
 
     name: str
-    regressor: Any
+    regressor: BaseEstimator
     fitted_on: str = PIXELS
 
 
