@@ -17,7 +17,7 @@ from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.combine import combine
 from skensir._core.histogram import TruthCounter
 from skensir._core.least_squares import simplex_weights
-from skensir._core.likelihood import fit_mixtures
+from skensir._core.likelihood import Likelihood, fit_mixtures
 
 N_ROWS, N_FEW, BIN_WIDTH = 1_000_000, 400, 32.0
 
@@ -102,9 +102,9 @@ def test_em(benchmark):
     expected = naive.mixture(
         FEW_TRUTH[rows].astype(float), np.ones(len(rows)), *parameters, max_iter=5, tol=0
     )
-    found = fit_mixtures(*first, max_iter=5, tol=0)
+    found = fit_mixtures(*first, Likelihood(max_iter=5, tol=0))
     np.testing.assert_allclose(found.weights[0], expected.weights, rtol=1e-10)
-    benchmark(fit_mixtures, *of_cells(N_ROWS, lambda sums: sums.weight >= 100))
+    benchmark(fit_mixtures, *of_cells(N_ROWS, lambda sums: sums.weight >= 100), Likelihood())
 
 
 def test_simplex_weights(benchmark):

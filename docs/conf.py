@@ -31,6 +31,7 @@ extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 
 autosummary_generate = True
 autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # the docstrings name the types, in words
 numpydoc_show_class_members = False  # the class template lists them
 
 sphinx_gallery_conf = {

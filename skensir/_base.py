@@ -1,13 +1,23 @@
-"""What all estimators share: validation of stacked predictions, and tags."""
+"""What all estimators share: checks of arguments and of stacked predictions, and tags."""
 
 from __future__ import annotations
 
+import sys
+import warnings
+from collections.abc import Callable, Iterable
+from functools import wraps
 from numbers import Real
+from typing import Any, TypeVar, cast
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, check_scalar
+from sklearn.utils import check_array, check_scalar, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skensir._core._typing import AnyArray, FloatArray
+from skensir._core.pooled import WEIGHTINGS
+from skensir._state import PlainState
 
 # Taken as they are; any other dtype is converted to the first.
 PREDICTION_DTYPES = [
@@ -21,9 +31,12 @@ PREDICTION_DTYPES = [
     np.int32,
     np.int64,
 ]
+DEFAULT_WEIGHTS = ("auto", *WEIGHTINGS)
+
+Method = TypeVar("Method", bound=Callable[..., Any])
 
 
-def check_number(value, name, *, zero_allowed=False):
+def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
     """Raise an error that names the argument unless `value` is finite and positive."""
     boundaries = "left" if zero_allowed else "neither"
     check_scalar(value, name, Real, min_val=0, include_boundaries=boundaries)
@@ -31,17 +44,41 @@ def check_number(value, name, *, zero_allowed=False):
         raise ValueError(f"{name} == {value}, must be finite.")
 
 
-def check_option(value, name, allowed):
+def check_option(value: Any, name: str, allowed: Iterable[str]) -> None:
     """Raise an error that names the argument unless `value` is one of the allowed strings."""
     if not isinstance(value, str) or value not in allowed:
         raise ValueError(f"{name} == {value!r}, must be one of {', '.join(map(repr, allowed))}.")
 
 
-def check_sample_weight(sample_weight, n_samples):
+def check_default_weights(default_weights: Any, n_models: int) -> str | FloatArray:
+    """Return the option, or an array of `n_models` convex weights."""
+    if isinstance(default_weights, str) or default_weights is None:
+        check_option(default_weights, "default_weights", DEFAULT_WEIGHTS)
+        return str(default_weights)
+    options = f"must be one of {', '.join(map(repr, DEFAULT_WEIGHTS))} or"
+    try:
+        weights = np.asarray(default_weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ValueError(
+            f"default_weights == {default_weights!r}, {options} {n_models} numbers."
+        ) from None
+    if weights.shape != (n_models,):
+        raise ValueError(
+            f"default_weights == {default_weights!r} has shape {weights.shape}, {options} one "
+            f"weight for each of the {n_models} models."
+        )
+    if not (weights >= 0).all() or not np.isclose(weights.sum(), 1, atol=1e-6):
+        raise ValueError(
+            f"default_weights == {default_weights!r}, must be non-negative and sum to one."
+        )
+    return np.asarray(weights / weights.sum())
+
+
+def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
     """Return the weights as floats; unlike scikit-learn's own check it lets all be zero."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    weight = check_array(
+    weight: FloatArray = check_array(
         sample_weight,
         dtype=np.float64,
         ensure_2d=False,
@@ -50,7 +87,7 @@ def check_sample_weight(sample_weight, n_samples):
     )
     if weight.shape != (n_samples,):
         raise ValueError(
-            f"sample_weight.shape == {weight.shape}, must be ({n_samples},): one weight a sample."
+            f"sample_weight.shape == {weight.shape}, must be ({n_samples},): one weight per sample."
         )
     if weight.min(initial=0.0) < 0:
         raise ValueError(
@@ -59,17 +96,58 @@ def check_sample_weight(sample_weight, n_samples):
     return weight
 
 
-class StackedRegressor(RegressorMixin, BaseEstimator):
-    """A regressor whose features are predictions of the target, one column a base model."""
+def whole_or_nothing(method: Method) -> Method:
+    """Make a method that raises leave the estimator as it was, attributes and all."""
 
-    def _validate_fit(self, X, y, sample_weight):
+    @wraps(method)
+    def changing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before = dict(vars(self))
+        try:
+            return method(self, *args, **kwargs)
+        except BaseException:  # an interruption as well
+            vars(self).clear()
+            vars(self).update(before)
+            raise
+
+    return cast(Method, changing)
+
+
+def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
+    """Do what scikit-learn's decorator does, and keep the method's types."""
+    return cast(Callable[[Method], Method], metaestimators.available_if(check))
+
+
+def warn_user(message: str, category: type[Warning]) -> None:
+    """Warn at the line that called this package, however deep inside of it the reason lies."""
+    level, frame = 1, sys._getframe()
+    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
+        level, frame = level + 1, frame.f_back
+    warnings.warn(message, category, stacklevel=level)
+
+
+def _is_inside(module: str) -> bool:
+    """Tell whether a module is of this package, or of scikit-learn, which may call it."""
+    return module.partition(".")[0] in ("skensir", "sklearn")
+
+
+class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+    """A regressor whose features are predictions of the target, one column per base model."""
+
+    n_features_in_: int
+    feature_names_in_: AnyArray
+
+    def _validate_fit(
+        self, X: Any, y: Any, sample_weight: Any
+    ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         """Return the arguments of `fit` as arrays, in the dtypes they came in."""
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
         if sample_weight is not None and not sample_weight.any():
             raise ValueError("sample_weight is zero for every sample; some must be positive.")
         return X, y, sample_weight
 
-    def _validate_rows(self, X, y, sample_weight, *, reset):
+    def _validate_rows(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         """Do the same for a part of the rows, whose weights may all be zero."""
         X, y = validate_data(
             self,
@@ -84,11 +162,12 @@ class StackedRegressor(RegressorMixin, BaseEstimator):
             sample_weight = check_sample_weight(sample_weight, len(X))
         return X, y, sample_weight
 
-    def _validate_predictions(self, X):
+    def _validate_predictions(self, X: Any) -> AnyArray:
         check_is_fitted(self)
-        return validate_data(self, X, dtype=PREDICTION_DTYPES, reset=False)
+        predictions: AnyArray = validate_data(self, X, dtype=PREDICTION_DTYPES, reset=False)
+        return predictions
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         # Features that are no predictions of the target cannot be combined into one.
         tags.regressor_tags.poor_score = True

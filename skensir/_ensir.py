@@ -1,48 +1,39 @@
-"""The estimator: validates, calls the core, keeps plain arrays."""
+"""The estimator: validates, calls the core, publishes the lookup table as plain arrays."""
 
 from __future__ import annotations
 
-import warnings
+from collections.abc import Sequence
+from dataclasses import fields
+from inspect import signature
 from numbers import Integral
+from typing import Any, Literal, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import StackedRegressor, check_number, check_option
+from skensir._base import (
+    check_default_weights,
+    check_number,
+    check_option,
+    warn_user,
+    whole_or_nothing,
+)
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
-from skensir._core.progress import untracked
+from skensir._core.objective import Objective
+from skensir._core.pooled import Pooled
+from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
-from skensir._core.table import FITTED, solve_table
+from skensir._core.table import FIELDS, FITTED, OBJECTIVES, LookupTable, solve_table
+from skensir._incremental import IncrementalRegressor
 
-OBJECTIVES = ("likelihood", "squared_error")
-DEFAULT_WEIGHTS = ("auto", "inverse_deviation", "uniform", "pooled")
-
-# What follows from the statistics, and is made when it is first asked for.
-TABLE_ATTRIBUTES = frozenset(
-    {
-        "bin_width_",
-        "cells_",
-        "cell_counts_",
-        "weights_",
-        "cell_origin_",
-        "cell_rmse_",
-        "means_",
-        "variances_",
-        "n_iter_",
-        "converged_",
-        "default_weights_",
-        "default_rmse_",
-        "_index",
-    }
-)
-
-REFERENCE_PARAMS = {
+REFERENCE_PARAMS: dict[str, Any] = {
     "objective": "likelihood",
     "shrinkage": 0.0,
     "default_weights": "inverse_deviation",
@@ -56,32 +47,7 @@ REFERENCE_PARAMS = {
 """Arguments of `EnsIRRegressor` that reproduce the tables published with the paper."""
 
 
-def check_default_weights(default_weights, n_models):
-    """Return the option, or an array of `n_models` convex weights."""
-    if isinstance(default_weights, str) or default_weights is None:
-        check_option(default_weights, "default_weights", DEFAULT_WEIGHTS)
-        return default_weights
-    try:
-        weights = np.asarray(default_weights, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ValueError(
-            f"default_weights == {default_weights!r}, must be one of "
-            f"{', '.join(map(repr, DEFAULT_WEIGHTS))} or {n_models} numbers."
-        ) from None
-    if weights.shape != (n_models,):
-        raise ValueError(
-            f"default_weights == {default_weights!r} has shape {weights.shape}, must be one of "
-            f"{', '.join(map(repr, DEFAULT_WEIGHTS))} or one weight for each of the {n_models} "
-            "models."
-        )
-    if not (weights >= 0).all() or not np.isclose(weights.sum(), 1, atol=1e-6):
-        raise ValueError(
-            f"default_weights == {default_weights!r}, must be non-negative and sum to one."
-        )
-    return weights / weights.sum()
-
-
-class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
+class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignore[misc]
     r"""Combine the predictions of several models by a lookup table of weights.
 
     A row of `X` holds what the base models predict for one sample or pixel. Each prediction
@@ -92,7 +58,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     .. math:: \hat y = \sum_m w_{c(x), m} \, x_m .
 
     With the objective ``"likelihood"`` the truth in a cell is taken for a Gaussian mixture with
-    one component a model, whose weights expectation-maximisation (EM) estimates, as in the
+    one component per model, whose weights expectation-maximisation (EM) estimates, as in the
     paper [1]_. With ``"squared_error"`` the weights are the convex ones of least squared error in
     the cell: an exact quadratic programme. Choose it where mean squared error or PSNR is the
     goal. `fit` passes over the rows once; the rest is work on sums, for all cells at once.
@@ -172,7 +138,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     bin_width_ : float
         Width of the bins of this table.
     bin_edges_ : list of ndarray
-        Lower and upper edges of the bins that occur, one array a model.
+        Lower and upper edges of the bins that occur, one array per model.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -182,7 +148,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     --------
     EnsIRRegressorCV : Chooses bin width, shrinkage and objective by cross-validation.
     skensir.baselines.AverageRegressor : The mean of the models.
-    skensir.baselines.ZZPMRegressor : One weight a model for a whole batch.
+    skensir.baselines.ZZPMRegressor : One weight per model for a whole batch.
 
     Notes
     -----
@@ -209,21 +175,36 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
     1.0
     """
 
+    bin_width_: float
+    cells_: IntArray
+    cell_counts_: FloatArray
+    weights_: FloatArray
+    cell_origin_: AnyArray
+    cell_rmse_: FloatArray
+    means_: FloatArray
+    variances_: FloatArray
+    n_iter_: IntArray
+    converged_: BoolArray
+    default_weights_: FloatArray
+    default_rmse_: float
+
+    _solved_attributes = (*(f"{name}_" for name in FIELDS), "_index")
+
     def __init__(
         self,
-        bin_width=32.0,
+        bin_width: float = 32.0,
         *,
-        objective="likelihood",
-        shrinkage=0.0,
-        default_weights="auto",
-        min_samples_cell=100,
-        variance_center="model",
-        max_iter=1000,
-        tol=1e-5,
-        reg_var=1e-6,
-        target_resolution="auto",
-        verbose=0,
-    ):
+        objective: str = "likelihood",
+        shrinkage: float = 0.0,
+        default_weights: str | ArrayLike = "auto",
+        min_samples_cell: float = 100,
+        variance_center: str = "model",
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        reg_var: float = 1e-6,
+        target_resolution: float | str = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.bin_width = bin_width
         self.objective = objective
         self.shrinkage = shrinkage
@@ -237,7 +218,8 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         self.verbose = verbose
 
     @with_callbacks
-    def fit(self, X, y, sample_weight=None):
+    @whole_or_nothing
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate the weights of every occupied cell.
 
         Parameters
@@ -258,259 +240,30 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         Raises
         ------
         ValueError
-            If an argument is out of its range; the message names it.
+            If an argument is out of its range; the message names it. The estimator is then as it
+            was before, as after any other error.
         """
-        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        self._check_params(X.shape[1])
-        n_stages = 2 if self.objective == "likelihood" else 1
-        with fit_progress(self, n_stages, X=X, y=y) as track:
-            self._statistics = [self._sum_up(X, y, sample_weight, track)]
-            return self._solve_and_keep(track)
+        rows = self._validate_fit(X, y, sample_weight)
+        self._check_params(rows[0].shape[1])
+        n_stages = 1 + self._objective().n_stages
+        with fit_progress(self, n_stages, X=rows[0], y=rows[1]) as track:
+            self._statistics = [self._sum_up(*rows, track)]
+            return self._solve_and_publish(track)
 
-    def partial_fit(self, X, y, sample_weight=None):
-        """Add rows to those seen so far; without any, begin.
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
 
-        The table is the one of `fit` on all these rows, however they are split and in whatever
-        order. It is not solved before it is asked for, by `predict` or by reading an attribute,
-        so that many small batches cost little more than one large. Threads must not call it on one
-        estimator at a time: give each thread one of its own, and `merge` them.
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
 
-        Returns
-        -------
-        self : EnsIRRegressor
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of its range, or `bin_width`, `target_resolution` or the number
-            of models is not that of the rows before. The rows seen so far are kept.
-        """
-        X, y, sample_weight = self._validate_rows(
-            X, y, sample_weight, reset=not self._has_statistics("partial_fit")
-        )
-        self._check_params(X.shape[1])
-        self._add_statistics([self._sum_up(X, y, sample_weight)])
-        return self
-
-    def merge(self, other):
-        """Add the rows that another estimator has seen, such as a part of the data.
-
-        Estimators that were fitted on parts of the data, in other processes or on other machines,
-        merge to the one that `fit` makes of the whole.
-
-        Parameters
-        ----------
-        other : EnsIRRegressor
-            Fitted with the same bin width on predictions of the same models. It stays as it is.
-
-        Returns
-        -------
-        self : EnsIRRegressor
-            The estimator. It need not be fitted before.
-
-        Raises
-        ------
-        ValueError
-            If the estimators differ in bin width, target resolution or models. Then nothing has
-            changed.
-        """
-        if not isinstance(other, EnsIRRegressor):
-            raise TypeError(f"other == {other!r}, must be an EnsIRRegressor.")
-        check_is_fitted(other)
-        other._has_statistics("merge")
-        fitted = self._has_statistics("merge")
-        if fitted:
-            for name in ("n_features_in_", "feature_names_in_"):
-                mine, theirs = getattr(self, name, None), getattr(other, name, None)
-                if not np.array_equal(mine, theirs):
-                    raise ValueError(f"{name} of other is {theirs}, must be {mine}.")
-        self._check_params(other.n_features_in_)
-        self._add_statistics(other._statistics)
-        if not fitted:
-            self.n_features_in_ = other.n_features_in_
-            if hasattr(other, "feature_names_in_"):
-                self.feature_names_in_ = other.feature_names_in_
-        return self
-
-    def _sum_up(self, X, y, sample_weight, track=untracked):
-        """Return the sufficient statistics of validated rows."""
-        resolution = None
-        if self.objective == "likelihood":
-            resolution = resolve_target_resolution(
-                self.target_resolution, y, sample_weight, float(self.bin_width)
-            )
-        return accumulate(
-            X,
-            y,
-            sample_weight,
-            bin_width=float(self.bin_width),
-            target_resolution=resolution,
-            track=track,
-        )
-
-    def _has_statistics(self, method):
-        """Tell whether rows have been seen whose sums `method` can add to."""
-        if "_statistics" in vars(self):
-            return True
-        if "weights_" in vars(self):
-            raise ValueError(
-                f"{method} needs the statistics of the rows seen before, which a lookup table "
-                "from a file does not hold: fit the estimator anew."
-            )
-        return False
-
-    def _add_statistics(self, parts):
-        """Keep the statistics of more rows; the table is then to be solved anew."""
-        parts = [*vars(self).get("_statistics", []), *parts]
-        for part in parts:
-            self._check_statistics(part)
-            if part.n_models != parts[0].n_models:
-                raise ValueError(
-                    f"X has {part.n_models} models, must have {parts[0].n_models} as other rows "
-                    "that are already summed up."
-                )
-        if self.objective == "squared_error":
-            parts = [part._replace(truth=None) for part in parts]
-        # To wait for as many sums as there are keeps the cost of a batch that of its own sums.
-        if sum(part.size for part in parts) > 2 * parts[0].size:
-            parts = [CellStatistics.merge(parts)]
-        self._statistics = parts
-        for name in TABLE_ATTRIBUTES:
-            vars(self).pop(name, None)
-
-    def _check_statistics(self, part):
-        """Raise a ValueError unless a part of the rows was summed up as the parameters say."""
-        bin_width = float(self.bin_width)
-        if part.bin_width != bin_width:
-            raise ValueError(
-                f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
-                "already summed up: fit the estimators alike."
-            )
-        if self.objective == "squared_error":
-            return
-        if part.truth is None:
-            raise ValueError(
-                "objective == 'likelihood' needs the histogram of the truth, which rows summed up "
-                "for 'squared_error' do not have: fit the estimators alike."
-            )
-        if isinstance(self.target_resolution, str):
-            allowed = {auto_resolution(bin_width, whole=whole) for whole in (False, True)}
-        else:
-            allowed = {float(self.target_resolution)}
-        if part.truth.resolution not in allowed:
-            raise ValueError(
-                f"target_resolution == {self.target_resolution!r}, must be "
-                f"{part.truth.resolution} as in other rows that are already summed up: fit the "
-                "estimators alike."
-            )
-
-    def _has_rows(self):
-        """Tell whether rows have been seen that have weight, and their sums are here."""
-        return any(part.n_cells for part in vars(self).get("_statistics", ()))
-
-    def __sklearn_is_fitted__(self):
-        return "weights_" in vars(self) or self._has_rows()
-
-    def __getattr__(self, name):
-        # Only asked where there is no such attribute: after partial_fit or merge, whose table is
-        # still to be solved.
-        if name in TABLE_ATTRIBUTES and self._has_rows():
-            self._solve_and_keep()
-            return vars(self)[name]
-        if name == "bin_edges_" and self.__sklearn_is_fitted__():
-            # No property: what displays an estimator reads all of these, and would solve the table.
-            occupied = [np.unique(bins) for bins in self.cells_.T]
-            return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
-
-    def _check_params(self, n_models):
-        """Raise an error that names the argument if one is out of its range."""
-        check_number(self.bin_width, "bin_width")
-        check_option(self.objective, "objective", OBJECTIVES)
-        check_number(self.shrinkage, "shrinkage", zero_allowed=True)
-        check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
-        check_option(self.variance_center, "variance_center", ("model", "responsibility"))
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
-        check_number(self.tol, "tol", zero_allowed=True)
-        check_number(self.reg_var, "reg_var")
-        if isinstance(self.target_resolution, str):
-            if self.target_resolution != "auto":
-                raise ValueError(
-                    f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number "
-                    "above zero."
-                )
-        else:
-            check_number(self.target_resolution, "target_resolution")
-        check_default_weights(self.default_weights, n_models)
-        check_scalar(self.verbose, "verbose", Integral, min_val=0)
-
-    def _solve(self, statistics, convex_weights=None, track=untracked):
-        """Return the lookup table that follows from sufficient statistics."""
-        return solve_table(
-            statistics,
-            objective=self.objective,
-            shrinkage=float(self.shrinkage),
-            default_weights=check_default_weights(self.default_weights, statistics.n_models),
-            min_samples_cell=float(self.min_samples_cell),
-            variance_center=self.variance_center,
-            max_iter=self.max_iter,
-            tol=self.tol,
-            reg_var=self.reg_var,
-            convex_weights=convex_weights,
-            track=track,
-        )
-
-    def _solve_and_keep(self, track=untracked):
-        """Set the fitted attributes that follow from the statistics of all rows."""
-        statistics = CellStatistics.merge(self._statistics)
-        # Since the rows were summed up, parameters may have been set.
-        self._check_params(statistics.n_models)
-        self._check_statistics(statistics)
-        self._statistics = [statistics]
-        table = self._solve(statistics, track=track)
-        self.bin_width_ = statistics.bin_width
-        self.cells_ = statistics.cells
-        self.cell_counts_ = statistics.weight
-        self.weights_ = table.weights
-        self.cell_origin_ = table.origin
-        self.cell_rmse_ = table.rmse
-        self.means_ = statistics.mean_offsets() + statistics.corners
-        self.variances_ = table.variances
-        self.n_iter_ = table.n_iter
-        self.converged_ = table.converged
-        self.default_weights_ = table.default_weights
-        self.default_rmse_ = table.default_rmse
-        self._index = CellIndex(self.cells_)
-        unfinished = np.count_nonzero(~self.converged_ & (self.cell_origin_ == FITTED))
-        # Fewer steps than that are what a callback has asked for.
-        if unfinished and self.n_iter_.max() >= self.max_iter:
-            warnings.warn(
-                f"EM came to max_iter={self.max_iter} in {unfinished} of {len(self.cells_)} "
-                "cells before the log-likelihood rose by less than tol="
-                f"{self.tol}. Raise max_iter or tol.",
-                ConvergenceWarning,
-                stacklevel=4,
-            )
-        if self.verbose:
-            names, counts = np.unique(self.cell_origin_, return_counts=True)
-            origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
-            print(
-                f"[{type(self).__name__}] {self.cell_counts_.sum():.10g} rows in "
-                f"{len(self.cells_)} cells ({origins}); at most {self.n_iter_.max()} EM steps"
-            )
-        return self
-
-    def predict(self, X, return_std=False):
+    def predict(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Combine predictions with the weights of their cells.
 
         Parameters
@@ -529,6 +282,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
             predictions. Only with `return_std`.
         """
         X = self._validate_predictions(X)
+        self.solve()
         if return_std and np.isnan(self.default_rmse_):
             raise ValueError("return_std == True, but a released table holds no errors.")
         weights = np.vstack([self.weights_, self.default_weights_])
@@ -538,7 +292,7 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
         rmse = np.append(self.cell_rmse_, self.default_rmse_)
         return combined, rmse[find_cells(X, self._index, self.bin_width_)]
 
-    def predict_weights(self, X):
+    def predict_weights(self, X: ArrayLike) -> FloatArray:
         """Return the weights that `predict` gives to the models.
 
         Parameters
@@ -552,5 +306,146 @@ class EnsIRRegressor(CallbackSupportMixin, StackedRegressor):
             Non-negative, each line sums to one.
         """
         X = self._validate_predictions(X)
-        cells = find_cells(X, self._index, self.bin_width_)
+        cells = find_cells(X, self.solve()._index, self.bin_width_)
         return np.vstack([self.weights_, self.default_weights_])[cells]
+
+    def _objective(self) -> Objective:
+        """Return the objective with the parameters that it knows."""
+        part = OBJECTIVES[self.objective]
+        return part(**{field.name: getattr(self, field.name) for field in fields(part)})
+
+    def _sum_up(
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        sample_weight: FloatArray | None,
+        track: Track = untracked,
+    ) -> CellStatistics:
+        """Return the sufficient statistics of validated rows."""
+        bin_width, resolution = float(self.bin_width), None
+        if self._objective().needs_truth:
+            resolution = resolve_target_resolution(
+                self.target_resolution, y, sample_weight, bin_width
+            )
+        return accumulate(
+            X, y, sample_weight, bin_width=bin_width, target_resolution=resolution, track=track
+        )
+
+    def _check_statistics(self, part: CellStatistics) -> CellStatistics:
+        """Return the sums that the objective needs, if rows were summed up as parameters say."""
+        bin_width = float(self.bin_width)
+        if part.bin_width != bin_width:
+            raise ValueError(
+                f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
+                "already summed up: fit the estimators alike."
+            )
+        if not self._objective().needs_truth:
+            return part._replace(truth=None)
+        if part.truth is None:
+            raise ValueError(
+                f"objective == {self.objective!r} needs the histogram of the truth, which rows "
+                "summed up for another objective may not have: fit the estimators alike."
+            )
+        if isinstance(self.target_resolution, str):
+            allowed = {auto_resolution(bin_width, whole=whole) for whole in (False, True)}
+        else:
+            allowed = {float(self.target_resolution)}
+        if part.truth.resolution not in allowed:
+            raise ValueError(
+                f"target_resolution == {self.target_resolution!r}, must be "
+                f"{part.truth.resolution} as in other rows that are already summed up: fit the "
+                "estimators alike."
+            )
+        return part
+
+    def _check_params(self, n_models: int) -> None:
+        """Raise an error that names the argument if one is out of its range."""
+        check_number(self.bin_width, "bin_width")
+        check_option(self.objective, "objective", OBJECTIVES)
+        check_number(self.shrinkage, "shrinkage", zero_allowed=True)
+        check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
+        check_option(self.variance_center, "variance_center", ("model", "responsibility"))
+        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
+        check_number(self.tol, "tol", zero_allowed=True)
+        check_number(self.reg_var, "reg_var")
+        if not isinstance(self.target_resolution, str):
+            check_number(self.target_resolution, "target_resolution")
+        elif self.target_resolution != "auto":
+            raise ValueError(
+                f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number "
+                "above zero."
+            )
+        check_default_weights(self.default_weights, n_models)
+        check_scalar(self.verbose, "verbose", Integral, min_val=0)
+
+    def _solve(
+        self,
+        statistics: CellStatistics,
+        pooled: Pooled | None = None,
+        track: Track = untracked,
+    ) -> LookupTable:
+        """Return the lookup table that follows from sufficient statistics."""
+        return solve_table(
+            statistics,
+            self._objective(),
+            default_weights=check_default_weights(self.default_weights, statistics.n_models),
+            min_samples_cell=float(self.min_samples_cell),
+            pooled=pooled,
+            track=track,
+        )
+
+    def _solve_and_publish(self, track: Track = untracked) -> Self:
+        """Set the fitted attributes that follow from the statistics of all rows."""
+        statistics = CellStatistics.merge(self._statistics)
+        # Since the rows were summed up, parameters may have been set.
+        self._check_params(statistics.n_models)
+        statistics = self._check_statistics(statistics)
+        table = self._solve(statistics, track=track)
+        self._statistics = [statistics]
+        self._set_table(table)
+        unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))
+        # Fewer steps than that are what a callback has asked for.
+        if unfinished and table.n_iter.max() >= self.max_iter:
+            warn_user(
+                f"EM came to max_iter={self.max_iter} in {unfinished} of {len(table.cells)} "
+                "cells before the log-likelihood rose by less than tol="
+                f"{self.tol}. Raise max_iter or tol.",
+                ConvergenceWarning,
+            )
+        if self.verbose:
+            names, counts = np.unique(table.cell_origin, return_counts=True)
+            origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
+            print(
+                f"[{type(self).__name__}] {table.cell_counts.sum():.10g} rows in "
+                f"{len(table.cells)} cells ({origins}); at most {table.n_iter.max()} EM steps"
+            )
+        return self
+
+    def _set_table(self, table: LookupTable, feature_names: Sequence[str] | None = None) -> None:
+        """Publish a lookup table as fitted attributes."""
+        self.n_features_in_ = table.cells.shape[1]
+        if feature_names is not None:
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        for name in FIELDS:
+            setattr(self, f"{name}_", getattr(table, name))
+        self._index = CellIndex(table.cells)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._is_solved():
+            self._index = CellIndex(self.cells_)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state["attributes"].pop("_index", None)  # follows from the cells
+        return state
+
+    @property
+    def bin_edges_(self) -> list[FloatArray]:
+        """Lower and upper edges of the bins that occur, one array per model."""
+        occupied = [np.unique(bins) for bins in self.cells_.T]
+        return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
+
+
+# In the order of the constructor, which table files keep.
+PARAMS = tuple(signature(EnsIRRegressor).parameters)

@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
+from typing import Any, Literal, Self, overload
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import rankdata
-from scipy.stats import t as student
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import StackedRegressor, check_option
+from skensir._base import StackedRegressor, check_option, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core.cross_validation import Grid, pass_over, passes_on
+from skensir._core._typing import FloatArray, IntArray
+from skensir._core.cross_validation import Grid, Pass, SplitStatistics, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
+from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
+from skensir._gains import describe_gains, find_gains
 
-# A gain counts if it would be as large by chance in this share of the cases, by Student's t.
-_SIGNIFICANCE = 0.025
 # Scores that differ by this share of themselves are equal.
 _ROUNDING = 1e-12
 
 
-def auto_bin_widths(lowest, highest):
+def auto_bin_widths(lowest: float, highest: float) -> list[float]:
     """Return 2**p, 2**(p - 1), ..., 2**(p - 5): 2**p just covers the range of the predictions."""
     spread = float(highest) - float(lowest)
     power = int(np.ceil(np.log2(spread))) if spread > 0 else 0
     return [float(2.0 ** (power - i)) for i in range(6)]
 
 
-def row_numbers(rows, n_samples):
+def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
     """Return one side of a split as row numbers; a mask of all rows will do as well."""
     rows = np.asarray(rows)
     if rows.dtype == bool and rows.shape == (n_samples,):
@@ -46,7 +49,21 @@ def row_numbers(rows, n_samples):
     return rows % n_samples if lowest < 0 else rows
 
 
-class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
+def _score(
+    candidate: EnsIRRegressor, splits: Iterable[SplitStatistics]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the scores of a candidate on each split, and the seconds of fitting and scoring."""
+    scores, seconds = [], []
+    for split in splits:
+        start = perf_counter()
+        table = candidate._solve(split.train, split.pooled)
+        solved = perf_counter()
+        scores.append(-split.held_out_error(table.weights, table.default_weights))
+        seconds.append((solved - start, perf_counter() - solved))
+    return np.array(scores), np.array(seconds).T
+
+
+class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):  # type: ignore[misc]
     r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
 
     The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
@@ -152,24 +169,37 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
     True
     """
 
-    _regressor = EnsIRRegressor
+    best_estimator_: EnsIRRegressor
+    bin_width_: float
+    shrinkage_: float
+    objective_: str
+    best_params_: dict[str, Any]
+    best_score_: float
+    best_index_: int
+    cv_results_: dict[str, Any]
+    gains_: dict[str, dict[str, Any]]
+    held_out_mse_: float
+    n_splits_: int
+    n_iter_: int
+
+    _regressor: type[EnsIRRegressor] = EnsIRRegressor
 
     def __init__(
         self,
-        bin_widths="auto",
+        bin_widths: str | Sequence[float] = "auto",
         *,
-        shrinkages=(0, 1e2, 1e3, 1e4, 1e5, 1e6),
-        objectives=("squared_error",),
-        cv=None,
-        default_weights="auto",
-        min_samples_cell=100,
-        variance_center="model",
-        max_iter=1000,
-        tol=1e-5,
-        reg_var=1e-6,
-        target_resolution="auto",
-        verbose=0,
-    ):
+        shrinkages: Sequence[float] = (0, 1e2, 1e3, 1e4, 1e5, 1e6),
+        objectives: Sequence[str] = ("squared_error",),
+        cv: Any = None,
+        default_weights: str | ArrayLike = "auto",
+        min_samples_cell: float = 100,
+        variance_center: str = "model",
+        max_iter: int = 1000,
+        tol: float = 1e-5,
+        reg_var: float = 1e-6,
+        target_resolution: float | str = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.bin_widths = bin_widths
         self.shrinkages = shrinkages
         self.objectives = objectives
@@ -183,7 +213,14 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         self.target_resolution = target_resolution
         self.verbose = verbose
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    @whole_or_nothing
+    def fit(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
+    ) -> Self:
         """Choose the parameters and fit the estimator with them on all rows.
 
         Parameters
@@ -210,7 +247,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         # Here, to keep the package's import cheap.
         from sklearn.model_selection import GroupKFold, check_cv
 
-        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        X, y, sample_weight = rows = self._validate_fit(X, y, sample_weight)
         candidates = self._candidates(X.shape[1], X.min(), X.max())
         cv = self.cv
         if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
@@ -224,7 +261,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         self.n_splits_ = len(splits)
         return self._choose(
             candidates,
-            lambda grids: [pass_over(X, y, sample_weight, splits, grid) for grid in grids],
+            lambda grids: [pass_over(*rows, splits, grid) for grid in grids],
             lambda bin_width: resolve_target_resolution(
                 self.target_resolution, y, sample_weight, bin_width
             ),
@@ -232,15 +269,22 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         )
 
     @with_callbacks
-    def _choose(self, candidates, sum_up, resolution, *, whole):
+    def _choose(
+        self,
+        candidates: list[EnsIRRegressor],
+        sum_up: Callable[[list[Grid]], list[Pass]],
+        resolution: Callable[[float], float],
+        *,
+        whole: bool,
+    ) -> Self:
         """Set the fitted attributes, from passes over the data.
 
         Parameters are as in `passes_on`, and `resolution` gives the target resolution for a bin
         width.
         """
-        has_likelihood = any(candidate.objective == "likelihood" for candidate in candidates)
+        needs_truth = any(candidate._objective().needs_truth for candidate in candidates)
         grids = [
-            Grid(bin_width, resolution(bin_width) if has_likelihood else None)
+            Grid(bin_width, resolution(bin_width) if needs_truth else None)
             for bin_width in sorted({float(candidate.bin_width) for candidate in candidates})
         ]
         scores = np.empty((len(candidates), self.n_splits_))
@@ -252,35 +296,31 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
                 sums = next(passes)
                 totals[grid.bin_width] = sums.total
                 for i, candidate in enumerate(candidates):
-                    if candidate.bin_width != grid.bin_width:
-                        continue
-                    for j, split in enumerate(sums.splits):
-                        start = perf_counter()
-                        table = candidate._solve(split.train, split.convex_weights)
-                        solved = perf_counter()
-                        scores[i, j] = -split.held_out_error(table.weights, table.default_weights)
-                        seconds[:, i, j] = solved - start, perf_counter() - solved
+                    if candidate.bin_width == grid.bin_width:
+                        scores[i], seconds[:, i] = _score(candidate, sums.splits)
         self._keep_results(candidates, scores, seconds)
-        self._keep_gains(scores, sums.splits)
-
+        self.held_out_mse_, self.gains_ = find_gains(scores, self.best_index_, sums.splits)
         best = candidates[self.best_index_]
+        self._keep_best(best, totals[best.bin_width])
+        if self.verbose:
+            print(self.summary())
+        return self
+
+    def _keep_best(self, best: EnsIRRegressor, statistics: CellStatistics) -> None:
+        """Fit the best candidate on the sums of all rows."""
         self.bin_width_, self.shrinkage_ = best.bin_width, best.shrinkage
         self.objective_ = best.objective
         best.n_features_in_ = self.n_features_in_
         if hasattr(self, "feature_names_in_"):
             best.feature_names_in_ = self.feature_names_in_
-        best._add_statistics([totals[best.bin_width]])
-        self.best_estimator_ = best._solve_and_keep()
+        self.best_estimator_ = best._add_statistics([statistics]).solve()
         self.n_iter_ = max(int(best.n_iter_.max()), 1)
-        if self.verbose:
-            print(self.summary())
-        return self
 
-    def _candidates(self, n_models, lowest, highest):
+    def _candidates(self, n_models: int, lowest: float, highest: float) -> list[EnsIRRegressor]:
         """Return an estimator for each point of the grid, its parameters checked."""
         from sklearn.model_selection import ParameterGrid
 
-        grid = {"shrinkage": self.shrinkages, "objective": self.objectives}
+        grid: dict[str, Any] = {"shrinkage": self.shrinkages, "objective": self.objectives}
         if isinstance(self.bin_widths, str):
             check_option(self.bin_widths, "bin_widths", ("auto",))
             grid["bin_width"] = auto_bin_widths(lowest, highest)
@@ -301,13 +341,15 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
             candidate._check_params(n_models)
         return candidates
 
-    def _keep_results(self, candidates, scores, seconds):
+    def _keep_results(
+        self, candidates: list[EnsIRRegressor], scores: FloatArray, seconds: FloatArray
+    ) -> None:
         """Lay the scores out as GridSearchCV does, and find the best."""
         params = [
             {name: getattr(candidate, name) for name in ("bin_width", "objective", "shrinkage")}
             for candidate in candidates
         ]
-        results = {}
+        results: dict[str, Any] = {}
         for name, values in zip(("fit", "score"), seconds, strict=True):
             results[f"mean_{name}_time"] = values.mean(axis=1)
             results[f"std_{name}_time"] = values.std(axis=1)
@@ -324,47 +366,13 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
         self.cv_results_ = results
         self.best_index_ = max(
-            np.flatnonzero(tied), key=lambda i: (params[i]["bin_width"], params[i]["shrinkage"])
+            np.flatnonzero(tied).tolist(),
+            key=lambda i: (params[i]["bin_width"], params[i]["shrinkage"]),
         )
         self.best_score_ = float(mean[self.best_index_])
         self.best_params_ = params[self.best_index_]
 
-    def _keep_gains(self, scores, splits):
-        """Compare with what needs no table, on held-out rows, without the flattery of the choice.
-
-        The best of many candidates looks better on the rows that chose it than it is. So for each
-        split the candidate is chosen by the scores of the other splits.
-        """
-        n_splits = len(splits)
-        rivals = [split.held_out_errors_of_rivals() for split in splits]
-        # Training rows are shared between splits, so that their errors are not independent: the
-        # correction of Nadeau and Bengio adds the ratio of held-out to training rows.
-        ratio = np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits])
-        if n_splits > 1:
-            others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
-            errors = -scores[others.argmax(axis=0), np.arange(n_splits)]
-        else:
-            errors = -scores[self.best_index_]
-        self.held_out_mse_ = float(errors.mean())
-        self.gains_ = {}
-        for name in rivals[0]:
-            rival = np.array([split_rivals[name] for split_rivals in rivals])
-            mse = float(rival.mean())
-            saved = (rival - errors) / mse if mse else np.zeros(n_splits)
-            std_error = np.inf
-            if n_splits > 1:
-                std_error = float(saved.std(ddof=1) * np.sqrt(1 / n_splits + ratio))
-            self.gains_[name] = {
-                "mse": mse,
-                "gain": float(saved.mean()),
-                "std_error": std_error,
-                "is_gain": bool(
-                    n_splits > 1
-                    and saved.mean() > student.isf(_SIGNIFICANCE, n_splits - 1) * std_error
-                ),
-            }
-
-    def summary(self):
+    def summary(self) -> str:
         """Return in a few lines what was chosen and what it gains on held-out rows.
 
         Returns
@@ -379,21 +387,22 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
             f"objective={self.objective_!r}",
             f"held-out mean squared error {self.held_out_mse_:.6g}, over {self.n_splits_} splits:",
         ]
-        labels = {
-            "average": "the average",
-            "best_model": "the best base model",
-            "convex": "one convex weight vector",
-        }
-        for name, label in labels.items():
-            gain = self.gains_[name]
-            lines.append(
-                f"  {label:<25}{gain['mse']:.6g}  "
-                f"{'gain' if gain['is_gain'] else 'no clear gain'} "
-                f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
-            )
-        return "\n".join(lines)
+        return "\n".join([*lines, *describe_gains(self.gains_)])
 
-    def predict(self, X, return_std=False):
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
+
+    @overload
+    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
+
+    @overload
+    def predict(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
+
+    def predict(
+        self, X: ArrayLike, return_std: bool = False
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Combine predictions with the weights of their cells.
 
         Parameters
@@ -413,7 +422,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):
         check_is_fitted(self)
         return self.best_estimator_.predict(X, return_std=return_std)
 
-    def predict_weights(self, X):
+    def predict_weights(self, X: ArrayLike) -> FloatArray:
         """Return the weights that `predict` gives to the models.
 
         Parameters

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from numbers import Integral, Real
+from typing import Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.utils import check_random_state, check_scalar
 
-from skensir._base import StackedRegressor
+from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._core._typing import AnyArray, FloatArray
 from skensir._core.accumulate import pooled_error_moments
 from skensir._core.binning import model_columns, row_chunks
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
+from skensir._core.pooled import average_weights, best_model_weights, greedy_weights
 
 __all__ = [
     "AverageRegressor",
@@ -26,10 +30,51 @@ __all__ = [
 _ZZPM_FLOOR = 1e-3
 
 
-class FixedWeightsRegressor(StackedRegressor):
-    """A combination with the same weights, `weights_`, for every row."""
+class BaselineRegressor(StackedRegressor):
+    """A combination with one weight vector for all rows that are predicted together."""
 
-    def predict(self, X):
+    weights_: FloatArray
+
+    @whole_or_nothing
+    def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Check the data, and find the weights where they follow from the models' errors.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : estimator
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range; the message names it. The estimator is then as it
+            was before.
+        """
+        self._learn(*self._validate_fit(X, y, sample_weight))
+        return self
+
+    def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
+        """Keep the weights that follow from the moments of the errors over all rows."""
+        self.weights_ = self._find_weights(pooled_error_moments(X, y, sample_weight))
+
+    def _find_weights(self, moments: FloatArray) -> FloatArray:
+        """Return the weights for the mean products of the models' errors."""
+        raise NotImplementedError
+
+    def _weights_for(self, X: AnyArray) -> FloatArray:
+        """Return the weights of these rows."""
+        return self.weights_
+
+    def predict(self, X: ArrayLike) -> FloatArray:
         """Return the weighted sum of the models.
 
         Parameters
@@ -42,10 +87,11 @@ class FixedWeightsRegressor(StackedRegressor):
         y : ndarray of shape (n_samples,)
             The combination.
         """
-        return combine_fixed(self._validate_predictions(X), self.weights_)
+        X = self._validate_predictions(X)
+        return combine_fixed(X, self._weights_for(X))
 
 
-class AverageRegressor(FixedWeightsRegressor):
+class AverageRegressor(BaselineRegressor):
     """Average the predictions of the models.
 
     Attributes
@@ -70,29 +116,12 @@ class AverageRegressor(FixedWeightsRegressor):
     array([2., 4.])
     """
 
-    def fit(self, X, y, sample_weight=None):
-        """Check the data; there is nothing to estimate.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Checked and then ignored.
-
-        Returns
-        -------
-        self : AverageRegressor
-            The fitted estimator.
-        """
-        X, _, _ = self._validate_fit(X, y, sample_weight)
-        self.weights_ = np.full(X.shape[1], 1 / X.shape[1])
-        return self
+    def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
+        # Nothing of the errors is needed, so they may be as large as they like.
+        self.weights_ = average_weights(np.empty((X.shape[1], X.shape[1])))
 
 
-class BestModelRegressor(FixedWeightsRegressor):
+class BestModelRegressor(BaselineRegressor):
     """Take the one model whose mean squared error is least, here called the best.
 
     Attributes
@@ -118,31 +147,13 @@ class BestModelRegressor(FixedWeightsRegressor):
     array([1., 2.])
     """
 
-    def fit(self, X, y, sample_weight=None):
-        """Find the best model.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        self : BestModelRegressor
-            The fitted estimator.
-        """
-        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        moments = pooled_error_moments(X, y, sample_weight)
-        self.best_model_ = int(np.diag(moments).argmin())
-        self.weights_ = np.eye(len(moments))[self.best_model_]
-        return self
+    def _find_weights(self, moments: FloatArray) -> FloatArray:
+        weights = best_model_weights(moments)
+        self.best_model_ = int(weights.argmax())
+        return weights
 
 
-class ConvexRegressor(FixedWeightsRegressor):
+class ConvexRegressor(BaselineRegressor):
     r"""Combine the models with the convex weights of least squared error.
 
     One weight vector for all rows: minimise the mean squared error subject to :math:`w \ge 0`,
@@ -175,29 +186,11 @@ class ConvexRegressor(FixedWeightsRegressor):
     array([0.75, 0.25])
     """
 
-    def fit(self, X, y, sample_weight=None):
-        """Solve for the weights.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        self : ConvexRegressor
-            The fitted estimator.
-        """
-        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        self.weights_ = simplex_weights(pooled_error_moments(X, y, sample_weight))
-        return self
+    def _find_weights(self, moments: FloatArray) -> FloatArray:
+        return simplex_weights(moments)
 
 
-class GreedyRegressor(FixedWeightsRegressor):
+class GreedyRegressor(BaselineRegressor):
     """Select models one by one, with replacement, as each lowers the ensemble's error most.
 
     Caruana's ensemble selection [1]_: a model selected twice counts twice in the average. The
@@ -246,82 +239,40 @@ class GreedyRegressor(FixedWeightsRegressor):
     array([0.75, 0.25])
     """
 
-    def __init__(self, n_selections=100, *, n_bags=1, bag_fraction=0.5, random_state=None):
+    def __init__(
+        self,
+        n_selections: int = 100,
+        *,
+        n_bags: int = 1,
+        bag_fraction: float = 0.5,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         self.n_selections = n_selections
         self.n_bags = n_bags
         self.bag_fraction = bag_fraction
         self.random_state = random_state
 
-    def fit(self, X, y, sample_weight=None):
-        """Select the models.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        self : GreedyRegressor
-            The fitted estimator.
-        """
+    def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
         check_scalar(self.n_selections, "n_selections", Integral, min_val=1)
         check_scalar(self.n_bags, "n_bags", Integral, min_val=1)
-        check_scalar(
-            self.bag_fraction,
-            "bag_fraction",
-            Real,
-            min_val=0,
-            max_val=1,
-            include_boundaries="right",
-        )
-        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
-        moments = pooled_error_moments(X, y, sample_weight)
+        options = {"min_val": 0, "max_val": 1, "include_boundaries": "right"}
+        check_scalar(self.bag_fraction, "bag_fraction", Real, **options)
+        super()._learn(X, y, sample_weight)
+
+    def _find_weights(self, moments: FloatArray) -> FloatArray:
         n_models = len(moments)
         bags = [np.arange(n_models)]
         if self.n_bags > 1:
             random = check_random_state(self.random_state)
             size = max(1, round(self.bag_fraction * n_models))
             bags = [random.permutation(n_models)[:size] for _ in range(self.n_bags)]
-        self.weights_ = np.zeros(n_models)
+        weights = np.zeros(n_models)
         for bag in bags:
-            self.weights_[bag] += greedy_weights(moments[np.ix_(bag, bag)], self.n_selections)
-        self.weights_ /= len(bags)
-        return self
+            weights[bag] += greedy_weights(moments[np.ix_(bag, bag)], self.n_selections)
+        return weights / len(bags)
 
 
-def greedy_weights(moments, n_selections):
-    """Return the best ensemble on the way of greedy selection, as weights.
-
-    Parameters
-    ----------
-    moments : ndarray of shape (n_models, n_models)
-        Mean products of the models' errors.
-    n_selections : int
-        Number of selections.
-
-    Returns
-    -------
-    ndarray of shape (n_models,)
-        Share of the selections that each model got.
-    """
-    counts, best, best_error = np.zeros(len(moments)), None, np.inf
-    for size in range(1, n_selections + 1):
-        # The squared error of the ensemble with one more model, for each model: with counts c it
-        # is (c + e_j)' C (c + e_j) / size**2.
-        errors = counts @ moments @ counts + 2 * moments @ counts + np.diag(moments)
-        selected = errors.argmin()
-        counts[selected] += 1
-        if errors[selected] / size**2 < best_error:
-            best, best_error = counts / size, errors[selected] / size**2
-    return best
-
-
-class ZZPMRegressor(StackedRegressor):
+class ZZPMRegressor(BaselineRegressor):
     r"""Weight each model by its distance from the average of the models.
 
     The weights are those of a whole batch, such as an image, and follow from the predictions
@@ -360,51 +311,19 @@ class ZZPMRegressor(StackedRegressor):
            [0.314, 0.401, 0.285]])
     """
 
-    def fit(self, X, y, sample_weight=None):
-        """Check the data; the weights follow at prediction.
+    def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
+        """Keep nothing: the weights follow from what is to be predicted."""
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Checked and then ignored.
-
-        Returns
-        -------
-        self : ZZPMRegressor
-            The fitted estimator.
-        """
-        self._validate_fit(X, y, sample_weight)
-        return self
-
-    def _batch_weights(self, X):
+    def _weights_for(self, X: AnyArray) -> FloatArray:
         squares = np.zeros(X.shape[1])
         for rows in row_chunks(*X.shape):
             columns = model_columns(X, rows)
             distance = columns - columns.mean(axis=0, dtype=np.float64)
             squares += np.einsum("mn,mn->m", distance, distance)
-        return softmax(1 / (_ZZPM_FLOOR + squares / len(X)))
+        weights: FloatArray = softmax(1 / (_ZZPM_FLOOR + squares / len(X)))
+        return weights
 
-    def predict(self, X):
-        """Return the weighted sum of the models, with the weights of the batch.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models, all that belong together.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The combination.
-        """
-        X = self._validate_predictions(X)
-        return combine_fixed(X, self._batch_weights(X))
-
-    def predict_weights(self, X):
+    def predict_weights(self, X: ArrayLike) -> FloatArray:
         """Return the weights that `predict` gives to the models.
 
         Parameters
@@ -418,7 +337,7 @@ class ZZPMRegressor(StackedRegressor):
             The same line for every row.
         """
         X = self._validate_predictions(X)
-        return np.tile(self._batch_weights(X), (len(X), 1))
+        return np.tile(self._weights_for(X), (len(X), 1))
 
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "n_features_in_")

@@ -10,30 +10,35 @@ from __future__ import annotations
 
 import json
 import math
+import os
+from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
 from types import NoneType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._ensir import EnsIRRegressor
+from skensir._core._typing import AnyArray
+from skensir._core.table import FIELDS, LookupTable
+from skensir._ensir import PARAMS, EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, read_archive, write_whole
-from skensir._tables import (
-    ARRAYS,
-    PARAMS,
-    array_shape,
-    restore_params,
-    restore_regressor,
-)
 from skensir._version import __version__
+
+if TYPE_CHECKING:
+    from skensir.image.ensemble import ImageEnsemble
+
+Record = dict[str, Any]  # a JSON object
 
 _FORMAT, _FORMAT_NUMBER, _HEADER = "skensir lookup table", 1, "header.json"
 _PIXEL_DTYPES = (None, "uint8", "uint16", "uint32", "uint64")
 
 
-def save_table(model, path):
+def save_table(
+    model: EnsIRRegressor | EnsIRRegressorCV | ImageEnsemble, path: str | os.PathLike[str]
+) -> None:
     """Write the lookup table of a fitted estimator to a file.
 
     The file holds parameters and fitted attributes, nothing of the reference set: sums for
@@ -80,33 +85,32 @@ def save_table(model, path):
     True
     """
     check_is_fitted(model)
-    header = {"format": _FORMAT, "format_number": _FORMAT_NUMBER, "skensir": __version__}
+    header: Record = {
+        "format": _FORMAT,
+        "format_number": _FORMAT_NUMBER,
+        "skensir": __version__,
+        "class": "EnsIRRegressor",
+        "ensemble": None,
+    }
     if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
-        tables = [_table_of(model)]
-        header.update({"class": "EnsIRRegressor", "ensemble": None})
+        regressors = [_with_table(model)]
     else:
-        from skensir.image.ensemble import ImageEnsemble
-
-        if type(model) is not ImageEnsemble:
-            raise TypeError(
-                f"model is a {type(model).__name__}, must be an EnsIRRegressor, an "
-                "EnsIRRegressorCV or an ImageEnsemble of these; estimators of Dask become that by "
-                "to_local(), and joblib saves all others."
-            )
-        tables = [_table_of(regressor) for regressor in model.regressors_]
-        header.update({"class": "ImageEnsemble", "ensemble": _ensemble_header(model, tables)})
-    header["tables"] = [_table_header(table) for table in tables]
+        regressors = [_with_table(regressor) for regressor in _image_ensemble(model).regressors_]
+        header.update({"class": "ImageEnsemble", "ensemble": _ensemble_header(model, regressors)})
+    header["tables"] = [_table_header(regressor) for regressor in regressors]
     entries = {_HEADER: json.dumps(header, indent=1).encode()}
-    for number, table in enumerate(tables):
-        for name, (dtype, _) in ARRAYS.items():
-            array = np.asarray(getattr(table, name)).astype(dtype, casting="same_kind")
-            entries[f"{number}/{name}.npy"] = _npy_head(dtype, array.shape) + array.tobytes()
+    for number, regressor in enumerate(regressors):
+        for name, field in FIELDS.items():
+            array = np.asarray(getattr(regressor, f"{name}_"))
+            array = array.astype(field.dtype, casting="same_kind")
+            head = _npy_head(field.dtype, array.shape)
+            entries[f"{number}/{name}_.npy"] = head + array.tobytes()
     data = make_archive(entries)
     _read(data)  # what `load_table` would refuse is not worth writing
     write_whole(path, data)
 
 
-def load_table(path):
+def load_table(path: str | os.PathLike[str]) -> EnsIRRegressor | ImageEnsemble:
     """Read what `save_table` wrote.
 
     Nothing in the file can make Python run code: it is read as numbers and strings, each of which
@@ -144,8 +148,8 @@ def load_table(path):
 # ---- writing
 
 
-def _table_of(regressor):
-    """Return the estimator that has the lookup table."""
+def _with_table(regressor: Any) -> EnsIRRegressor:
+    """Return the estimator that has the lookup table, which is solved."""
     if type(regressor) is EnsIRRegressorCV:
         regressor = regressor.best_estimator_
     if type(regressor) is not EnsIRRegressor:
@@ -153,24 +157,37 @@ def _table_of(regressor):
             f"model has a {type(regressor).__name__} for regressor, which has no lookup table; "
             "joblib saves other estimators."
         )
-    return regressor
+    return regressor.solve()
 
 
-def _table_header(table):
-    n_cells, n_models = table.cells_.shape
-    names = getattr(table, "feature_names_in_", None)
+def _image_ensemble(model: Any) -> ImageEnsemble:
+    """Return the model if it is an image ensemble."""
+    from skensir.image.ensemble import ImageEnsemble
+
+    if type(model) is not ImageEnsemble:
+        raise TypeError(
+            f"model is a {type(model).__name__}, must be an EnsIRRegressor, an "
+            "EnsIRRegressorCV or an ImageEnsemble of these; estimators of Dask become that by "
+            "to_local(), and joblib saves all others."
+        )
+    return model
+
+
+def _table_header(regressor: EnsIRRegressor) -> Record:
+    n_cells, n_models = regressor.cells_.shape
+    names = getattr(regressor, "feature_names_in_", None)
     return {
         "n_cells": n_cells,
         "n_models": n_models,
         "feature_names": names if names is None else [str(name) for name in names],
-        "params": _plain_params(table),
+        "params": _plain_params(regressor),
     }
 
 
-def _ensemble_header(model, tables):
+def _ensemble_header(model: Any, regressors: list[EnsIRRegressor]) -> Record:
     regressor, names = model.regressor, model.model_names_
     if regressor is not None and type(regressor) is not EnsIRRegressor:
-        regressor = tables[0]  # with the parameters that were chosen
+        regressor = regressors[0]  # with the parameters that were chosen
     return {
         "regressor": None if regressor is None else _plain_params(regressor),
         "per_channel": bool(model.per_channel),
@@ -181,21 +198,23 @@ def _ensemble_header(model, tables):
     }
 
 
-def _plain_params(regressor):
+def _plain_params(regressor: EnsIRRegressor) -> Record:
     """Return the parameters as JSON knows them."""
     params = regressor.get_params(deep=False)
     return {name: _plain(params[name]) for name in PARAMS}
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """Return a string, a number or a list of numbers without NumPy's types."""
-    for kind, plain in ((str, str), (bool, bool), (Integral, int), (Real, float)):
+    kinds: list[tuple[type, Callable[[Any], Any]]]
+    kinds = [(str, str), (bool, bool), (Integral, int), (Real, float)]
+    for kind, plain in kinds:
         if isinstance(value, kind):
             return plain(value)
     return np.asarray(value, dtype=np.float64).tolist()
 
 
-def _npy_head(dtype, shape):
+def _npy_head(dtype: str, shape: tuple[int, ...]) -> bytes:
     """Return what stands before the numbers in an .npy file of version 1.0."""
     text = f"{{'descr': '{dtype}', 'fortran_order': False, 'shape': {shape}, }}"
     text = text.ljust(128 - 10 - 1) + "\n"
@@ -205,7 +224,7 @@ def _npy_head(dtype, shape):
 # ---- reading
 
 
-def _read(data):
+def _read(data: bytes) -> EnsIRRegressor | ImageEnsemble:
     """Return the estimator that the bytes of a file hold."""
     entries = read_archive(data)
     try:
@@ -226,7 +245,7 @@ def _read(data):
     return _READERS[number](header, entries)
 
 
-def _read_1(header, entries):
+def _read_1(header: Record, entries: dict[str, bytes]) -> EnsIRRegressor | ImageEnsemble:
     """Read format 1."""
     _check_record(
         header,
@@ -240,7 +259,7 @@ def _read_1(header, entries):
             "tables": (list,),
         },
     )
-    expected = {f"{i}/{name}.npy" for i in range(len(header["tables"])) for name in ARRAYS}
+    expected = {f"{i}/{name}_.npy" for i in range(len(header["tables"])) for name in FIELDS}
     for names, what in (
         (expected - entries.keys(), "lacks"),
         (entries.keys() - expected, "has the surplus entry"),
@@ -255,7 +274,7 @@ def _read_1(header, entries):
     raise ValueError(f"its class {header['class']!r} does not fit the rest of the header.")
 
 
-def _read_table(folder, entries, header):
+def _read_table(folder: str, entries: dict[str, bytes], header: Any) -> EnsIRRegressor:
     _check_record(
         header,
         "the header of a table",
@@ -270,26 +289,47 @@ def _read_table(folder, entries, header):
     for size in sizes:
         if not 0 < size < 2**48:
             raise ValueError(f"a table cannot have {size} cells or models.")
-    table = {
-        name: _read_npy(entries[f"{folder}{name}.npy"], name, dtype, array_shape(name, *sizes))
-        for name, (dtype, _) in ARRAYS.items()
-    }
+    arrays: dict[str, Any] = {}
+    for name, field in FIELDS.items():
+        data = entries[f"{folder}{name}_.npy"]
+        array = _read_npy(data, f"{name}_", field.dtype, field.shape(*sizes))
+        arrays[name] = array if array.ndim else array.item()
+    table = LookupTable(**arrays)
+    table.check()
     _check_names(header["feature_names"], "feature_names", header["n_models"])
-    return restore_regressor(header["params"], table, header["feature_names"])
+    regressor = _with_params(header["params"], header["n_models"])
+    regressor._set_table(table, header["feature_names"])
+    return regressor
 
 
-def _read_npy(data, name, dtype, shape):
+def _with_params(params: Record, n_models: int) -> EnsIRRegressor:
+    """Return the unfitted estimator that has these parameters, once they are checked."""
+    if params.keys() != set(PARAMS):
+        raise ValueError(f"the parameters must be {', '.join(PARAMS)} and no others.")
+    try:
+        if not isinstance(params["default_weights"], str):
+            weights = np.asarray(params["default_weights"], dtype=np.float64)
+            params = {**params, "default_weights": weights}
+        regressor = EnsIRRegressor(**params)
+        with np.errstate(over="ignore"):
+            regressor._check_params(n_models)
+    except (TypeError, OverflowError) as error:
+        raise ValueError(f"a parameter has the wrong type: {error}") from error
+    return regressor
+
+
+def _read_npy(data: bytes, name: str, dtype: str, shape: tuple[int, ...]) -> AnyArray:
     """Return the array of an .npy file that must have this dtype and this shape."""
     head, kind = _npy_head(dtype, shape), np.dtype(dtype)
     if not data.startswith(head) or len(data) != len(head) + kind.itemsize * math.prod(shape):
         raise ValueError(f"{name} must have dtype {kind} and shape {shape}.")
     if kind.kind == "b" and data[len(head) :].strip(b"\x00\x01"):
         raise ValueError(f"{name} has a value that is neither true nor false.")
-    array = np.frombuffer(data, kind, offset=len(head)).reshape(shape)
+    array: AnyArray = np.frombuffer(data, kind, offset=len(head)).reshape(shape)
     return array.astype(kind.newbyteorder("="))  # a copy that can be written to
 
 
-def _read_ensemble(header, tables):
+def _read_ensemble(header: Record, tables: list[EnsIRRegressor]) -> ImageEnsemble:
     from skensir.image.ensemble import ImageEnsemble
 
     _check_record(
@@ -317,7 +357,7 @@ def _read_ensemble(header, tables):
         raise ValueError(f"its pixels must be {', '.join(map(str, _PIXEL_DTYPES))}.")
     regressor = header["regressor"]
     if regressor is not None:
-        regressor = restore_params(regressor, n_models)
+        regressor = _with_params(regressor, n_models)
     ensemble = ImageEnsemble(regressor, per_channel=header["per_channel"], channel_axis=axis)
     ensemble.regressors_ = tables
     ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
@@ -332,7 +372,7 @@ _READERS = {1: _read_1}
 # ---- checking
 
 
-def _check_record(record, what, fields):
+def _check_record(record: Any, what: str, fields: dict[str, tuple[type, ...]]) -> None:
     """Raise an error unless a JSON object has exactly these fields, of these types."""
     if not isinstance(record, dict) or record.keys() != fields.keys():
         raise ValueError(f"{what} must have the fields {', '.join(fields)} and no others.")
@@ -342,7 +382,7 @@ def _check_record(record, what, fields):
             raise ValueError(f"{name} in {what} has the wrong type.")
 
 
-def _check_names(names, what, n_names):
+def _check_names(names: Any, what: str, n_names: int) -> None:
     if names is None:
         return
     if len(names) != n_names or not all(isinstance(name, str) for name in names):

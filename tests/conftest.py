@@ -1,8 +1,13 @@
-"""How many cases hypothesis draws."""
+"""How many cases hypothesis draws, and helpers whose assertions say what differs."""
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
+
+pytest.register_assert_rewrite(
+    "commands", "dask_chunks", "report_pages", "sums", "table_files", "tables", "torch_files"
+)
 
 settings.register_profile(
     "quick",

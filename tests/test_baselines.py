@@ -1,11 +1,15 @@
 """The plain ensembles do what their names say."""
 
+from unittest import mock
+
+import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
+from skensir import baselines
 from skensir.baselines import (
     AverageRegressor,
     BestModelRegressor,
@@ -146,3 +150,12 @@ def test_narrow_integers_do_not_wrap(regressor):
     narrow = regressor().fit(X, y)
     np.testing.assert_array_equal(narrow.weights_, wide.weights_)
     np.testing.assert_array_equal(narrow.predict(X), wide.predict(X.astype(float)))
+
+
+@given(naive.stacks(dtypes=("u1", "u2", "i2", "f4"), outliers=False), st.integers(1, 50))
+def test_zzpm_weights_follow_from_the_distances_from_the_average_of_the_batch(stack, size):
+    model = ZZPMRegressor().fit(stack.X, stack.y)
+    with mock.patch.object(baselines, "row_chunks", naive.in_chunks(size)):
+        weights = model.predict_weights(stack.X)
+    expected = np.tile(naive.zzpm_weights(stack.X), (len(stack.X), 1))
+    np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-12)

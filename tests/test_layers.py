@@ -16,6 +16,7 @@ ALLOWED = {
     "_core": {"_core"},
     "estimators": {"_core", "estimators"},
     "image": {"_core", "estimators", "image"},
+    "display": {"_core", "estimators", "image", "display"},
     "persistence": {"_core", "estimators", "image", "persistence"},
     "comparison": {"_core", "estimators", "image", "comparison"},
     "demo": {"_core", "estimators", "image", "comparison", "demo"},

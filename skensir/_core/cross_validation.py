@@ -16,9 +16,17 @@ from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.least_squares import simplex_weights
+from skensir._core.pooled import Pooled, average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
 
 Split = tuple[IntArray, IntArray]
+
+# What needs no table, and has to be beaten by one.
+RIVALS = {
+    "average": average_weights,
+    "best_model": best_model_weights,
+    "convex": simplex_weights,
+}
 
 
 class SplitStatistics:
@@ -28,7 +36,7 @@ class SplitStatistics:
         self.train, self.test = train, test
         # Where the training rows keep the weights of each cell of the held-out rows.
         self._cell_in_train = CellIndex(train.cells).find(test.cells.T)
-        self.convex_weights = simplex_weights(train.pooled_error_moments())
+        self.pooled = Pooled(train.pooled_error_moments())
 
     def coarsen(self, factor: int, truth_factor: int) -> SplitStatistics:
         return SplitStatistics(
@@ -42,13 +50,8 @@ class SplitStatistics:
 
     def held_out_errors_of_rivals(self) -> dict[str, float]:
         """Mean squared error on the held-out rows of what needs no table."""
-        moments, held_out = self.train.pooled_error_moments(), self.test.pooled_error_moments()
-        n_models = len(moments)
-        rivals = {
-            "average": np.full(n_models, 1 / n_models),
-            "best_model": np.eye(n_models)[np.diag(moments).argmin()],
-            "convex": self.convex_weights,
-        }
+        held_out = self.test.pooled_error_moments()
+        rivals = {name: self.pooled.weights(find) for name, find in RIVALS.items()}
         return {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
 
 

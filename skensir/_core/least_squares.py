@@ -8,14 +8,58 @@ that an active-set method solves exactly, one model entering at a time (Lawson a
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import numpy as np
 
-from skensir._core._typing import BoolArray, FloatArray
+from skensir._core._typing import BoolArray, FloatArray, IntArray
+from skensir._core.objective import Solution
+from skensir._core.progress import Track
+from skensir._core.statistics import CellStatistics
 
 # On unit-diagonal moments. The ridge keeps the systems of duplicate and dependent models solvable;
 # a model enters only if that gains more than the tolerance, far above the rounding.
 _RIDGE = 1e-12
 _TOLERANCE = 1e-10
+
+# Matrices of this many numbers are made at once, so that memory follows the statistics.
+_BLOCK_SIZE = 2**22
+
+
+@dataclass(frozen=True)
+class SquaredError:
+    """The objective: the parameters of `skensir.EnsIRRegressor` that it knows."""
+
+    shrinkage: float = 0.0
+
+    needs_truth: ClassVar[bool] = False
+    default_weights: ClassVar[str] = "pooled"
+    n_stages: ClassVar[int] = 0
+
+    def solve(
+        self,
+        statistics: CellStatistics,
+        cells: IntArray,
+        start: FloatArray,
+        pooled_moments: FloatArray,
+        default_weights: FloatArray,
+        track: Track,
+    ) -> Solution:
+        """Solve the programme of each cell, whose moments are drawn to the pooled ones."""
+        weights = np.empty_like(start)
+        for block in blocks_of_cells(len(cells), statistics.n_models):
+            weight = statistics.weight[cells[block]]
+            share = (weight / (weight + self.shrinkage))[:, None, None]
+            own = statistics.error_moments(cells[block])
+            weights[block] = simplex_weights(share * own + (1 - share) * pooled_moments)
+        return Solution.exact(weights)
+
+
+def blocks_of_cells(n_cells: int, n_models: int) -> list[slice]:
+    """Split cells so that the moments of a block take little memory."""
+    step = max(1, _BLOCK_SIZE // n_models**2)
+    return [slice(start, start + step) for start in range(0, n_cells, step)]
 
 
 def _solve_active(matrices: FloatArray, rhs: FloatArray, active: BoolArray) -> FloatArray:

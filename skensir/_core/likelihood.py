@@ -1,4 +1,4 @@
-"""The published objective: a Gaussian mixture a cell, one component a base model.
+"""The published objective: a Gaussian mixture per cell, with one component per base model.
 
 The component means are the cell means of the models' predictions and stay fixed; weights and
 variances are estimated by expectation-maximisation (EM). It runs on the histogram of the truth,
@@ -8,19 +8,68 @@ all cells at once; a cell leaves the computation when it has converged.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, replace
+from typing import ClassVar, NamedTuple
 
 import numpy as np
 from scipy.special import xlogy
 
 from skensir._core._typing import BoolArray, FloatArray, IntArray
 from skensir._core.histogram import TruthHistogram
+from skensir._core.objective import Solution
 from skensir._core.progress import Track, untracked
+from skensir._core.statistics import CellStatistics
 
 # The published program adds this to sums of responsibilities.
 _PUBLISHED_RESP_FLOOR = 1e-6
 # It works in single precision: a responsibility below this is zero there, and kills a component.
 _PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
+
+
+@dataclass(frozen=True)
+class Likelihood:
+    """The objective: the parameters of `skensir.EnsIRRegressor` that it knows."""
+
+    shrinkage: float = 0.0
+    variance_center: str = "model"
+    max_iter: int = 1000
+    tol: float = 1e-5
+    reg_var: float = 1e-6
+
+    needs_truth: ClassVar[bool] = True
+    default_weights: ClassVar[str] = "inverse_deviation"
+    n_stages: ClassVar[int] = 1
+
+    @property
+    def as_published(self) -> bool:
+        """Whether variances are taken as the published program takes them."""
+        return self.variance_center == "responsibility"
+
+    def solve(
+        self,
+        statistics: CellStatistics,
+        cells: IntArray,
+        start: FloatArray,
+        pooled_moments: FloatArray,
+        default_weights: FloatArray,
+        track: Track,
+    ) -> Solution:
+        """Fit the mixtures; pseudo-rows are a prior on the weights with mean `default_weights`."""
+        assert statistics.truth is not None
+        chosen = np.zeros(statistics.n_cells, dtype=np.bool_)
+        chosen[cells] = True
+        corners = statistics.corners[cells]
+        fit = fit_mixtures(
+            statistics.truth.select(chosen),
+            corners[:, 0],
+            statistics.mean_offsets()[cells] + (corners - corners[:, :1]),
+            statistics.prediction_variances()[cells],
+            start,
+            self,
+            prior_weights=default_weights,
+            track=track,
+        )
+        return Solution(fit.weights, fit.variances, fit.n_iter, fit.converged, fit.degenerate)
 
 
 class MixtureFit(NamedTuple):
@@ -125,12 +174,8 @@ def fit_mixtures(
     means: FloatArray,
     variances: FloatArray,
     weights: FloatArray,
+    settings: Likelihood,
     *,
-    variance_center: str = "model",
-    max_iter: int = 1000,
-    tol: float = 1e-5,
-    reg_var: float = 1e-6,
-    shrinkage: float = 0.0,
     prior_weights: FloatArray | None = None,
     track: Track = untracked,
 ) -> MixtureFit:
@@ -146,15 +191,13 @@ def fit_mixtures(
         Component means (Eq. 12), fixed, relative to `origin`.
     variances, weights : ndarray of shape (n_cells, n_models)
         Where EM starts (Eq. 13).
-    variance_center : {"model", "responsibility"}
-        Variances about the component mean, as in Eq. 11, with `reg_var` as floor; or about the
-        responsibility-weighted mean of the truth, with `reg_var` added, as the published program
-        has it. There a component that dies makes the cell degenerate.
-    max_iter, tol
-        A cell stops when its mean log-likelihood rises by less than `tol`.
-    reg_var : float
-    shrinkage : float
-        Pseudo-rows that are distributed over the models as `prior_weights`, (n_models,).
+    settings : Likelihood
+        With the centre "model" variances are about the component mean, as in Eq. 11, with `reg_var`
+        as floor; with "responsibility" about the responsibility-weighted mean of the truth, with
+        `reg_var` added, as the published program has it. There a component that dies makes the
+        cell degenerate.
+    prior_weights : ndarray of shape (n_models,), optional
+        How the pseudo-rows of the shrinkage are distributed over the models; None for no prior.
     track : callable
         Is told of each step.
     """
@@ -162,53 +205,69 @@ def fit_mixtures(
     length = np.bincount(truth.cell, minlength=n_cells)
     distance = truth.values_from(origin) - np.repeat(means.T, length, axis=1)
     sample = _Sample(truth.weight, distance, np.cumsum(length) - length, length)
-    published = variance_center == "responsibility"
-    absolute_means = means.T + origin
-
+    if prior_weights is None:
+        settings, prior_weights = replace(settings, shrinkage=0.0), weights[0]
+    start = _Start(weights, variances, means.T + origin, prior_weights)
     fit = MixtureFit(
         weights.copy(),
-        variances.copy() if published else np.maximum(variances, reg_var),
-        degenerate=np.asarray((variances <= 0).any(axis=1) & published),
+        variances.copy() if settings.as_published else np.maximum(variances, settings.reg_var),
+        degenerate=np.asarray((variances <= 0).any(axis=1) & settings.as_published),
         n_iter=np.zeros(n_cells, dtype=np.int64),
         converged=np.zeros(n_cells, dtype=np.bool_),
         log_likelihood=np.full(n_cells, -np.inf),
     )
     going_on, cells = ~fit.degenerate, np.arange(n_cells)
-    steps = range(1, (max_iter if going_on.any() else 0) + 1)
+    steps = range(1, (settings.max_iter if going_on.any() else 0) + 1)
     for iteration in track(steps, "EM steps", may_stop=True):
         if not going_on.all():
             cells, sample = cells[going_on], sample.select(going_on)
-        now_weights, now_variances = fit.weights[cells].T, fit.variances[cells].T
-        resp, log_density = _e_step(sample, now_weights, now_variances)
-        rows = sample.total(sample.weight)
-        log_likelihood = sample.total(sample.weight * log_density) / rows
-        if prior_weights is not None and shrinkage:
-            # xlogy: a model without prior weight adds nothing, even where its weight is zero.
-            prior = xlogy(prior_weights[:, None], now_weights).sum(axis=0)
-            log_likelihood += shrinkage * prior / rows
-        converged = log_likelihood < fit.log_likelihood[cells] + tol
-        fit.log_likelihood[cells] = log_likelihood
         fit.n_iter[cells] = iteration
-        fit.converged[cells] = converged
-
-        if published:
-            resp_sum, new_variances = _m_step_as_published(
-                sample, resp, absolute_means[:, cells], reg_var
-            )
-        else:
-            resp_sum, new_variances = _m_step(sample, resp, now_variances, reg_var)
-        if prior_weights is not None and shrinkage:
-            resp_sum = resp_sum + shrinkage * prior_weights[:, None]
-            rows = rows + shrinkage
-        # A cell that has converged stays where its likelihood was measured.
-        dead = ~np.isfinite(new_variances).all(axis=0) & ~converged
-        fit.degenerate[cells[dead]] = True
-        fit.weights[cells[dead]] = weights[cells[dead]]
-        fit.variances[cells[dead]] = variances[cells[dead]]
-        going_on = ~(converged | dead)
-        fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
-        fit.variances[cells[going_on]] = new_variances.T[going_on]
+        going_on = _em_step(fit, cells, sample, start, settings)
         if not going_on.any():
             break
     fit.weights[:] /= fit.weights.sum(axis=1, keepdims=True)
     return fit
+
+
+class _Start(NamedTuple):
+    """What EM starts from and is drawn to."""
+
+    weights: FloatArray  # (n_cells, n_models)
+    variances: FloatArray
+    absolute_means: FloatArray  # (n_models, n_cells)
+    prior_weights: FloatArray  # (n_models,)
+
+
+def _em_step(
+    fit: MixtureFit, cells: IntArray, sample: _Sample, start: _Start, settings: Likelihood
+) -> BoolArray:
+    """Take one step of EM in the given cells; tell which of them go on."""
+    weights, variances = fit.weights[cells].T, fit.variances[cells].T
+    resp, log_density = _e_step(sample, weights, variances)
+    rows = sample.total(sample.weight)
+    log_likelihood = sample.total(sample.weight * log_density) / rows
+    if settings.shrinkage:
+        # xlogy: a model without prior weight adds nothing, even where its weight is zero.
+        prior = xlogy(start.prior_weights[:, None], weights).sum(axis=0)
+        log_likelihood += settings.shrinkage * prior / rows
+    converged = log_likelihood < fit.log_likelihood[cells] + settings.tol
+    fit.log_likelihood[cells] = log_likelihood
+    fit.converged[cells] = converged
+
+    if settings.as_published:
+        means = start.absolute_means[:, cells]
+        resp_sum, new_variances = _m_step_as_published(sample, resp, means, settings.reg_var)
+    else:
+        resp_sum, new_variances = _m_step(sample, resp, variances, settings.reg_var)
+    if settings.shrinkage:
+        resp_sum = resp_sum + settings.shrinkage * start.prior_weights[:, None]
+        rows = rows + settings.shrinkage
+    # A cell that has converged stays where its likelihood was measured.
+    dead = ~np.isfinite(new_variances).all(axis=0) & ~converged
+    fit.degenerate[cells[dead]] = True
+    fit.weights[cells[dead]] = start.weights[cells[dead]]
+    fit.variances[cells[dead]] = start.variances[cells[dead]]
+    going_on = ~(converged | dead)
+    fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
+    fit.variances[cells[going_on]] = new_variances.T[going_on]
+    return np.asarray(going_on)

@@ -1,138 +1,180 @@
-"""From sufficient statistics to the lookup table: weights for every occupied cell."""
+"""The lookup table: what it consists of, what must hold for it, and how statistics become one."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
 
 from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
-from skensir._core.defaults import inverse_deviation_weights
-from skensir._core.least_squares import simplex_weights
-from skensir._core.likelihood import fit_mixtures
+from skensir._core.binning import MAX_BIN_INDEX
+from skensir._core.least_squares import SquaredError, blocks_of_cells
+from skensir._core.likelihood import Likelihood
+from skensir._core.objective import Objective
+from skensir._core.pooled import WEIGHTINGS, Pooled
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
+
+OBJECTIVES: dict[str, type[Likelihood | SquaredError]] = {
+    "likelihood": Likelihood,
+    "squared_error": SquaredError,
+}
 
 # How weights came about; those of "released" cells were published, and their rows are unknown.
 FITTED, THIN, DEGENERATE, RELEASED = "fitted", "thin", "degenerate", "released"
 
-# Matrices of this many numbers are made at once, so that memory follows the statistics.
-_BLOCK_SIZE = 2**22
+# Rounding of weights that sum to one.
+_ROUNDING = 1e-6
+
+
+class Field(NamedTuple):
+    """What array a field of the table is: dtype, and axes of (c)ells and (m)odels."""
+
+    dtype: str
+    axes: str = ""
+
+    def shape(self, n_cells: int, n_models: int) -> tuple[int, ...]:
+        """Return the shape of the array; a number has none."""
+        sizes = {"c": n_cells, "m": n_models}
+        return tuple(sizes[axis] for axis in self.axes)
 
 
 class LookupTable(NamedTuple):
     """Weights of the occupied cells, and what is known about them.
 
-    Attributes
-    ----------
-    weights, variances : ndarray of shape (n_cells, n_models)
-    origin : ndarray of shape (n_cells,), of str
-        How the weights came about: "fitted", "thin" or "degenerate".
-    rmse : ndarray of shape (n_cells,)
-        Root mean squared error of the combination.
-    n_iter : ndarray of shape (n_cells,)
-    converged : ndarray of shape (n_cells,)
-    default_weights : ndarray of shape (n_models,)
-        For rows in no occupied cell.
-    default_rmse : float
+    The estimator publishes each field with an underscore behind its name, which is what errors
+    say, and a table file holds them in this order.
     """
 
-    weights: FloatArray
-    variances: FloatArray
-    origin: AnyArray
-    rmse: FloatArray
-    n_iter: IntArray
-    converged: BoolArray
-    default_weights: FloatArray
-    default_rmse: float
+    bin_width: Annotated[float, Field("<f8")]
+    cells: Annotated[IntArray, Field("<i8", "cm")]  # bin indices, in lexicographic order
+    cell_counts: Annotated[FloatArray, Field("<f8", "c")]  # rows, or their sample weight
+    weights: Annotated[FloatArray, Field("<f8", "cm")]
+    cell_origin: Annotated[AnyArray, Field("<U10", "c")]  # how the weights came about
+    cell_rmse: Annotated[FloatArray, Field("<f8", "c")]  # of the combination
+    means: Annotated[FloatArray, Field("<f8", "cm")]  # of the predictions
+    variances: Annotated[FloatArray, Field("<f8", "cm")]  # of the mixture's components
+    n_iter: Annotated[IntArray, Field("<i8", "c")]
+    converged: Annotated[BoolArray, Field("|b1", "c")]
+    default_weights: Annotated[FloatArray, Field("<f8", "m")]  # for rows in no occupied cell
+    default_rmse: Annotated[float, Field("<f8")]
+
+    def check(self) -> None:
+        """Raise a ValueError that names the field if it cannot be what it says.
+
+        Dtypes and shapes are those that are declared.
+        """
+        if self.cells.min() < -MAX_BIN_INDEX or self.cells.max() > MAX_BIN_INDEX:
+            raise ValueError(f"cells_ must lie within ±{MAX_BIN_INDEX:.0f}.")
+        if not np.array_equal(np.unique(self.cells, axis=0), self.cells):
+            raise ValueError("cells_ must be distinct and in lexicographic order.")
+        if not 0 < self.bin_width < np.inf:
+            raise ValueError(f"bin_width_ == {self.bin_width}, must be above zero and finite.")
+        for name in ("weights", "default_weights"):
+            weights = getattr(self, name)
+            if not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
+                raise ValueError(f"{name}_ must lie between zero and one.")
+            if not np.allclose(weights.sum(axis=-1), 1, rtol=0, atol=_ROUNDING):
+                raise ValueError(f"{name}_ must sum to one.")
+        if not np.isin(self.cell_origin, (FITTED, THIN, DEGENERATE, RELEASED)).all():
+            raise ValueError("cell_origin_ must be fitted, thin, degenerate or released.")
+        if (self.n_iter < 0).any():
+            raise ValueError("n_iter_ must not be negative.")
+        released = self.cell_origin == RELEASED
+        for name in ("cell_counts", "cell_rmse", "default_rmse", "means", "variances"):
+            values = np.asarray(getattr(self, name))
+            # What released cells are like is unknown.
+            unknown = released if "c" in FIELDS[name].axes else released.all()
+            unknown = unknown & np.isnan(values).T
+            if not (np.isfinite(values).T | unknown).all():
+                raise ValueError(f"{name}_ must be finite, or NaN where cells are released.")
+            if name != "means" and (values < 0).any():
+                raise ValueError(f"{name}_ must not be negative.")
+
+
+FIELDS: dict[str, Field] = {
+    name: hint.__metadata__[0]
+    for name, hint in get_type_hints(LookupTable, include_extras=True).items()
+}
 
 
 def solve_table(
     statistics: CellStatistics,
+    objective: Objective,
     *,
-    objective: str,
-    shrinkage: float,
     default_weights: str | FloatArray,
     min_samples_cell: float,
-    variance_center: str,
-    max_iter: int,
-    tol: float,
-    reg_var: float,
-    convex_weights: FloatArray | None = None,
+    pooled: Pooled | None = None,
     track: Track = untracked,
 ) -> LookupTable:
     """Estimate the weights of every occupied cell.
 
-    The parameters are those of `skensir.EnsIRRegressor`, but for `convex_weights`, the pooled
-    weights of least squared error where they are known already, and `track`, which is told of each
-    step of EM. Thin cells get default weights, and so do degenerate ones.
+    The parameters are those of `skensir.EnsIRRegressor`, but for `pooled`, the errors of all rows
+    where they are known already, and `track`, which is told of each step of a loop. Thin cells get
+    default weights, and so do degenerate ones.
     """
-    weight, n_models = statistics.weight, statistics.n_models
-    pooled = statistics.pooled_error_moments()
-    kind = default_weights
-    if isinstance(kind, str) and kind == "auto":
-        kind = "inverse_deviation" if objective == "likelihood" else "pooled"
-    if not isinstance(kind, str):
-        pooled_weights = kind
-    elif kind == "inverse_deviation":
-        pooled_weights = inverse_deviation_weights(pooled)
-    elif kind == "pooled":
-        pooled_weights = simplex_weights(pooled) if convex_weights is None else convex_weights
-    else:
-        pooled_weights = np.full(n_models, 1 / n_models)
-
+    pooled = pooled or Pooled(statistics.pooled_error_moments())
+    if isinstance(default_weights, str) and default_weights == "auto":
+        default_weights = objective.default_weights
+    weights, unseen = _default_weights(statistics, default_weights, pooled)
     # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
-    thin = weight + shrinkage < min_samples_cell
-    weights = np.tile(pooled_weights, (statistics.n_cells, 1))
-    step = max(1, _BLOCK_SIZE // n_models**2)
-    for start in range(0, statistics.n_cells, step):
-        block = np.arange(start, min(start + step, statistics.n_cells))
-        if isinstance(kind, str) and kind == "inverse_deviation":
-            weights[block] = inverse_deviation_weights(statistics.error_moments(block))
-        if objective == "squared_error":
-            block = block[~thin[block]]
-            share = (weight[block] / (weight[block] + shrinkage))[:, None, None]
-            moments = share * statistics.error_moments(block) + (1 - share) * pooled
-            weights[block] = simplex_weights(moments)
-
+    thin = statistics.weight + objective.shrinkage < min_samples_cell
     variances = statistics.prediction_variances()
     origin = np.where(thin, THIN, FITTED).astype("<U10")
-    n_iter = np.where(thin, 0, 1)
+    n_iter = np.zeros(statistics.n_cells, dtype=np.int64)
     converged = np.ones(statistics.n_cells, dtype=np.bool_)
-    if objective == "likelihood" and not thin.all():
-        thick = np.flatnonzero(~thin)
-        assert statistics.truth is not None
-        corners = statistics.corners[thick]
-        mixture = fit_mixtures(
-            statistics.truth.select(~thin),
-            corners[:, 0],
-            statistics.mean_offsets()[thick] + (corners - corners[:, :1]),
-            variances[thick],
-            weights[thick],
-            variance_center=variance_center,
-            max_iter=max_iter,
-            tol=tol,
-            reg_var=reg_var,
-            shrinkage=shrinkage,
-            prior_weights=pooled_weights,
-            track=track,
-        )
-        weights[thick], variances[thick] = mixture.weights, mixture.variances
-        n_iter[thick] = mixture.n_iter
-        converged[thick] = mixture.converged
-        origin[thick[mixture.degenerate]] = DEGENERATE
-
-    # Too few rows say little about their error: pooled rows fill a thin cell up, as in shrinkage.
-    pseudo = np.maximum(shrinkage, min_samples_cell - weight)
-    pooled_error = (weights @ pooled * weights).sum(axis=1)
-    squared_error = statistics.squared_error(weights) + pseudo * pooled_error
+    thick = np.flatnonzero(~thin)
+    if thick.size:
+        start = weights[thick]
+        solution = objective.solve(statistics, thick, start, pooled.moments, unseen, track)
+        weights[thick], n_iter[thick] = solution.weights, solution.n_iter
+        converged[thick] = solution.converged
+        origin[thick[solution.degenerate]] = DEGENERATE
+        if solution.variances is not None:
+            variances[thick] = solution.variances
+    pseudo = np.maximum(objective.shrinkage, min_samples_cell - statistics.weight)
     return LookupTable(
+        statistics.bin_width,
+        statistics.cells,
+        statistics.weight,
         weights,
-        variances,
         origin,
-        np.sqrt(np.maximum(squared_error / (weight + pseudo), 0.0)),
+        _cell_rmse(statistics, weights, pooled.moments, pseudo),
+        statistics.mean_offsets() + statistics.corners,
+        variances,
         n_iter,
         converged,
-        pooled_weights,
-        float(np.sqrt(np.maximum(pooled_weights @ pooled @ pooled_weights, 0.0))),
+        unseen,
+        float(np.sqrt(np.maximum(unseen @ pooled.moments @ unseen, 0.0))),
     )
+
+
+def _default_weights(
+    statistics: CellStatistics, default_weights: str | FloatArray, pooled: Pooled
+) -> tuple[FloatArray, FloatArray]:
+    """Return the default weights of every cell, and those of rows in no cell."""
+    if not isinstance(default_weights, str):
+        return np.tile(default_weights, (statistics.n_cells, 1)), default_weights
+    weighting = WEIGHTINGS[default_weights]
+    unseen = pooled.weights(weighting.find)
+    weights = np.tile(unseen, (statistics.n_cells, 1))
+    if weighting.per_cell:
+        for block in blocks_of_cells(*weights.shape):
+            weights[block] = weighting.find(statistics.error_moments(block))
+    return weights, unseen
+
+
+def _cell_rmse(
+    statistics: CellStatistics,
+    weights: FloatArray,
+    pooled_moments: FloatArray,
+    pseudo: FloatArray,
+) -> FloatArray:
+    """Return the root mean squared error of the combination in each cell.
+
+    Too few rows say little about it, so `pseudo` pooled rows are added, as in shrinkage.
+    """
+    pooled_error = (weights @ pooled_moments * weights).sum(axis=1)
+    squared_error = statistics.squared_error(weights) + pseudo * pooled_error
+    mean = squared_error / (statistics.weight + pseudo)
+    return np.asarray(np.sqrt(np.maximum(mean, 0.0)))

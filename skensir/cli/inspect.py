@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -74,7 +75,8 @@ def draw(tables: list[EnsIRRegressor], names: list[str]) -> bytes:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), 4))
     buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    canvas: Any = FigureCanvasAgg(figure)  # which has no types
+    canvas.print_png(buffer)
     return buffer.getvalue()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from io import BytesIO
+from typing import Any
 
 from skensir.demo.photographs import crop_centre, to_8_bits
 from skensir.image.files import Image
@@ -80,5 +81,6 @@ def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
     figure.supxlabel(note, fontsize="medium")
 
     buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    canvas: Any = FigureCanvasAgg(figure)  # which has no types
+    canvas.print_png(buffer)
     return buffer.getvalue()

@@ -2,20 +2,38 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._ensir_cv import EnsIRRegressorCV
-from skensir.display._figure import import_pyplot, model_colors, set_legend
+from skensir._optional import import_optional
+from skensir.display._figure import model_colors, set_legend, single_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.collections import PolyCollection
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
 
 _MARKERS = "osD^vPX"
 # More widths than these have no room for a tick each.
 _MOST_TICKS = 12
 
 
-def find_parameter(params, name):
+class CVResults(Protocol):
+    """What is asked of `cv_results_`: a mapping, or a data frame."""
+
+    def __contains__(self, key: Any, /) -> bool: ...
+    def __getitem__(self, key: Any, /) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+def find_parameter(params: Sequence[Mapping[str, Any]], name: str) -> str:
     """Return the full name that a parameter has in a search, such as ensirregressor__bin_width."""
     names = sorted({key for point in params for key in point})
     found = [key for key in names if key == name or key.endswith(f"__{name}")]
@@ -25,6 +43,34 @@ def find_parameter(params, name):
             f"parameters are {', '.join(map(repr, names))}."
         )
     return found[0]
+
+
+def _mean_scores(cv_results: CVResults, metric: str) -> NDArray[np.float64]:
+    """Return the mean score of each candidate."""
+    if f"mean_test_{metric}" not in cv_results:
+        found = [key[10:] for key in cv_results if key.startswith("mean_test_")]
+        raise ValueError(
+            f"metric == {metric!r} is not in cv_results, which has "
+            f"{', '.join(map(repr, found)) or 'none'}."
+        )
+    return np.asarray(cv_results[f"mean_test_{metric}"], dtype=np.float64)
+
+
+def _std_errors(cv_results: CVResults, metric: str, best_index: int) -> NDArray[np.float64] | None:
+    """Return standard errors of the candidates' differences from the best; one split has none.
+
+    Some images are harder than others, by far more than bin widths differ. So the errors are
+    those of the difference from the best candidate on the same split.
+    """
+    splits: list[NDArray[np.float64]] = []
+    while f"split{len(splits)}_test_{metric}" in cv_results:
+        splits.append(np.asarray(cv_results[f"split{len(splits)}_test_{metric}"], dtype=np.float64))
+    if len(splits) < 2:
+        return None
+    scores = np.stack(splits)
+    differences = scores - scores[:, [best_index]]
+    errors: NDArray[np.float64] = differences.std(axis=0, ddof=1) / np.sqrt(len(splits))
+    return errors
 
 
 class BinWidthDisplay:
@@ -37,7 +83,8 @@ class BinWidthDisplay:
     bin_widths : array-like of shape (n_widths,)
         The bin widths, rising.
     scores : dict of str to array-like of shape (n_widths,)
-        Mean score at each width, a line an entry, by label; not a number where none was tried.
+        Mean score at each width, a line for each entry, by label; not a number where none was
+        tried.
     std_errors : dict of str to array-like of shape (n_widths,), default=None
         Standard errors of their differences from what was chosen; None draws no bands.
     chosen : tuple of float, default=None
@@ -48,7 +95,7 @@ class BinWidthDisplay:
     Attributes
     ----------
     lines_ : list of Line2D
-        Mean scores, one an entry of `scores`.
+        Mean scores, one line for each entry of `scores`.
     bands_ : list of PolyCollection
         One standard error up and down. Where the chosen score lies outside of a band, it differs
         by more than one standard error.
@@ -81,15 +128,21 @@ class BinWidthDisplay:
     array([ 16.,  64., 256.])
     """
 
+    lines_: list[Line2D]
+    bands_: list[PolyCollection]
+    chosen_: Line2D | None
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(
         self,
         *,
-        bin_widths,
-        scores,
-        std_errors=None,
-        chosen=None,
-        score_name="mean held-out score",
-    ):
+        bin_widths: ArrayLike,
+        scores: Mapping[str, ArrayLike],
+        std_errors: Mapping[str, ArrayLike] | None = None,
+        chosen: tuple[float, float] | None = None,
+        score_name: str = "mean held-out score",
+    ) -> None:
         self.bin_widths = bin_widths
         self.scores = scores
         self.std_errors = std_errors
@@ -97,7 +150,15 @@ class BinWidthDisplay:
         self.score_name = score_name
 
     @classmethod
-    def from_estimator(cls, search, *, by=None, metric="score", score_name=None, ax=None):
+    def from_estimator(
+        cls,
+        search: Any,
+        *,
+        by: str | None = None,
+        metric: str = "score",
+        score_name: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot the scores of a fitted search.
 
         Parameters
@@ -123,7 +184,7 @@ class BinWidthDisplay:
         ValueError
             If the search has no `cv_results_`, or see `from_cv_results`.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
+        import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
         if not hasattr(search, "cv_results_"):
             check_is_fitted(search)
             raise ValueError(f"search == {search!r} has no cv_results_; it must be a search.")
@@ -134,7 +195,15 @@ class BinWidthDisplay:
         )
 
     @classmethod
-    def from_cv_results(cls, cv_results, *, by=None, metric="score", score_name=None, ax=None):
+    def from_cv_results(
+        cls,
+        cv_results: CVResults,
+        *,
+        by: str | None = None,
+        metric: str = "score",
+        score_name: str | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot the scores that a search keeps in its `cv_results_`.
 
         Parameters
@@ -164,45 +233,37 @@ class BinWidthDisplay:
             If the results lack the bin width, the other parameter or the score; the message says
             what they have.
         """
-        import_pyplot(f"{cls.__name__}.from_cv_results")
+        import_optional("matplotlib.pyplot", f"{cls.__name__}.from_cv_results")
         return cls._from_results(cv_results, None, by, metric, score_name, ax)
 
     @classmethod
-    def _from_results(cls, cv_results, best_index, by, metric, score_name, ax):
+    def _from_results(
+        cls,
+        cv_results: CVResults,
+        best_index: int | None,
+        by: str | None,
+        metric: str,
+        score_name: str | None,
+        ax: Axes | None,
+    ) -> Self:
         """Pick the best candidate for each line and width, and plot them."""
-        if f"mean_test_{metric}" not in cv_results:
-            found = [key[10:] for key in cv_results if key.startswith("mean_test_")]
-            raise ValueError(
-                f"metric == {metric!r} is not in cv_results, which has "
-                f"{', '.join(map(repr, found)) or 'none'}."
-            )
+        means = _mean_scores(cv_results, metric)
         params = list(cv_results["params"])
         width_name = find_parameter(params, "bin_width")
         names = [width_name] if by is None else [width_name, find_parameter(params, by)]
-        means = np.asarray(cv_results[f"mean_test_{metric}"], dtype=np.float64)
         tried = [
-            i
+            int(i)
             for i in np.flatnonzero(np.isfinite(means))
             if all(name in params[i] for name in names)
         ]
         if not tried:
             raise ValueError(f"cv_results has no bin width whose {metric} is finite.")
         if best_index is None:
-            best_index = max(tried, key=means.__getitem__)
+            best_index = max(tried, key=lambda i: means[i])
 
-        splits = []
-        while f"split{len(splits)}_test_{metric}" in cv_results:
-            splits.append(cv_results[f"split{len(splits)}_test_{metric}"])
-        errors = None
-        if len(splits) > 1:
-            # Some images are harder than others, by far more than bin widths differ. So the
-            # errors are those of the difference from the chosen candidate on the same split.
-            scores = np.asarray(splits, dtype=np.float64)
-            differences = scores - scores[:, [best_index]]
-            errors = differences.std(axis=0, ddof=1) / np.sqrt(len(splits))
-
+        errors = _std_errors(cv_results, metric, best_index)
         widths = np.unique([float(params[i][width_name]) for i in tried])
-        best = {}  # the best candidate for each line and width
+        best: dict[str, dict[float, int]] = {}  # the best candidate for each line and width
         for i in tried:
             value = params[i][names[-1]]
             value = f"{value:g}" if isinstance(value, Real) else value
@@ -212,7 +273,7 @@ class BinWidthDisplay:
             if width not in of_width or means[i] > means[of_width[width]]:
                 of_width[width] = i
 
-        def lay_out(values):
+        def lay_out(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
             return {
                 label: np.array([values[of_width[w]] if w in of_width else np.nan for w in widths])
                 for label, of_width in best.items()
@@ -229,7 +290,7 @@ class BinWidthDisplay:
             score_name=score_name or "mean held-out score",
         ).plot(ax)
 
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Plot the scores.
 
         Parameters
@@ -242,10 +303,8 @@ class BinWidthDisplay:
         display : BinWidthDisplay
             The display itself.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
         own_figure = ax is None
-        if own_figure:
-            _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
+        ax = single_axes(ax, f"{type(self).__name__}.plot")
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_, self.bands_ = [], []
         widths = np.asarray(self.bin_widths, dtype=np.float64)
@@ -253,7 +312,7 @@ class BinWidthDisplay:
         for n, (label, scores) in enumerate(self.scores.items()):
             scores = np.asarray(scores, dtype=np.float64)
             tried = np.isfinite(scores)
-            look = {"color": colors[n], "marker": _MARKERS[n % len(_MARKERS)]}
+            look: dict[str, Any] = {"color": colors[n], "marker": _MARKERS[n % len(_MARKERS)]}
             self.lines_ += ax.plot(widths[tried], scores[tried], label=label or None, **look)
             if self.std_errors is not None:
                 error = np.asarray(self.std_errors[label])[tried]

@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Sequence
 from itertools import cycle
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from scipy.stats import norm
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 
+from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices
 from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
-from skensir.display._figure import (
-    check_model_names,
-    import_pyplot,
-    model_colors,
-    set_legend,
-)
+from skensir._optional import import_optional
+from skensir.display._figure import check_model_names, model_colors, set_legend, single_axes
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import StepPatch
+    from matplotlib.typing import ColorType
 
 # Of a histogram, about.
 _N_BARS = 64
@@ -28,7 +35,27 @@ _LABEL_WIDTH = 28  # letters
 _HEADROOM = 1.5
 
 
-def rows_in_cell(X, cell, cells, bin_width):
+def cell_number(estimator: EnsIRRegressor, cell: Sequence[int] | None) -> int:
+    """Return the number of a cell, given by its bin indices, or of the one with most rows."""
+    if cell is None:
+        return int(np.argmax(estimator.cell_counts_))
+    cells: IntArray = estimator.cells_
+    indices = np.asarray(cell)
+    if indices.shape != cells.shape[1:] or indices.dtype.kind not in "iu":
+        raise ValueError(
+            f"cell == {cell!r}, must be {cells.shape[1]} whole numbers, the bin index of each "
+            "model."
+        )
+    found = np.flatnonzero((cells == indices).all(axis=1))
+    if not found.size:
+        raise ValueError(
+            f"cell == {cell!r} is not occupied: no row fell into it in fit. The {len(cells)} "
+            "cells that are occupied are the lines of cells_."
+        )
+    return int(found[0])
+
+
+def rows_in_cell(X: AnyArray, cell: Sequence[int], cells: IntArray, bin_width: float) -> BoolArray:
     """Return a mask of the rows of `X` that the lookup table takes to `cell`."""
     inside = np.ones(len(X), dtype=bool)
     for column, index, occupied in zip(X.T, cell, cells.T, strict=True):
@@ -37,14 +64,15 @@ def rows_in_cell(X, cell, cells, bin_width):
     return inside
 
 
-def histogram_edges(truth):
+def histogram_edges(truth: FloatArray) -> FloatArray:
     """Return the edges of the bars: whole numbers lie in the middle, where bars are that narrow."""
     lowest, highest = truth.min(), truth.max()
     if not np.array_equal(truth, np.rint(truth)):
         return np.linspace(lowest, highest, _N_BARS + 1)
     n_values = highest - lowest + 1
     step = np.ceil(n_values / _N_BARS)
-    return lowest - 0.5 + step * np.arange(np.ceil(n_values / step) + 1)
+    edges: FloatArray = lowest - 0.5 + step * np.arange(np.ceil(n_values / step) + 1)
+    return edges
 
 
 class CellDisplay:
@@ -62,7 +90,7 @@ class CellDisplay:
     edges : array-like of shape (n_bars + 1,)
         Edges of the bars.
     cell : sequence of int
-        Bin indices, one a model.
+        Bin indices, one per model.
     bin_width : float
         Width of the bins.
     origin : str
@@ -79,7 +107,7 @@ class CellDisplay:
     histogram_ : StepPatch
         The truth, as density.
     lines_ : list of Line2D
-        A line a model: its weighted component, or its mean.
+        A line for each model: its weighted component, or its mean.
     mixture_ : Line2D or None
         The sum of the components.
     ax_ : Axes
@@ -109,19 +137,25 @@ class CellDisplay:
     'fitted'
     """
 
+    histogram_: StepPatch
+    lines_: list[Line2D]
+    mixture_: Line2D | None
+    ax_: Axes
+    figure_: Figure | SubFigure
+
     def __init__(
         self,
         *,
-        counts,
-        edges,
-        cell,
-        bin_width,
-        origin,
-        means,
-        weights,
-        variances=None,
-        model_names=None,
-    ):
+        counts: ArrayLike,
+        edges: ArrayLike,
+        cell: Sequence[int],
+        bin_width: float,
+        origin: str,
+        means: ArrayLike,
+        weights: ArrayLike,
+        variances: ArrayLike | None = None,
+        model_names: Sequence[str] | None = None,
+    ) -> None:
         self.counts = counts
         self.edges = edges
         self.cell = cell
@@ -134,8 +168,16 @@ class CellDisplay:
 
     @classmethod
     def from_estimator(
-        cls, estimator, X, y, *, cell=None, sample_weight=None, model_names=None, ax=None
-    ):
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y: ArrayLike,
+        *,
+        cell: Sequence[int] | None = None,
+        sample_weight: ArrayLike | None = None,
+        model_names: Sequence[str] | None = None,
+        ax: Axes | None = None,
+    ) -> Self:
         """Plot the truth of the rows that fall into a cell, and what was fitted there.
 
         Parameters
@@ -148,8 +190,8 @@ class CellDisplay:
         y : array-like of shape (n_samples,)
             Truth.
         cell : sequence of int, default=None
-            Bin indices, one a model: a line of `cells_`. None takes the cell that had most rows
-            in fit.
+            Bin indices, one per model: a line of `cells_`. None takes the cell that had most
+            rows in fit.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the histogram.
         model_names : sequence of str, default=None
@@ -167,28 +209,32 @@ class CellDisplay:
         ValueError
             If the cell is not occupied, or none of the rows falls into it.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
+        import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
         estimator = getattr(estimator, "best_estimator_", estimator)
         if not isinstance(estimator, EnsIRRegressor):
             raise ValueError(
                 f"estimator == {estimator!r}, must be an EnsIRRegressor or a search for one; of "
                 "an ensemble of images, pass one of regressors_."
             )
-        X = estimator._validate_predictions(X)
-        y = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
-        check_consistent_length(X, y)
-        sample_weight = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
-        names = check_model_names(model_names, X.shape[1], estimator)
+        rows = estimator._validate_predictions(X)
+        truth = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
+        check_consistent_length(rows, truth)
+        weight = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        names = check_model_names(model_names, rows.shape[1], estimator)
+        number = cell_number(estimator, cell)
+        return cls._from_rows(estimator, rows, truth, weight, number, names).plot(ax)
 
-        number = int(np.argmax(estimator.cell_counts_))
-        if cell is not None:
-            found = np.flatnonzero((estimator.cells_ == cls._check_cell(cell, X)).all(axis=1))
-            if not found.size:
-                raise ValueError(
-                    f"cell == {cell!r} is not occupied: no row fell into it in fit. The "
-                    f"{len(estimator.cells_)} cells that are occupied are the lines of cells_."
-                )
-            number = int(found[0])
+    @classmethod
+    def _from_rows(
+        cls,
+        estimator: EnsIRRegressor,
+        X: AnyArray,
+        y: FloatArray,
+        sample_weight: AnyArray,
+        number: int,
+        names: list[str],
+    ) -> Self:
+        """Return the display of a cell, given by its number."""
         indices = tuple(estimator.cells_[number].tolist())
         inside = rows_in_cell(X, indices, estimator.cells_, estimator.bin_width_)
         inside &= sample_weight > 0
@@ -199,7 +245,7 @@ class CellDisplay:
         )
         origin = str(estimator.cell_origin_[number])
         has_mixture = estimator.objective == "likelihood" and origin == FITTED
-        display = cls(
+        return cls(
             counts=counts,
             edges=edges,
             cell=indices,
@@ -210,20 +256,8 @@ class CellDisplay:
             variances=estimator.variances_[number] if has_mixture else None,
             model_names=names,
         )
-        return display.plot(ax)
 
-    @staticmethod
-    def _check_cell(cell, X):
-        """Return a cell as an array of bin indices."""
-        indices = np.asarray(cell)
-        if indices.shape != X.shape[1:] or indices.dtype.kind not in "iu":
-            raise ValueError(
-                f"cell == {cell!r}, must be {X.shape[1]} whole numbers, the bin index of each "
-                "model."
-            )
-        return indices
-
-    def plot(self, ax=None):
+    def plot(self, ax: Axes | None = None) -> Self:
         """Plot the histogram and the mixture.
 
         Parameters
@@ -236,53 +270,61 @@ class CellDisplay:
         display : CellDisplay
             The display itself.
         """
-        plt = import_pyplot(f"{type(self).__name__}.plot")
-        own_figure = ax is None
-        if own_figure:
-            _, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-        self.ax_, self.figure_ = ax, ax.figure
-
+        self.ax_ = single_axes(ax, f"{type(self).__name__}.plot")
+        self.figure_ = self.ax_.figure
         counts, edges = np.asarray(self.counts, dtype=np.float64), np.asarray(self.edges)
         density = counts / (counts.sum() * np.diff(edges))
-        self.histogram_ = ax.stairs(density, edges, fill=True, color="0.8", label="truth")
+        self.histogram_ = self.ax_.stairs(density, edges, fill=True, color="0.8", label="truth")
         means, weights = np.asarray(self.means), np.asarray(self.weights)
         names = check_model_names(self.model_names, len(means))
         labels = [
             textwrap.fill(f"{name}, weight {weight:.2f}", _LABEL_WIDTH)
             for name, weight in zip(names, weights, strict=True)
         ]
-        colors = model_colors(len(means))
         self.mixture_ = None
         if self.variances is None:
-            # From wide to narrow, so that lines at the same place are all seen.
-            line_widths = np.linspace(6, 1.5, len(means))
-            self.lines_ = [
-                ax.axvline(mean, color=color, lw=line_width, label=label)
-                for mean, color, line_width, label in zip(
-                    means, colors, line_widths, labels, strict=True
-                )
-            ]
+            self._plot_means(means, labels, model_colors(len(means)))
         else:
             # The means belong to the grid: a narrow component lies between its other points.
             values = np.union1d(np.linspace(edges[0], edges[-1], 501), means)
-            scales = np.sqrt(self.variances)
-            components = weights * norm.pdf(values[:, None], means, scales)
-            [self.mixture_] = ax.plot(
-                values, components.sum(axis=1), color="black", lw=2.5, label="mixture"
-            )
-            self.lines_ = [
-                ax.plot(values, component, style, color=color, label=label)[0]
-                for component, style, color, label in zip(
-                    components.T, cycle(_LINE_STYLES), colors, labels, strict=False
-                )
-            ]
+            components = weights * norm.pdf(values[:, None], means, np.sqrt(self.variances))
+            self._plot_mixture(values, components, labels, model_colors(len(means)))
             highest = min(components.sum(axis=1).max(), _HEADROOM * density.max())
-            ax.set_ylim(0, 1.05 * max(highest, density.max()))
-        ax.set(xlabel="truth", ylabel="density")
-        ax.set_title(
+            self.ax_.set_ylim(0, 1.05 * max(highest, density.max()))
+        self.ax_.set(xlabel="truth", ylabel="density")
+        self.ax_.set_title(
             f"Cell {self.cell}, bins of width {self.bin_width:g}\n"
             f"{counts.sum():,.10g} rows, {self.origin}",
             fontsize="medium",
         )
-        set_legend(ax, beside=own_figure)
+        set_legend(self.ax_, beside=ax is None)
         return self
+
+    def _plot_means(self, means: AnyArray, labels: list[str], colors: list[ColorType]) -> None:
+        """Draw a vertical line at the mean of each model."""
+        # From wide to narrow, so that lines at the same place are all seen.
+        line_widths = np.linspace(6, 1.5, len(means))
+        self.lines_ = [
+            self.ax_.axvline(mean, color=color, lw=line_width, label=label)
+            for mean, color, line_width, label in zip(
+                means, colors, line_widths, labels, strict=True
+            )
+        ]
+
+    def _plot_mixture(
+        self,
+        values: AnyArray,
+        components: AnyArray,
+        labels: list[str],
+        colors: list[ColorType],
+    ) -> None:
+        """Draw the weighted components, of shape (n_values, n_models), and their sum."""
+        [self.mixture_] = self.ax_.plot(
+            values, components.sum(axis=1), color="black", lw=2.5, label="mixture"
+        )
+        self.lines_ = [
+            self.ax_.plot(values, component, style, color=color, label=label)[0]
+            for component, style, color, label in zip(
+                components.T, cycle(_LINE_STYLES), colors, labels, strict=False
+            )
+        ]

@@ -3,18 +3,55 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
 from skensir._base import check_number
-from skensir.display._figure import import_pyplot, make_panels, set_title, show_image
+from skensir._optional import import_optional
+from skensir.display._figure import ImagePanels
+from skensir.image.metrics import error_map, peak_of, peak_signal_noise_ratio
+
+if TYPE_CHECKING:
+    from skensir.display._figure import AxesLike
 
 # Of the errors, the percentile where the colours end: a few pixels would leave the rest dark.
 _LARGEST_SHOWN = 99.5
 
 
-class ErrorMapDisplay:
+def _check_image(image: ArrayLike, name: str) -> NDArray[Any]:
+    """Return an array of finite values."""
+    checked: NDArray[Any] = check_array(image, ensure_2d=False, allow_nd=True, input_name=name)
+    return checked
+
+
+def _check_target(target: ArrayLike) -> NDArray[Any]:
+    """Return the truth as an array."""
+    target = _check_image(target, "target")
+    if target.ndim not in (2, 3):
+        raise ValueError(
+            f"target has shape {target.shape}, must be (height, width) or "
+            "(height, width, n_channels)."
+        )
+    return target
+
+
+def _check_data_range(data_range: float | None, dtype: np.dtype[Any]) -> float:
+    """Return the peak, which only 8- and 16-bit targets tell by themselves."""
+    if data_range is None:
+        if dtype not in (np.uint8, np.uint16):
+            raise ValueError(
+                f"data_range is None, must be a number for a target of dtype {dtype}: 255 if its "
+                "values go from 0 to 255, 1 if they go from 0 to 1."
+            )
+        return peak_of(dtype)
+    check_number(data_range, "data_range")
+    return data_range
+
+
+class ErrorMapDisplay(ImagePanels):
     """Maps of the absolute errors of several images, side by side on one colour scale.
 
     As in Fig. 1 to 3 of the paper [1]_. Use `from_predictions` to make one.
@@ -61,12 +98,20 @@ class ErrorMapDisplay:
     48.13
     """
 
-    def __init__(self, errors, psnr):
+    def __init__(self, errors: Mapping[str, ArrayLike], psnr: Mapping[str, float]) -> None:
         self.errors = errors
         self.psnr = psnr
 
     @classmethod
-    def from_predictions(cls, target, images, *, data_range=None, im_kw=None, ax=None):
+    def from_predictions(
+        cls,
+        target: ArrayLike,
+        images: Mapping[str, ArrayLike],
+        *,
+        data_range: float | None = None,
+        im_kw: Mapping[str, Any] | None = None,
+        ax: AxesLike | None = None,
+    ) -> Self:
         """Plot the absolute errors of images.
 
         Parameters
@@ -92,44 +137,26 @@ class ErrorMapDisplay:
         ------
         ValueError
             If there is no image, the shape of an image is not the target's, or `data_range` is
-            missing.
+            missing or below the values of a whole-numbered target.
         """
-        import_pyplot(f"{cls.__name__}.from_predictions")
-        target = check_array(target, ensure_2d=False, allow_nd=True, input_name="target")
-        if target.ndim not in (2, 3):
-            raise ValueError(
-                f"target has shape {target.shape}, must be (height, width) or "
-                "(height, width, n_channels)."
-            )
-        if data_range is None:
-            if target.dtype not in (np.uint8, np.uint16):
-                raise ValueError(
-                    f"data_range is None, must be a number for a target of dtype {target.dtype}: "
-                    "255 if its values go from 0 to 255, 1 if they go from 0 to 1."
-                )
-            data_range = np.iinfo(target.dtype).max
-        check_number(data_range, "data_range")
+        import_optional("matplotlib.pyplot", f"{cls.__name__}.from_predictions")
+        target = _check_target(target)
+        data_range = _check_data_range(data_range, target.dtype)
         if not isinstance(images, Mapping):
             raise ValueError(f"images is a {type(images).__name__}, must be a dict of arrays.")
         errors, psnr = {}, {}
         for name, image in images.items():
-            image = check_array(
-                image, ensure_2d=False, allow_nd=True, input_name=f"images[{name!r}]"
-            )
+            image = _check_image(image, f"images[{name!r}]")
             if image.shape != target.shape:
                 raise ValueError(
                     f"images[{name!r}] has shape {image.shape}, must have that of the target, "
                     f"{target.shape}."
                 )
-            difference = image.astype(np.float64) - target
-            squared_error = np.mean(difference**2)
-            with np.errstate(divide="ignore"):  # an image without error has infinite PSNR
-                psnr[name] = float(10 * np.log10(data_range**2 / squared_error))
-            error = np.abs(difference)
-            errors[name] = error.mean(axis=-1) if error.ndim == 3 else error
+            psnr[name] = peak_signal_noise_ratio(target, image, data_range=data_range)
+            errors[name] = error_map(target, image)
         return cls(errors, psnr).plot(ax, im_kw=im_kw)
 
-    def plot(self, ax=None, *, im_kw=None):
+    def plot(self, ax: AxesLike | None = None, *, im_kw: Mapping[str, Any] | None = None) -> Self:
         """Plot the maps.
 
         Parameters
@@ -149,34 +176,20 @@ class ErrorMapDisplay:
         Raises
         ------
         ValueError
-            If the errors are no images of one shape, or the axes do not fit.
+            If the errors are not images of one shape, or the axes do not fit.
         """
-        import_pyplot(f"{type(self).__name__}.plot")
         shapes = {name: np.shape(error) for name, error in self.errors.items()}
         if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
             raise ValueError(
                 f"errors has the shapes {shapes}, must be at least one image, all of one shape "
                 "(height, width)."
             )
-        shape = next(iter(shapes.values()))
         errors = [np.asarray(error) for error in self.errors.values()]
         largest = np.max(errors)
-        # Where nearly all pixels are right the percentile is zero, which is no scale.
+        # Where nearly all pixels are right the percentile is zero, which is not a scale.
         shown = np.percentile(errors, _LARGEST_SHOWN) or largest or 1.0
         im_kw = {"vmin": 0, "vmax": shown, "cmap": "magma", **(im_kw or {})}
-        self.bounding_ax_, self.axes_ = make_panels(ax, len(errors), shape)
-        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
-        self.figure_ = self.ax_.figure
-        self.images_ = [
-            show_image(axis, error, **im_kw) for axis, error in zip(self.axes_, errors, strict=True)
-        ]
-        self.colorbar_ = self.figure_.colorbar(
-            self.images_[0],
-            ax=list(self.axes_),
-            label="absolute error (unit of the image)",
-            pad=0.02,
-            extend="max" if largest > self.images_[0].get_clim()[1] else "neither",
-        )
-        for axis, name in zip(self.axes_, self.errors, strict=True):
-            set_title(axis, f"{name}\n{self.psnr[name]:.2f} dB", shape)
+        titles = [f"{name}\n{self.psnr[name]:.2f} dB" for name in self.errors]
+        label = "absolute error (unit of the image)"
+        self._show(errors, titles, ax, im_kw, label=label, largest=largest)
         return self

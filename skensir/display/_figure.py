@@ -1,10 +1,25 @@
-"""What the displays share: matplotlib imported in use, panels in a grid, colours, names."""
+"""What the displays share: axes of their own or the user's, panels in a grid, colours, names."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skensir._optional import import_optional
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colorbar import Colorbar
+    from matplotlib.figure import Figure, SubFigure
+    from matplotlib.image import AxesImage
+    from matplotlib.typing import ColorType
+
+    # What the user may give for panels.
+    AxesLike: TypeAlias = Axes | Sequence[Axes] | NDArray[Any]
 
 # The palette of Okabe and Ito, which the colour-blind tell apart, without its black.
 _PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#F0E442")
@@ -17,19 +32,8 @@ _SHAPE = 3.0  # width of such a figure as a multiple of its height, about
 _LETTER = 0.6
 
 
-def import_pyplot(caller):
-    """Return matplotlib.pyplot, or raise an error that says what to install."""
-    try:
-        import matplotlib.pyplot as plt
-    except ModuleNotFoundError as error:
-        raise ImportError(
-            f'{caller} needs {error.name}, which is not installed: pip install "skensir[plot]".'
-        ) from error
-    return plt
-
-
-def model_colors(n_models):
-    """Return a colour a model that the colour-blind tell apart."""
+def model_colors(n_models: int) -> list[ColorType]:
+    """Return a colour for each model that the colour-blind tell apart."""
     if n_models <= len(_PALETTE):
         return list(_PALETTE[:n_models])
     from matplotlib import colormaps
@@ -37,7 +41,9 @@ def model_colors(n_models):
     return list(colormaps["viridis"](np.linspace(0, 1, n_models)))
 
 
-def check_model_names(model_names, n_models, estimator=None):
+def check_model_names(
+    model_names: Sequence[str] | None, n_models: int, estimator: Any = None
+) -> list[str]:
     """Return a name for each model: those given, those that the estimator knows, or numbers."""
     for attribute in ("feature_names_in_", "model_names_"):  # of a data frame, of a reference set
         if model_names is None:
@@ -49,20 +55,31 @@ def check_model_names(model_names, n_models, estimator=None):
     return [str(name) for name in model_names]
 
 
-def _grid_shape(n_panels, aspect, shape):
+def _grid_shape(n_panels: int, aspect: float, shape: float) -> tuple[int, int]:
     """Return rows and columns of panels that together are about `shape` as wide as high."""
     n_columns = int(np.clip(round(np.sqrt(n_panels * shape / aspect)), 1, n_panels))
     n_rows = -(-n_panels // n_columns)
     return n_rows, -(-n_panels // n_rows)
 
 
-def set_legend(ax, *, beside):
+def single_axes(ax: Axes | None, caller: str) -> Axes:
+    """Return the axes that the user gives, or those of a new figure with room for a legend."""
+    if ax is not None:
+        return ax
+    plt = import_optional("matplotlib.pyplot", caller)
+    axes: Axes = plt.subplots(figsize=(8, 4.5), layout="constrained")[1]
+    return axes
+
+
+def set_legend(ax: Axes, *, beside: bool) -> None:
     """Put the legend beside the axes, or where it hides least."""
-    place = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}
+    place: dict[str, Any] = {"loc": "center left", "bbox_to_anchor": (1, 0.5)} if beside else {}
     ax.legend(frameon=not beside, fontsize="small", **place)
 
 
-def make_panels(ax, n_panels, image_shape):
+def _make_panels(
+    ax: AxesLike | None, n_panels: int, image_shape: tuple[int, ...]
+) -> tuple[Axes | None, NDArray[Any]]:
     """Return the axes that the user's stands for, and `n_panels` axes for images in it.
 
     Parameters
@@ -107,23 +124,71 @@ def make_panels(ax, n_panels, image_shape):
     else:
         axes = np.asarray(ax, dtype=object).ravel()
         if len(axes) != n_panels:
-            raise ValueError(f"ax has {len(axes)} axes, must be one or {n_panels}, one a panel.")
+            raise ValueError(f"ax has {len(axes)} axes, must be one or {n_panels}, one per panel.")
         return None, axes
     for spare in axes.ravel()[n_panels:]:
         spare.remove()
     return ax, axes.ravel()[:n_panels]
 
 
-def show_image(axis, image, **im_kw):
+def show_image(axis: Axes, image: ArrayLike, **im_kw: Any) -> AxesImage:
     """Show an image without ticks and return matplotlib's."""
     axis.set(xticks=[], yticks=[])
     return axis.imshow(image, **im_kw)
 
 
-def set_title(axis, title, image_shape):
+def set_title(axis: Axes, title: str, image_shape: tuple[int, ...]) -> None:
     """Set a title, in lines that are no longer than the image above which they stand."""
     points = 72 / axis.figure.dpi
     width = min(axis.bbox.width, axis.bbox.height * image_shape[1] / image_shape[0]) * points
     text = axis.set_title(title, fontsize="medium")
-    letters = max(6, int(width / (_LETTER * text.get_fontsize())))
+    letters = max(6, int(width / (_LETTER * float(text.get_fontsize()))))
     text.set_text("\n".join(textwrap.fill(line, letters) for line in title.split("\n")))
+
+
+class ImagePanels:
+    """What displays of several images with one colour bar have in common.
+
+    Their attributes `images_`, `colorbar_`, `axes_`, `ax_`, `bounding_ax_` and `figure_` are set
+    here.
+    """
+
+    images_: list[AxesImage]
+    colorbar_: Colorbar
+    axes_: NDArray[Any]
+    ax_: Axes
+    bounding_ax_: Axes | None
+    figure_: Figure | SubFigure
+
+    def _show(
+        self,
+        images: Sequence[NDArray[Any]],
+        titles: Sequence[str],
+        ax: AxesLike | None,
+        im_kw: Mapping[str, Any],
+        *,
+        label: str,
+        largest: float | None = None,
+        n_spare: int = 0,
+    ) -> None:
+        """Show a panel for each image and a colour bar, and leave `n_spare` panels empty.
+
+        The colour bar has a tip if `largest` of all values lies beyond it.
+        """
+        import_optional("matplotlib.pyplot", f"{type(self).__name__}.plot")
+        shape = images[0].shape
+        self.bounding_ax_, self.axes_ = _make_panels(ax, len(images) + n_spare, shape)
+        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
+        self.figure_ = self.ax_.figure
+        panels = self.axes_[: len(images)]
+        self.images_ = [
+            show_image(axis, image, **im_kw) for axis, image in zip(panels, images, strict=True)
+        ]
+        extend = None
+        if largest is not None:
+            extend = "max" if largest > self.images_[0].get_clim()[1] else "neither"
+        self.colorbar_ = self.figure_.colorbar(
+            self.images_[0], ax=list(panels), label=label, pad=0.02, extend=extend
+        )
+        for axis, title in zip(panels, titles, strict=True):
+            set_title(axis, title, shape)

@@ -3,22 +3,59 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._optional import import_optional
 from skensir.display._figure import (
+    ImagePanels,
     check_model_names,
-    import_pyplot,
-    make_panels,
     model_colors,
     set_title,
     show_image,
 )
 
+if TYPE_CHECKING:
+    from matplotlib.image import AxesImage
 
-class WeightMapDisplay:
-    """Maps of the base models' weights over an image, one panel a model.
+    from skensir.display._figure import AxesLike
+
+
+def _check_predictions(predictions: ArrayLike) -> NDArray[Any]:
+    """Return what the models make of one image as an array."""
+    predictions = np.asarray(predictions)
+    if predictions.ndim not in (3, 4):
+        raise ValueError(
+            f"predictions has shape {predictions.shape}, must be (n_models, height, width) or "
+            "(n_models, height, width, n_channels)."
+        )
+    return predictions
+
+
+def _weights_of_image(estimator: Any, predictions: NDArray[Any]) -> NDArray[np.float64]:
+    """Return (n_models, height, width), the mean over the channels where there are any."""
+    weights: NDArray[np.float64]
+    if hasattr(estimator, "regressors_"):
+        [weights] = estimator.predict_weights([predictions])
+    else:
+        with warnings.catch_warnings():
+            # Arrays have no column names, so that a data frame in fit is not a mistake.
+            warnings.filterwarnings("ignore", "X does not have valid feature names")
+            rows = estimator.predict_weights(predictions.reshape(len(predictions), -1).T)
+        weights = rows.T.reshape(predictions.shape)
+    if weights.ndim == 4:
+        axis = getattr(estimator, "channel_axis", -1)
+        # An ensemble counts the axes of an image, before which here is that of the models.
+        weights = weights.mean(axis=axis if axis < 0 else axis + 1)
+    return weights
+
+
+class WeightMapDisplay(ImagePanels):
+    """Maps of the base models' weights over an image, one panel per model.
 
     It shows which model is trusted where, as in Fig. 4 of the paper [1]_. Use `from_estimator`
     to make one.
@@ -33,7 +70,7 @@ class WeightMapDisplay:
     Attributes
     ----------
     images_ : list of AxesImage
-        The maps, one a model.
+        The maps, one per model.
     colorbar_ : Colorbar
         What their colours mean.
     most_trusted_ : AxesImage or None
@@ -71,21 +108,23 @@ class WeightMapDisplay:
     [(64, 256), (64, 256)]
     """
 
-    def __init__(self, weights, *, model_names=None):
+    most_trusted_: AxesImage | None
+
+    def __init__(self, weights: ArrayLike, *, model_names: Sequence[str] | None = None) -> None:
         self.weights = weights
         self.model_names = model_names
 
     @classmethod
     def from_estimator(
         cls,
-        estimator,
-        predictions,
+        estimator: Any,
+        predictions: ArrayLike,
         *,
-        model_names=None,
-        most_trusted=False,
-        im_kw=None,
-        ax=None,
-    ):
+        model_names: Sequence[str] | None = None,
+        most_trusted: bool = False,
+        im_kw: Mapping[str, Any] | None = None,
+        ax: AxesLike | None = None,
+    ) -> Self:
         """Plot the weights that an estimator gives to the models in one image.
 
         Parameters
@@ -114,36 +153,25 @@ class WeightMapDisplay:
         ValueError
             If the predictions have another shape, or the estimator no `predict_weights`.
         """
-        import_pyplot(f"{cls.__name__}.from_estimator")
+        import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
         if not hasattr(estimator, "predict_weights"):
             raise ValueError(
                 f"estimator == {estimator!r} has no predict_weights; of a search, pass "
                 "best_estimator_."
             )
         check_is_fitted(estimator)
-        predictions = np.asarray(predictions)
-        if predictions.ndim not in (3, 4):
-            raise ValueError(
-                f"predictions has shape {predictions.shape}, must be (n_models, height, width) or "
-                "(n_models, height, width, n_channels)."
-            )
-        n_models = len(predictions)
-        names = check_model_names(model_names, n_models, estimator)
-        if hasattr(estimator, "regressors_"):
-            [weights] = estimator.predict_weights([predictions])
-        else:
-            with warnings.catch_warnings():
-                # Arrays have no column names, so that a data frame in fit is no mistake.
-                warnings.filterwarnings("ignore", "X does not have valid feature names")
-                weights = estimator.predict_weights(predictions.reshape(n_models, -1).T)
-            weights = weights.T.reshape(predictions.shape)
-        if weights.ndim == 4:
-            axis = getattr(estimator, "channel_axis", -1)
-            # An ensemble counts the axes of an image, before which here is that of the models.
-            weights = weights.mean(axis=axis if axis < 0 else axis + 1)
+        predictions = _check_predictions(predictions)
+        names = check_model_names(model_names, len(predictions), estimator)
+        weights = _weights_of_image(estimator, predictions)
         return cls(weights, model_names=names).plot(ax, most_trusted=most_trusted, im_kw=im_kw)
 
-    def plot(self, ax=None, *, most_trusted=False, im_kw=None):
+    def plot(
+        self,
+        ax: AxesLike | None = None,
+        *,
+        most_trusted: bool = False,
+        im_kw: Mapping[str, Any] | None = None,
+    ) -> Self:
         """Plot the maps.
 
         Parameters
@@ -166,43 +194,38 @@ class WeightMapDisplay:
         Raises
         ------
         ValueError
-            If the weights or the axes do not fit, or the names are not one a model.
+            If the weights or the axes do not fit, or the names are not one per model.
         """
-        import_pyplot(f"{type(self).__name__}.plot")
-        from matplotlib.colors import ListedColormap
-
         weights = np.asarray(self.weights)
         if weights.ndim != 3 or not weights.size:
             raise ValueError(
                 f"weights has shape {weights.shape}, must be (n_models, height, width)."
             )
-        n_models, *shape = weights.shape
-        names = check_model_names(self.model_names, n_models)
-        self.bounding_ax_, self.axes_ = make_panels(ax, n_models + bool(most_trusted), shape)
-        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
-        self.figure_ = self.ax_.figure
-        im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
-        self.images_ = [
-            show_image(axis, weight, **im_kw)
-            for axis, weight in zip(self.axes_, weights, strict=False)
+        names = check_model_names(self.model_names, len(weights))
+        titles = [
+            f"{name}\nmean {weight.mean():.2f}" for name, weight in zip(names, weights, strict=True)
         ]
-        self.colorbar_ = self.figure_.colorbar(
-            self.images_[0], ax=list(self.axes_[:n_models]), label="weight", pad=0.02
-        )
-        for axis, name, weight in zip(self.axes_, names, weights, strict=False):
-            set_title(axis, f"{name}\nmean {weight.mean():.2f}", shape)
-        self.most_trusted_ = None
-        if most_trusted:
-            axis, colors = self.axes_[n_models], model_colors(n_models)
-            self.most_trusted_ = show_image(
-                axis,
-                weights.argmax(axis=0),
-                cmap=ListedColormap(colors),
-                vmin=-0.5,
-                vmax=n_models - 0.5,
-                interpolation="nearest",
-            )
-            set_title(axis, "most trusted\n(colours of the frames)", shape)
-            for other, color in zip(self.axes_, colors, strict=False):
-                other.spines[:].set(color=color, linewidth=4)
+        im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
+        self._show(list(weights), titles, ax, im_kw, label="weight", n_spare=bool(most_trusted))
+        self.most_trusted_ = self._show_most_trusted(weights) if most_trusted else None
         return self
+
+    def _show_most_trusted(self, weights: NDArray[Any]) -> AxesImage:
+        """Show the model of largest weight in the last panel, and frame the others in colours."""
+        from matplotlib.colors import ListedColormap
+
+        n_models, *shape = weights.shape
+        colors = model_colors(n_models)
+        *others, axis = self.axes_
+        image = show_image(
+            axis,
+            weights.argmax(axis=0),
+            cmap=ListedColormap(colors),
+            vmin=-0.5,
+            vmax=n_models - 0.5,
+            interpolation="nearest",
+        )
+        set_title(axis, "most trusted\n(colours of the frames)", tuple(shape))
+        for other, color in zip(others, colors, strict=True):
+            other.spines[:].set(color=color, linewidth=4)
+        return image

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from itertools import repeat
 from numbers import Integral
-from typing import NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import UNUSED
-from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
-from skensir._base import StackedRegressor
+from skensir._base import available_if
 from skensir._ensir import EnsIRRegressor
+from skensir._incremental import IncrementalRegressor
+from skensir._state import PlainState
+from skensir.image.files import Image
 from skensir.image.metrics import peak_of, peak_signal_noise_ratio
 
-_END = object()
+_END: Any = object()
 
 
 class _Layout(NamedTuple):
@@ -24,15 +28,15 @@ class _Layout(NamedTuple):
 
     n_models: int
     n_channels: int
-    pixel_dtype: np.dtype | None
+    pixel_dtype: np.dtype[Any] | None
 
 
-def _has_weights(ensemble):
+def _has_weights(ensemble: ImageEnsemble) -> bool:
     """Tell whether the regressor shows its weights."""
     return hasattr(ensemble._regressor(), "predict_weights")
 
 
-def _pixel_dtype(prediction, target):
+def _pixel_dtype(prediction: Image, target: Image | None) -> np.dtype[Any] | None:
     """Return the dtype of an image of unsigned whole numbers, None for others."""
     images = [image for image in (prediction, target) if image is not None]
     dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
@@ -41,7 +45,7 @@ def _pixel_dtype(prediction, target):
     return dtypes[0] if dtypes else None
 
 
-def _check_equal(layout, expected):
+def _check_equal(layout: _Layout, expected: _Layout) -> None:
     """Raise an error unless an image has the layout of those before it or of those in `fit`."""
     for what in ("n_models", "n_channels"):
         found, needed = getattr(layout, what), getattr(expected, what)
@@ -56,7 +60,19 @@ def _check_equal(layout, expected):
         )
 
 
-class ImageEnsemble(RegressorMixin, BaseEstimator):
+def _fit_gathered(regressors: list[Any], rows: list[list[Image]], truth: list[list[Image]]) -> None:
+    """Fit each regressor on its rows, here transposed, of all images together."""
+    fit_params = {}
+    if len(rows) > 1 and has_fit_parameter(regressors[0], "groups"):
+        sizes = [X[0].shape[1] for X in rows]
+        fit_params["groups"] = np.repeat(np.arange(len(sizes)), sizes)
+    for channel, model in enumerate(regressors):
+        X = np.concatenate([of_image[channel] for of_image in rows], axis=1)
+        y = np.concatenate([of_image[channel][0] for of_image in truth])
+        model.fit(X.T, y, **fit_params)
+
+
+class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Combine the predictions of several models for whole images.
 
     Pixels become rows of stacked predictions, `fit` fits clones of a regressor on them, and
@@ -77,7 +93,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
     Attributes
     ----------
     regressors_ : list of estimators
-        The fitted regressors: one a channel, or one in all.
+        The fitted regressors: one per channel, or one in all.
     n_channels_ : int
         Number of channels; 1 for grey images.
     n_models_ : int
@@ -97,8 +113,8 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
     -----
     An estimator of skensir with `partial_fit`, which gives what one `fit` gives, is fed image by
     image: where images are read when asked for, at most two are in memory at a time. The
-    `partial_fit` of other libraries, such as a step of gradient descent, is no `fit` in parts, so
-    for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
+    `partial_fit` of other libraries, such as a step of gradient descent, is not a `fit` in parts,
+    so for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
     keep their dtype. A regressor whose `fit` has the argument `groups` gets the number of the image
     that each row is from, if there are several: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds
     out whole images.
@@ -130,12 +146,24 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
     __metadata_request__predict = {"predictions": UNUSED}  # noqa: RUF012
     __metadata_request__score = {"predictions": UNUSED, "targets": UNUSED}  # noqa: RUF012
 
-    def __init__(self, regressor=None, *, per_channel=True, channel_axis=-1):
+    regressors_: list[Any]
+    n_channels_: int
+    n_models_: int
+    pixel_dtype_: np.dtype[Any] | None
+    model_names_: tuple[str, ...] | None
+
+    def __init__(
+        self,
+        regressor: BaseEstimator | None = None,
+        *,
+        per_channel: bool = True,
+        channel_axis: int | None = -1,
+    ) -> None:
         self.regressor = regressor
         self.per_channel = per_channel
         self.channel_axis = channel_axis
 
-    def fit(self, predictions, targets):
+    def fit(self, predictions: Iterable[ArrayLike], targets: Iterable[ArrayLike]) -> Self:
         """Fit the regressors.
 
         Parameters
@@ -157,11 +185,13 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
             number, or its scene where the predictions are those of a :class:`ReferenceSet`.
         """
         regressor = self._regressor()
-        image_by_image = isinstance(regressor, StackedRegressor) and hasattr(
-            regressor, "partial_fit"
-        )
-        regressors, rows, truth, pixel_dtype = [], [], [], None
+        image_by_image = isinstance(regressor, IncrementalRegressor)
+        regressors: list[Any] = []
+        rows: list[list[Image]] = []
+        truth: list[list[Image]] = []
+        pixel_dtype = None
         for prediction, target in self._images(predictions, targets):
+            assert target is not None
             layout = self._layout(prediction, target)
             pixel_dtype = layout.pixel_dtype if pixel_dtype is None else pixel_dtype
             X, y = self._rows(prediction), self._rows(target[np.newaxis])
@@ -175,15 +205,11 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 truth.append(y)
         if not regressors:
             raise ValueError("predictions has no image, must have at least one.")
-        if not image_by_image:
-            fit_params = {}
-            if len(rows) > 1 and has_fit_parameter(regressor, "groups"):
-                sizes = [X[0].shape[1] for X in rows]
-                fit_params["groups"] = np.repeat(np.arange(len(sizes)), sizes)
-            for channel, model in enumerate(regressors):
-                X = np.concatenate([of_image[channel] for of_image in rows], axis=1)
-                y = np.concatenate([of_image[channel][0] for of_image in truth])
-                model.fit(X.T, y, **fit_params)
+        if image_by_image:
+            for model in regressors:
+                model.solve()
+        else:
+            _fit_gathered(regressors, rows, truth)
         self.regressors_ = regressors
         self.n_models_, self.n_channels_, self.pixel_dtype_ = layout._replace(
             pixel_dtype=pixel_dtype
@@ -191,7 +217,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         self.model_names_ = getattr(predictions, "models", None)
         return self
 
-    def predict(self, predictions):
+    def predict(self, predictions: Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
         """Combine the predictions of each image.
 
         Parameters
@@ -208,7 +234,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         return [self._apply("predict", prediction) for prediction, _ in images]
 
     @available_if(_has_weights)
-    def predict_weights(self, predictions):
+    def predict_weights(self, predictions: Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
         """Return the weights that `predict` gives to the models, where the regressor shows them.
 
         Parameters
@@ -224,7 +250,7 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         images = self._images_to_predict(predictions)
         return [self._apply("predict_weights", prediction) for prediction, _ in images]
 
-    def score(self, predictions, targets):
+    def score(self, predictions: Iterable[ArrayLike], targets: Iterable[ArrayLike]) -> float:
         """Return the mean PSNR of the combinations, over all channels, in dB.
 
         Parameters
@@ -243,19 +269,19 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
         """
         scores = []
         for prediction, target in self._images_to_predict(predictions, targets):
+            assert target is not None
             combined = self._apply("predict", prediction)
-            scores.append(
-                peak_signal_noise_ratio(target, combined, data_range=peak_of(target.dtype))
-            )
+            peak = peak_of(target.dtype)
+            scores.append(peak_signal_noise_ratio(target, combined, data_range=peak))
         if not scores:
             raise ValueError("predictions has no image, must have at least one.")
         return float(np.mean(scores))
 
-    def _regressor(self):
+    def _regressor(self) -> BaseEstimator:
         """Return the regressor to clone."""
         return EnsIRRegressor() if self.regressor is None else self.regressor
 
-    def _axis(self):
+    def _axis(self) -> int | None:
         """Return the channels' axis counted from the end: the same with the models' axis."""
         if self.channel_axis is None:
             return None
@@ -265,53 +291,63 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
             )
         return self.channel_axis if self.channel_axis < 0 else self.channel_axis - 3
 
-    def _channels(self, stack):
-        """Return parts of (n_models, height, width[, n_channels]), one a regressor."""
-        if self.channel_axis is None or not self.per_channel:
+    def _channels(self, stack: Image) -> list[Image]:
+        """Return parts of (n_models, height, width[, n_channels]), one per regressor."""
+        axis = self._axis()
+        if axis is None or not self.per_channel:
             return [stack]
-        return list(np.moveaxis(stack, self._axis(), 0))
+        return list(np.moveaxis(stack, axis, 0))
 
-    def _rows(self, stack):
+    def _rows(self, stack: Image) -> list[Image]:
         """Return (n_models, n_pixels) for each regressor: its rows, transposed."""
         return [channel.reshape(len(channel), -1) for channel in self._channels(stack)]
 
-    def _apply(self, method, prediction):
+    def _apply(self, method: str, prediction: Image) -> NDArray[np.float64]:
         """Return what a method of the regressors gives for each pixel of an image."""
-        parts = []
+        axis = self._axis()
+        parts: list[NDArray[np.float64]] = []
         for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
             result = getattr(regressor, method)(channel.reshape(len(channel), -1).T)
             # (n_pixels,) or (n_pixels, n_models), of which the models come first.
             parts.append(result.T.reshape(*result.shape[1:], *channel.shape[1:]))
-        if self.channel_axis is None or not self.per_channel:
+        if axis is None or not self.per_channel:
             return parts[0]
-        return np.stack(parts, axis=self._axis())
+        return np.stack(parts, axis=axis)
 
-    def _images_to_predict(self, predictions, targets=None):
+    def _images_to_predict(
+        self, predictions: Iterable[ArrayLike], targets: Iterable[ArrayLike] | None = None
+    ) -> Iterator[tuple[Image, Image | None]]:
         """Return an iterator over images that fit to those of `fit`."""
         check_is_fitted(self)
         models = getattr(predictions, "models", None)
-        if None not in (models, self.model_names_) and models != self.model_names_:
+        fitted_on = self.model_names_
+        if models is not None and fitted_on is not None and models != fitted_on:
             raise ValueError(
                 f"The predictions are those of {', '.join(models)}; the ensemble was fitted on "
-                f"{', '.join(self.model_names_)}, in this order."
+                f"{', '.join(fitted_on)}, in this order."
             )
         fitted = _Layout(self.n_models_, self.n_channels_, self.pixel_dtype_)
         return self._images(predictions, targets, fitted)
 
-    def _images(self, predictions, targets=None, expected=None):
+    def _images(
+        self,
+        predictions: Iterable[ArrayLike],
+        targets: Iterable[ArrayLike] | None,
+        expected: _Layout | None = None,
+    ) -> Iterator[tuple[Image, Image | None]]:
         """Yield predictions and truth of each image; the layout must be that of all others."""
         n_dimensions = 3 if self._axis() is None else 4
         if isinstance(predictions, np.ndarray) and predictions.ndim == n_dimensions:
             raise ValueError(
                 f"predictions is one array of shape {predictions.shape}, must be a sequence with "
-                "one array an image; put that of a single image into a list."
+                "one array per image; put that of a single image into a list."
             )
         describe = getattr(predictions, "describe", "Image {}".format)
-        targets = repeat(None) if targets is None else iter(targets)
+        truths: Iterator[Any] = repeat(None) if targets is None else iter(targets)
         n_images = 0
         # Not by zip, which would hold on to the image before.
         for prediction in predictions:
-            target = next(targets, _END)
+            target = next(truths, _END)
             if target is _END:
                 raise ValueError(f"targets has {n_images} images only, predictions has more.")
             try:
@@ -327,10 +363,10 @@ class ImageEnsemble(RegressorMixin, BaseEstimator):
                 raise ValueError(f"{describe(n_images)}: {error}.") from None
             yield prediction, target
             n_images += 1
-        if next(targets, None) is not None:
+        if next(truths, None) is not None:
             raise ValueError(f"predictions has {n_images} images only, targets has more.")
 
-    def _layout(self, prediction, target):
+    def _layout(self, prediction: Image, target: Image | None) -> _Layout:
         """Return the layout of one image, whose predictions and truth must fit together."""
         axis = self._axis()
         if prediction.ndim != (3 if axis is None else 4):

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skensir._files import write_whole
-from skensir.image._optional import import_extra
+from skensir._optional import import_optional
 
 Image = NDArray[Any]
 
@@ -43,9 +43,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     OSError
         If the file cannot be opened.
     ValueError
-        If the suffix is another one, if the content is damaged or cut short, or if it is no grey
-        or RGB image of finite values, such as one with transparent pixels. The message names the
-        file.
+        If the suffix is another one, if the content is damaged or cut short, or if it is not a
+        grey or RGB image of finite values, such as one with transparent pixels. The message names
+        the file.
 
     See Also
     --------
@@ -125,29 +125,18 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     image = np.asarray(image)
     _check_image(image, path)
     image = _to_bits(image, bits, path)
-    if image.dtype.kind == "f" and suffix in _OPENCV:
-        raise ValueError(
-            f"{path} can hold whole numbers only and the image has {image.dtype} values; pass "
-            "bits=8 if they lie between 0 and 255, bits=16 if between 0 and 65535."
-        )
-    if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg"):
-        raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
+    _check_format(image, suffix, path)
     if suffix in _OPENCV:
         data = encode_opencv(image, suffix, path)
+    elif suffix in _TIFF:
+        data = _encode_tiff(image)
     else:
-        buffer = BytesIO()
-        if suffix in _TIFF:
-            photometric = "minisblack" if image.ndim == 2 else "rgb"
-            tifffile = import_extra("tifffile", "tifffile")
-            tifffile.imwrite(buffer, image, photometric=photometric, metadata=None)
-        else:
-            np.save(buffer, image, allow_pickle=False)
-        data = buffer.getvalue()
+        data = _encode_numpy(image)
     write_whole(path, data)
 
 
 def _checked_suffix(path: Path) -> str:
-    """Return the suffix in small letters, or raise an error if it is no known one."""
+    """Return the suffix in small letters, or raise an error if it is unknown."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
@@ -169,6 +158,17 @@ def _check_image(image: Image, path: Path) -> None:
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(f"{path}: an image with NaN or infinity, must be finite.")
+
+
+def _check_format(image: Image, suffix: str, path: Path) -> None:
+    """Raise an error unless files of this suffix hold every value of the image."""
+    if image.dtype.kind == "f" and suffix in _OPENCV:
+        raise ValueError(
+            f"{path} can hold whole numbers only and the image has {image.dtype} values; pass "
+            "bits=8 if they lie between 0 and 255, bits=16 if between 0 and 65535."
+        )
+    if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg"):
+        raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
 
 
 def _without_opaque_alpha(image: Image) -> Image:
@@ -198,8 +198,8 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
 
 def _decode_opencv(data: bytes, path: Path) -> Image:
     """Decode PNG or JPEG without the cut to 8 bits that most readers make."""
-    cv2 = import_extra("cv2", "opencv-python-headless")
-    image = None
+    cv2 = import_optional("cv2", "Reading PNG, JPEG and compressed TIFF files")
+    image: Image | None = None
     # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
     # begins at FFDA, must come to an end, FFD9.
     if data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda") or data[:2] != b"\xff\xd8":
@@ -208,7 +208,7 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
         except cv2.error:
             image = None
     if image is None:
-        raise ValueError(f"{path} cannot be read: it is damaged, cut short or no image.")
+        raise ValueError(f"{path} cannot be read: it is damaged, cut short or not an image.")
     if image.ndim == 3:
         order = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
         image = cv2.cvtColor(image, order)
@@ -217,7 +217,7 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
 
 def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
     """Encode an image of whole numbers as PNG or JPEG."""
-    cv2 = import_extra("cv2", "opencv-python-headless")
+    cv2 = import_optional("cv2", "Writing PNG and JPEG files")
     if image.ndim == 3:
         image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
@@ -227,12 +227,13 @@ def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
         encoded = False
     if not encoded:
         raise ValueError(f"{path}: an image of shape {image.shape} cannot be written as {suffix}.")
-    return buffer.tobytes()
+    data: bytes = buffer.tobytes()
+    return data
 
 
 def _decode_tiff(data: bytes, path: Path) -> Image:
     """Decode a TIFF of one page."""
-    tifffile = import_extra("tifffile", "tifffile")
+    tifffile = import_optional("tifffile", "Reading TIFF files")
     try:
         with tifffile.TiffFile(BytesIO(data)) as file:
             n_pages, page = len(file.pages), file.pages[0]
@@ -244,10 +245,19 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
         raise ValueError(f"{path} cannot be read: {error}.") from error
     if n_pages != 1:
         raise ValueError(f"{path} has {n_pages} pages, must have one.")
-    # The values of the others, such as places in a palette, are no brightness.
+    # The values of the others, such as places in a palette, are not brightness.
     if photometric not in ("MINISBLACK", "RGB"):
         raise ValueError(f"{path} stores its colours as {photometric}; save it as grey or RGB.")
     return image
+
+
+def _encode_tiff(image: Image) -> bytes:
+    """Encode an image as a TIFF of one page, without compression."""
+    tifffile = import_optional("tifffile", "Writing TIFF files")
+    buffer = BytesIO()
+    photometric = "minisblack" if image.ndim == 2 else "rgb"
+    tifffile.imwrite(buffer, image, photometric=photometric, metadata=None)
+    return buffer.getvalue()
 
 
 def _decode_numpy(data: bytes, path: Path) -> Image:
@@ -256,3 +266,10 @@ def _decode_numpy(data: bytes, path: Path) -> Image:
         return np.lib.format.read_array(BytesIO(data), allow_pickle=False)
     except ValueError as error:
         raise ValueError(f"{path} cannot be read: {error}.") from error
+
+
+def _encode_numpy(image: Image) -> bytes:
+    """Encode an array in NumPy's format, without pickles."""
+    buffer = BytesIO()
+    np.save(buffer, image, allow_pickle=False)
+    return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""PSNR and SSIM with their conventions in the open; the formulae are scikit-image's."""
+"""PSNR, SSIM and error maps with their conventions in the open; SSIM is scikit-image's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_scalar
 
 from skensir._base import check_number, check_option
-from skensir.image._optional import import_extra
+from skensir._optional import import_optional
 
 # BT.601, studio range: what red, green and blue from 0 to 1 add to 16, on a scale up to 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
 _LUMA_OFFSET = 16 / 255
+
+# SSIM as its authors have it: a Gaussian window of this many pixels on a side, and the sample
+# covariance without correction.
 _WINDOW = 11
+_SSIM = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
 
 
 def peak_of(dtype: np.dtype[Any] | str) -> int:
@@ -25,7 +29,7 @@ def peak_of(dtype: np.dtype[Any] | str) -> int:
 
 def error_map(target: ArrayLike, image: ArrayLike) -> NDArray[np.float64]:
     """Return the absolute error of each pixel, the mean over its channels, (height, width)."""
-    error = np.abs(np.asarray(image, dtype=np.float64) - target)
+    error: NDArray[np.float64] = np.abs(np.asarray(image, dtype=np.float64) - np.asarray(target))
     return error.mean(axis=2) if error.ndim == 3 else error
 
 
@@ -63,9 +67,9 @@ def peak_signal_noise_ratio(
     Raises
     ------
     ValueError
-        If the shapes differ, if the border leaves nothing, if "luma" meets other than one or
-        three channels, if `data_range` is below a whole-numbered target's values, or if an
-        argument is out of its range.
+        If the shapes differ, the border leaves nothing, "luma" meets other than one or three
+        channels, values of a whole-numbered target exceed `data_range`, or an argument is out of
+        its range.
 
     See Also
     --------
@@ -73,8 +77,8 @@ def peak_signal_noise_ratio(
 
     Notes
     -----
-    Published numbers follow the field's custom: super-resolution reports luma with a border as
-    wide as the scale, deblurring "rgb" and deraining luma, both without border.
+    Published numbers follow the field's custom: luma with a border as wide as the scale in
+    super-resolution, "rgb" in deblurring and luma in deraining, both without border.
 
     Examples
     --------
@@ -87,9 +91,8 @@ def peak_signal_noise_ratio(
     49.45
     """
     target, image = _prepare(target, image, channel, crop_border, data_range)
-    metrics = import_extra("skimage.metrics", "scikit-image")
-    with np.errstate(divide="ignore"):
-        return float(metrics.peak_signal_noise_ratio(target, image, data_range=data_range))
+    with np.errstate(divide="ignore"):  # nothing differs
+        return float(10 * np.log10(float(data_range) ** 2 / np.mean((target - image) ** 2)))
 
 
 def structural_similarity(
@@ -103,8 +106,7 @@ def structural_similarity(
     """Return the structural similarity (SSIM) of an image.
 
     The settings are those of its authors: a Gaussian window of 11 x 11 pixels and standard
-    deviation 1.5, and covariances without correction for the sample size. Only windows that lie
-    within the image count.
+    deviation 1.5, covariances without correction for the sample size, whole windows only.
 
     Parameters
     ----------
@@ -128,8 +130,7 @@ def structural_similarity(
     Raises
     ------
     ValueError
-        As in :func:`peak_signal_noise_ratio`, and if the window does not fit into what the border
-        leaves.
+        As in :func:`peak_signal_noise_ratio`, and if the border leaves less than a window.
 
     See Also
     --------
@@ -149,17 +150,9 @@ def structural_similarity(
             f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels; crop_border == {crop_border} "
             f"leaves {target.shape[0]} x {target.shape[1]}."
         )
-    metrics = import_extra("skimage.metrics", "scikit-image")
-    similarity = metrics.structural_similarity(
-        target,
-        image,
-        data_range=data_range,
-        channel_axis=-1 if target.ndim == 3 else None,
-        gaussian_weights=True,
-        sigma=1.5,
-        use_sample_covariance=False,
-    )
-    return float(similarity)
+    ssim = import_optional("skimage.metrics", "structural_similarity").structural_similarity
+    axis = -1 if target.ndim == 3 else None
+    return float(ssim(target, image, data_range=data_range, channel_axis=axis, **_SSIM))
 
 
 def _prepare(

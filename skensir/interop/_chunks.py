@@ -2,26 +2,44 @@
 
 from __future__ import annotations
 
-import dask
-import dask.array as da
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
 import numpy as np
-from dask.base import is_dask_collection
-from dask.utils import is_dataframe_like, is_series_like
 from sklearn.utils.validation import validate_data
+
+from skensir._base import StackedRegressor
+from skensir._core._typing import AnyArray
+from skensir._optional import import_optional
+
+dask = import_optional("dask", "skensir.interop.dask")
+da = import_optional("dask.array", "skensir.interop.dask")
+
+Lazy: TypeAlias = Any
+"""A dask array, data frame or series."""
 
 # So many sums are added up at once.
 _SPLIT_EVERY = 8
 
 
-def _description(data):
+def is_lazy(data: object) -> bool:
+    """Tell whether data are a collection of dask."""
+    return bool(dask.is_dask_collection(data))
+
+
+def _is_frame(X: Lazy) -> bool:
+    return bool(dask.utils.is_dataframe_like(X))
+
+
+def _description(data: Any) -> str:
     """Return in a few words what somebody has passed."""
     shape = f" of shape {data.shape}" if hasattr(data, "shape") else ""
     return f"of type {type(data).__module__}.{type(data).__qualname__}{shape}"
 
 
-def check_predictions(estimator, X, *, reset):
+def check_predictions(estimator: StackedRegressor, X: Lazy, *, reset: bool) -> Lazy:
     """Check number and names of the models, which needs no data; return X with whole rows."""
-    if is_dataframe_like(X):
+    if _is_frame(X):
         validate_data(estimator, X._meta, skip_check_array=True, reset=reset)
         return X
     if not isinstance(X, da.Array) or X.ndim != 2:
@@ -32,24 +50,24 @@ def check_predictions(estimator, X, *, reset):
     return X.rechunk({1: -1})
 
 
-def chunk_lengths(X):
+def chunk_lengths(X: Lazy) -> tuple[int, ...] | None:
     """Return the number of rows of each chunk; None where it is unknown."""
-    return None if is_dataframe_like(X) or np.isnan(X.shape[0]) else X.chunks[0]
+    return None if _is_frame(X) or np.isnan(X.shape[0]) else X.chunks[0]
 
 
-def _ends(frame):
+def _ends(frame: Lazy) -> tuple[Any, Any]:
     """Return the ends of the index of a data frame or series, None where they are unknown."""
     return frame.divisions[0], frame.divisions[-1]
 
 
-def like_rows(X, column, name):
-    """Return one value a row in chunks like those of X, without computing anything."""
-    lazy = isinstance(column, da.Array) or (is_dask_collection(column) and is_series_like(column))
+def like_rows(X: Lazy, column: Lazy, name: str) -> Lazy:
+    """Return one value per row in chunks like those of X, without computing anything."""
+    lazy = isinstance(column, da.Array) or (is_lazy(column) and dask.utils.is_series_like(column))
     if not lazy or column.ndim != 1:
         raise ValueError(
-            f"{name} is {_description(column)}, must be a dask array or series, one value a row."
+            f"{name} is {_description(column)}, must be a dask array or series, one value per row."
         )
-    if is_dataframe_like(X):
+    if _is_frame(X):
         if isinstance(column, da.Array):
             from dask.dataframe import from_dask_array
 
@@ -71,7 +89,9 @@ def like_rows(X, column, name):
     return column
 
 
-def line_up(estimator, X, y, sample_weight, *, reset):
+def line_up(
+    estimator: StackedRegressor, X: Lazy, y: Lazy, sample_weight: Lazy | None, *, reset: bool
+) -> tuple[Lazy, Lazy, Lazy | None]:
     """Check what needs no data; return the arguments of `fit` in chunks that line up."""
     X = check_predictions(estimator, X, reset=reset)
     if sample_weight is not None:
@@ -79,7 +99,9 @@ def line_up(estimator, X, y, sample_weight, *, reset):
     return X, like_rows(X, y, "y"), sample_weight
 
 
-def map_chunks(function, X, estimator, *columns, n_columns=1):
+def map_chunks(
+    function: Callable[..., Any], X: Lazy, estimator: Any, *columns: Any, n_columns: int = 1
+) -> Lazy:
     """Return what `function` makes of each chunk of rows, as a lazy array of `n_columns`.
 
     It is called with the chunk of `X`, the estimator, and the chunks of `columns`, among which
@@ -89,7 +111,7 @@ def map_chunks(function, X, estimator, *columns, n_columns=1):
     check_predictions(estimator, X, reset=True)
     estimator = dask.delayed(estimator)  # once in the graph, however many chunks there are
     meta = np.empty((0, n_columns))
-    if is_dataframe_like(X):
+    if _is_frame(X):
         # Tuning would read small files together, as many as suit the columns of each data frame:
         # then partitions of different files would no longer line up.
         with dask.config.set({"optimization.tune.active": False}):
@@ -116,7 +138,7 @@ def map_chunks(function, X, estimator, *columns, n_columns=1):
     )
 
 
-def compute_sum(merge, parts):
+def compute_sum(merge: Callable[[list[Any]], Any], parts: Lazy) -> Any:
     """Compute the chunks, not arrays here, and merge what they are in a tree."""
     merge = dask.delayed(merge)
     level = list(parts.to_delayed().ravel())
@@ -125,7 +147,9 @@ def compute_sum(merge, parts):
     return level[0].compute()
 
 
-def rows_of_chunk(estimator, X, y, sample_weight, **others):
+def rows_of_chunk(
+    estimator: StackedRegressor, X: Any, y: Any, sample_weight: Any, **others: Any
+) -> tuple[AnyArray, AnyArray, AnyArray | None] | None:
     """Validate the rows of a chunk as `fit` does all rows; return None where there are none."""
     for name, column in {"y": y, "sample_weight": sample_weight, **others}.items():
         if column is not None and len(column) != len(X):

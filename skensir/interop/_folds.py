@@ -2,19 +2,33 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_cv
 from sklearn.utils import check_array
 
+from skensir._core._typing import AnyArray, IntArray
 from skensir._core.accumulate import accumulate
+from skensir._core.cross_validation import Grid, Pass, pass_over_folds
 from skensir._core.histogram import is_whole
 from skensir._core.statistics import CellStatistics
-from skensir.interop._chunks import rows_of_chunk
+from skensir._ensir import EnsIRRegressor
+from skensir.interop._chunks import (
+    Lazy,
+    chunk_lengths,
+    compute_sum,
+    da,
+    dask,
+    like_rows,
+    map_chunks,
+    rows_of_chunk,
+)
 
 
-def check_splitter(cv, groups):
+def check_splitter(cv: Any, groups: Lazy | None) -> Any:
     """Return the splitter that `cv` stands for, if it deals rows out by their place or group."""
     splitter = check_cv(cv)
     kind, shuffled = type(splitter), getattr(splitter, "shuffle", False)
@@ -25,7 +39,7 @@ def check_splitter(cv, groups):
         )
     if (kind is KFold) != (groups is None):
         raise ValueError(
-            f"cv == {cv!r} needs groups, one value a row."
+            f"cv == {cv!r} needs groups, one value per row."
             if groups is None
             else f"cv == {cv!r} does not use groups, must be LeaveOneGroupOut() or GroupKFold()."
         )
@@ -35,14 +49,16 @@ def check_splitter(cv, groups):
 class Look(NamedTuple):
     """What has to be known of the rows before they can be summed up on the right grids."""
 
-    lengths: list  # of the chunks
+    lengths: list[int]  # of the chunks
     lowest: float  # prediction
     highest: float
     whole: bool  # whether all of the truth is whole numbers
-    group_sizes: dict
+    group_sizes: dict[Any, int]
 
 
-def look_at_chunk(X, estimator, y, sample_weight, groups):
+def look_at_chunk(
+    X: Any, estimator: EnsIRRegressor, y: Any, sample_weight: Any, groups: Any
+) -> Look:
     """Look at the rows of a chunk."""
     rows = rows_of_chunk(estimator, X, y, sample_weight, groups=groups)
     if rows is None:
@@ -57,9 +73,9 @@ def look_at_chunk(X, estimator, y, sample_weight, groups):
     return Look([len(X)], float(X.min()), float(X.max()), whole, sizes)
 
 
-def merge_looks(parts):
+def merge_looks(parts: list[Look]) -> Look:
     """Put together what was seen in several chunks, in their order."""
-    sizes = {}
+    sizes: dict[Any, int] = {}
     for part in parts:
         for label, size in part.group_sizes.items():
             sizes[label] = sizes.get(label, 0) + size
@@ -75,19 +91,19 @@ def merge_looks(parts):
 class Folds(NamedTuple):
     """How rows are dealt out: from `starts[i]` to below `starts[i + 1]` they lie in `folds[i]`."""
 
-    starts: np.ndarray
-    folds: np.ndarray
+    starts: AnyArray
+    folds: IntArray
 
     @property
-    def n_splits(self):
+    def n_splits(self) -> int:
         return int(self.folds.max()) + 1
 
-    def of(self, labels):
+    def of(self, labels: Any) -> IntArray:
         """Return the fold of each row, by its group or by its number."""
         return self.folds[np.searchsorted(self.starts, np.asarray(labels), side="right") - 1]
 
 
-def contiguous_folds(n_splits, n_rows):
+def contiguous_folds(n_splits: int, n_rows: int) -> Folds:
     """Deal rows out as KFold does: neighbours into one fold."""
     if n_splits > n_rows:
         raise ValueError(f"cv asks for {n_splits} folds, must be at most the {n_rows} rows.")
@@ -96,7 +112,7 @@ def contiguous_folds(n_splits, n_rows):
     return Folds(np.cumsum(sizes) - sizes, np.arange(n_splits))
 
 
-def group_folds(cv, group_sizes):
+def group_folds(cv: Any, group_sizes: dict[Any, int]) -> Folds:
     """Deal groups out as LeaveOneGroupOut or GroupKFold does."""
     labels = sorted(group_sizes)
     n_splits = cv.n_splits if isinstance(cv, GroupKFold) else max(2, len(labels))
@@ -114,7 +130,16 @@ def group_folds(cv, group_sizes):
     return Folds(np.array(labels), folds)
 
 
-def sum_up_folds(X, estimator, y, sample_weight, labels, folds, *, grids):
+def sum_up_folds(
+    X: Any,
+    estimator: EnsIRRegressor,
+    y: Any,
+    sample_weight: Any,
+    labels: Any,
+    folds: Folds,
+    *,
+    grids: Sequence[Grid],
+) -> dict[tuple[Grid, int], CellStatistics]:
     """Return the statistics of the rows of a chunk by grid and fold."""
     rows = rows_of_chunk(estimator, X, y, sample_weight, groups=labels)
     if rows is None:
@@ -130,7 +155,44 @@ def sum_up_folds(X, estimator, y, sample_weight, labels, folds, *, grids):
     return sums
 
 
-def merge_folds(parts):
+def merge_folds(
+    parts: list[dict[tuple[Grid, int], CellStatistics]],
+) -> dict[tuple[Grid, int], CellStatistics]:
     """Add up the statistics of equal grid and fold."""
     keys = dict.fromkeys(key for part in parts for key in part)
     return {key: CellStatistics.merge([part[key] for part in parts if key in part]) for key in keys}
+
+
+class LazyRows:
+    """Rows in chunks that line up, to be dealt out to folds and summed up fold by fold."""
+
+    def __init__(self, X: Lazy, y: Lazy, sample_weight: Lazy | None, groups: Lazy | None) -> None:
+        self.X, self.y, self.sample_weight, self.groups = X, y, sample_weight, groups
+
+    @cached_property
+    def look(self) -> Look:
+        """What has to be known before, if anything has: this passes over the rows."""
+        columns = self.y, self.sample_weight, self.groups
+        seen: Look = compute_sum(
+            merge_looks, map_chunks(look_at_chunk, self.X, EnsIRRegressor(), *columns)
+        )
+        return seen
+
+    def deal_out(self, splitter: Any) -> tuple[Folds, Lazy]:
+        """Return the folds, and by what they know each row: its number or its group."""
+        if self.groups is not None:
+            return group_folds(splitter, self.look.group_sizes), self.groups
+        lengths = chunk_lengths(self.X) or self.look.lengths
+        numbers = da.arange(sum(lengths), chunks=(tuple(lengths),))
+        labels = like_rows(self.X, numbers, "row numbers")
+        return contiguous_folds(splitter.n_splits, sum(lengths)), labels
+
+    def sum_up(self, folds: Folds, labels: Lazy, grids: Sequence[Grid]) -> list[Pass]:
+        """Pass over the rows; return for each grid what `folds` leave of them."""
+        function = partial(sum_up_folds, grids=grids)
+        columns = self.y, self.sample_weight, labels, dask.delayed(folds)
+        parts = map_chunks(function, self.X, EnsIRRegressor(), *columns)
+        sums = compute_sum(merge_folds, parts)
+        return [
+            pass_over_folds([sums[grid, fold] for fold in range(folds.n_splits)]) for grid in grids
+        ]

@@ -53,7 +53,8 @@ class Call:
     """A call that the pickle asks for, with the state that it sets afterwards."""
 
     def __init__(self, name: str, arguments: tuple[Any, ...]) -> None:
-        self.name, self.arguments, self.state = name, arguments, None
+        self.name, self.arguments = name, arguments
+        self.state: Any = None
 
 
 class Pairs(list[Any]):
@@ -80,69 +81,93 @@ def _opcodes(stream: BytesIO) -> Iterator[tuple[str, Any]]:
         raise ValueError(f"its pickle is damaged: {error}.") from error
 
 
-def run_pickle(stream: BytesIO) -> tuple[Any, list[Storage]]:
-    """Walk through one pickle; return what it builds, and the storages that it names."""
-    stack: list[Any] = []
-    marks: list[int] = []
-    memo: dict[int, Any] = {}
-    storages: list[Storage] = []
+class _Machine:
+    """The stack machine that a pickle is a program for, but for what would run something."""
 
-    def since_mark() -> list[Any]:
-        start = marks.pop()
-        items = stack[start:]
-        del stack[start:]
+    def __init__(self) -> None:
+        self.stack: list[Any] = []
+        self.marks: list[int] = []
+        self.memo: dict[int, Any] = {}
+        self.storages: list[Storage] = []
+
+    def step(self, name: str, argument: Any) -> None:
+        """Do what an opcode says."""
+        push, pop = self.stack.append, self.stack.pop
+        match name:
+            case _ if name in _LITERALS:
+                push(argument)
+            case _ if name in _CONSTANTS:
+                push(_CONSTANTS[name])
+            case "EMPTY_LIST":
+                push([])
+            case "EMPTY_DICT":
+                push(Pairs())
+            case "BINPUT" | "LONG_BINPUT":
+                self.memo[argument] = self.stack[-1]
+            case "MEMOIZE":
+                self.memo[len(self.memo)] = self.stack[-1]
+            case "BINGET" | "LONG_BINGET":
+                push(self.memo[argument])
+            case "MARK":
+                self.marks.append(len(self.stack))
+            case "TUPLE":
+                push(tuple(self._since_mark()))
+            case "TUPLE1" | "TUPLE2" | "TUPLE3":
+                self.stack[-int(name[-1]) :] = [tuple(self.stack[-int(name[-1]) :])]
+            case "APPEND":
+                self._append([pop()])
+            case "APPENDS":
+                self._append(self._since_mark())
+            case "SETITEM":
+                self._set_items([pop(), pop()][::-1])
+            case "SETITEMS":
+                self._set_items(self._since_mark())
+            case "GLOBAL":
+                push(_admit(argument.replace(" ", ".", 1)))
+            case "STACK_GLOBAL":
+                attribute, module = expect(pop(), str), expect(pop(), str)
+                push(_admit(f"{module}.{attribute}"))
+            case "REDUCE":
+                arguments, function = pop(), pop()
+                push(_call(expect(function, Global), expect(arguments, tuple)))
+            case "BUILD":
+                self._set_state(pop())
+            case "BINPERSID":
+                self.storages.append(_storage(pop()))
+                push(self.storages[-1])
+            case "PROTO" | "FRAME" | "STOP":
+                pass
+            case _:
+                raise ValueError(f"its pickle has the opcode {name}, which no table needs.")
+
+    def _since_mark(self) -> list[Any]:
+        start = self.marks.pop()
+        items = self.stack[start:]
+        del self.stack[start:]
         return items
 
+    def _append(self, items: list[Any]) -> None:
+        expect(self.stack[-1], list).extend(items)
+
+    def _set_items(self, items: list[Any]) -> None:
+        if len(items) % 2:
+            raise IndexError("a key without a value")
+        expect(self.stack[-1], Pairs).extend(zip(items[::2], items[1::2], strict=True))
+
+    def _set_state(self, state: Any) -> None:
+        if isinstance(self.stack[-1], Call):
+            self.stack[-1].state = state
+        else:  # attributes of an OrderedDict
+            expect(self.stack[-1], Pairs)
+
+
+def run_pickle(stream: BytesIO) -> tuple[Any, list[Storage]]:
+    """Walk through one pickle; return what it builds, and the storages that it names."""
+    machine = _Machine()
     try:
         for name, argument in _opcodes(stream):
-            if name in _LITERALS:
-                stack.append(argument)
-            elif name in _CONSTANTS:
-                stack.append(_CONSTANTS[name])
-            elif name == "EMPTY_LIST":
-                stack.append([])
-            elif name == "EMPTY_DICT":
-                stack.append(Pairs())
-            elif name in ("BINPUT", "LONG_BINPUT"):
-                memo[argument] = stack[-1]
-            elif name == "MEMOIZE":
-                memo[len(memo)] = stack[-1]
-            elif name in ("BINGET", "LONG_BINGET"):
-                stack.append(memo[argument])
-            elif name == "MARK":
-                marks.append(len(stack))
-            elif name == "TUPLE":
-                stack.append(tuple(since_mark()))
-            elif name in ("TUPLE1", "TUPLE2", "TUPLE3"):
-                stack[-int(name[-1]) :] = [tuple(stack[-int(name[-1]) :])]
-            elif name in ("APPEND", "APPENDS"):
-                items = [stack.pop()] if name == "APPEND" else since_mark()
-                expect(stack[-1], list).extend(items)
-            elif name in ("SETITEM", "SETITEMS"):
-                items = [stack.pop(), stack.pop()][::-1] if name == "SETITEM" else since_mark()
-                if len(items) % 2:
-                    raise IndexError("a key without a value")
-                expect(stack[-1], Pairs).extend(zip(items[::2], items[1::2], strict=True))
-            elif name == "GLOBAL":
-                stack.append(_admit(argument.replace(" ", ".", 1)))
-            elif name == "STACK_GLOBAL":
-                attribute, module = expect(stack.pop(), str), expect(stack.pop(), str)
-                stack.append(_admit(f"{module}.{attribute}"))
-            elif name == "REDUCE":
-                arguments, function = stack.pop(), stack.pop()
-                stack.append(_call(expect(function, Global), expect(arguments, tuple)))
-            elif name == "BUILD":
-                state = stack.pop()
-                if isinstance(stack[-1], Call):
-                    stack[-1].state = state
-                else:  # attributes of an OrderedDict
-                    expect(stack[-1], Pairs)
-            elif name == "BINPERSID":
-                storages.append(_storage(stack.pop()))
-                stack.append(storages[-1])
-            elif name not in ("PROTO", "FRAME", "STOP"):
-                raise ValueError(f"its pickle has the opcode {name}, which no table needs.")
-        return stack.pop(), storages
+            machine.step(name, argument)
+        return machine.stack.pop(), machine.storages
     except (IndexError, KeyError) as error:
         raise ValueError(f"its pickle is damaged ({error!r}).") from error
 

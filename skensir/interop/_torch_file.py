@@ -180,10 +180,10 @@ def _numpy_array(state: Any) -> AnyArray:
 
 
 def _numpy_scalar(arguments: tuple[Any, ...]) -> AnyArray:
-    values = _numpy_values(*arguments) if len(arguments) == 2 else np.empty(0)
+    values: AnyArray = _numpy_values(*arguments) if len(arguments) == 2 else np.empty(0)
     if values.size != 1:
         raise ValueError("it has a NumPy scalar that is not one number.")
-    return values[0]
+    return values.reshape(())
 
 
 def _numpy_values(dtype: Any, numbers: Any) -> AnyArray:

@@ -6,59 +6,51 @@ rows nor the predictions ever come together in one place.
 
 from __future__ import annotations
 
-from functools import cache, partial
+from functools import partial
+from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-try:
-    from dask import delayed
-    from dask.array import arange
-    from dask.base import is_dask_collection
-except ImportError as error:
-    raise ImportError('skensir.interop.dask needs dask: pip install "skensir[dask]"') from error
-
-from skensir._core.cross_validation import pass_over_folds
+from skensir._base import whole_or_nothing
+from skensir._core._typing import FloatArray
 from skensir._core.histogram import auto_resolution
-from skensir._core.progress import untracked
+from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir.interop._chunks import (
+    Lazy,
     check_predictions,
-    chunk_lengths,
     compute_sum,
+    is_lazy,
     like_rows,
     line_up,
     map_chunks,
     rows_of_chunk,
 )
-from skensir.interop._folds import (
-    check_splitter,
-    contiguous_folds,
-    group_folds,
-    look_at_chunk,
-    merge_folds,
-    merge_looks,
-    sum_up_folds,
-)
+from skensir.interop._folds import LazyRows, check_splitter
 
 __all__ = ["DaskEnsIRRegressor", "DaskEnsIRRegressorCV"]
 
 
-def _sum_up_chunk(X, estimator, y, sample_weight):
+def _sum_up_chunk(
+    X: Any, estimator: EnsIRRegressor, y: Any, sample_weight: Any
+) -> list[CellStatistics]:
     """Return the sufficient statistics of a chunk in a list, which is empty as the chunk is."""
     rows = rows_of_chunk(estimator, X, y, sample_weight)
     return [] if rows is None else [estimator._sum_up(*rows)]
 
 
-def _merge_statistics(parts):
+def _merge_statistics(parts: list[list[CellStatistics]]) -> list[CellStatistics]:
     """Add up statistics of chunks, in a list where there are any."""
     statistics = [statistics for part in parts for statistics in part]
     return [CellStatistics.merge(statistics)] if statistics else []
 
 
-def _predict_chunk(X, estimator, method="predict", n_columns=1, **options):
+def _predict_chunk(
+    X: Any, estimator: EnsIRRegressor, method: str = "predict", n_columns: int = 1, **options: Any
+) -> FloatArray:
     """Apply a method of a fitted estimator to a chunk; what it returns becomes columns."""
     if not len(X):
         return np.empty((0, n_columns))
@@ -66,7 +58,7 @@ def _predict_chunk(X, estimator, method="predict", n_columns=1, **options):
     return np.column_stack(predicted if isinstance(predicted, tuple) else (predicted,))
 
 
-def _square_chunk(X, estimator, y, sample_weight):
+def _square_chunk(X: Any, estimator: EnsIRRegressor, y: Any, sample_weight: Any) -> FloatArray:
     """Return what the score needs: weight, mean of y, squares about it, squares of errors."""
     rows = rows_of_chunk(estimator, X, y, sample_weight)
     if rows is None or (rows[2] is not None and not rows[2].any()):
@@ -79,7 +71,7 @@ def _square_chunk(X, estimator, y, sample_weight):
     return np.array([total, mean, weight @ (y - mean) ** 2, weight @ error**2])
 
 
-def _merge_squares(parts):
+def _merge_squares(parts: list[FloatArray]) -> FloatArray:
     """Put together what the score needs of several chunks; squares stay about the mean of all."""
     weight, mean, squares, errors = np.array(parts).T
     total = weight.sum()
@@ -131,7 +123,8 @@ class DaskEnsIRRegressor(EnsIRRegressor):
     'EnsIRRegressor'
     """
 
-    def fit(self, X, y, sample_weight=None):
+    @whole_or_nothing
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Estimate the weights of every occupied cell, in one pass over the chunks.
 
         Parameters
@@ -155,7 +148,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             chunk holds, such as NaN, is found out when it is summed up, which is before `fit`
             returns.
         """
-        if not is_dask_collection(X):
+        if not is_lazy(X):
             return super().fit(X, y, sample_weight)
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
         self._check_params(X.shape[1])
@@ -163,27 +156,31 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         if not statistics.n_cells:
             raise ValueError("sample_weight is zero for every sample; some must be positive.")
         self._statistics = [statistics]
-        return self._solve_and_keep()
+        return self._solve_and_publish()
 
-    def _validate_rows(self, X, y, sample_weight, *, reset):
+    def _validate_rows(
+        self, X: Any, y: Any, sample_weight: Any, *, reset: bool
+    ) -> tuple[Any, Any, Any]:
         """Check what needs no data, where the rows are still to be computed."""
-        if not is_dask_collection(X):
+        if not is_lazy(X):
             return super()._validate_rows(X, y, sample_weight, reset=reset)
         return line_up(self, X, y, sample_weight, reset=reset)
 
-    def _sum_up(self, X, y, sample_weight, track=untracked):
+    def _sum_up(
+        self, X: Any, y: Any, sample_weight: Any, track: Track = untracked
+    ) -> CellStatistics:
         """Return the sufficient statistics of rows: compute them, if they are lazy."""
-        if not is_dask_collection(X):
+        if not is_lazy(X):
             return super()._sum_up(X, y, sample_weight, track)
         plain = EnsIRRegressor(**self.get_params(deep=False))
-        parts = compute_sum(
+        parts: list[CellStatistics] = compute_sum(
             _merge_statistics, map_chunks(_sum_up_chunk, X, plain, y, sample_weight)
         )
         if not parts:
             raise ValueError("X has no rows; at least one is needed.")
         return parts[0]
 
-    def to_local(self):
+    def to_local(self) -> EnsIRRegressor:
         """Return the plain estimator, to save it or to use it without dask.
 
         Returns
@@ -193,24 +190,21 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             `merge` go on from here.
         """
         local = EnsIRRegressor(**self.get_params(deep=False))
-        vars(local).update(vars(self))
+        local.__dict__.update(self.__dict__)
         return local
 
-    def _predicting(self):
+    def _predicting(self) -> EnsIRRegressor:
         """Return a plain estimator that can predict, without what only fitting needs."""
-        _ = self.weights_  # the table is solved here, not in every chunk
-        local = self.to_local()
-        vars(local).pop("_statistics", None)
-        return local
+        return self.solve().to_local().forget_rows()  # solved here, not in every chunk
 
-    def _predict_lazily(self, X, n_columns, **options):
+    def _predict_lazily(self, X: Lazy, n_columns: int, **options: Any) -> Lazy:
         """Return the columns of what a method of the plain estimator makes of the rows."""
         check_is_fitted(self)
         X = check_predictions(self, X, reset=False)
         function = partial(_predict_chunk, n_columns=n_columns, **options)
         return map_chunks(function, X, self._predicting(), n_columns=n_columns)
 
-    def predict(self, X, return_std=False):
+    def predict(self, X: Any, return_std: bool = False) -> Any:
         """Combine predictions with the weights of their cells, lazily.
 
         Parameters
@@ -228,14 +222,14 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             Root mean squared error in the row's cell. Only with `return_std`. Compute it together
             with `y`, so that the rows are visited once.
         """
-        if not is_dask_collection(X):
-            return super().predict(X, return_std)
+        if not is_lazy(X):
+            return super().predict(X, return_std=True) if return_std else super().predict(X)
         if not return_std:
             return self._predict_lazily(X, 1)[:, 0]
         both = self._predict_lazily(X, 2, return_std=True)
         return both[:, 0], both[:, 1]
 
-    def predict_weights(self, X):
+    def predict_weights(self, X: Any) -> Any:
         """Return the weights that `predict` gives to the models, lazily.
 
         Parameters
@@ -248,12 +242,12 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         weights : dask array of shape (n_samples, n_models)
             Non-negative, each line sums to one.
         """
-        if not is_dask_collection(X):
+        if not is_lazy(X):
             return super().predict_weights(X)
         check_is_fitted(self)
         return self._predict_lazily(X, self.n_features_in_, method="predict_weights")
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination, of sums that are made chunk by chunk.
 
         Parameters
@@ -271,8 +265,8 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             One minus the ratio of the squared error to the squared distance of the truth from its
             mean.
         """
-        if not is_dask_collection(X):
-            return super().score(X, y, sample_weight)
+        if not is_lazy(X):
+            return float(super().score(X, y, sample_weight))
         check_is_fitted(self)
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=False)
         model = self._predicting()
@@ -328,7 +322,8 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
 
     _regressor = DaskEnsIRRegressor
 
-    def fit(self, X, y, sample_weight=None, groups=None):
+    @whole_or_nothing
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Choose the parameters and fit the estimator with them on all rows.
 
         Parameters
@@ -352,49 +347,30 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         ValueError
             If an argument is out of its range or the lengths differ; the message names it.
         """
-        if not is_dask_collection(X):
+        if not is_lazy(X):
             return super().fit(X, y, sample_weight, groups)
         splitter = check_splitter(self.cv, groups)
         X, y, sample_weight = line_up(self, X, y, sample_weight, reset=True)
         if groups is not None:
             groups = like_rows(X, groups, "groups")
-
-        @cache
-        def look():
-            """Pass over the rows for what has to be known before, if anything has."""
-            seen = map_chunks(look_at_chunk, X, EnsIRRegressor(), y, sample_weight, groups)
-            return compute_sum(merge_looks, seen)
-
+        rows = LazyRows(X, y, sample_weight, groups)
         automatic = isinstance(self.bin_widths, str)
-        extremes = (look().lowest, look().highest) if automatic else (None, None)
+        extremes = (rows.look.lowest, rows.look.highest) if automatic else (None, None)
         candidates = self._candidates(X.shape[1], *extremes)
-        if groups is None:
-            lengths = chunk_lengths(X) or look().lengths
-            folds = contiguous_folds(splitter.n_splits, sum(lengths))
-            row_numbers = arange(sum(lengths), chunks=(tuple(lengths),))
-            labels = like_rows(X, row_numbers, "row numbers")
-        else:
-            folds, labels = group_folds(splitter, look().group_sizes), groups
+        folds, labels = rows.deal_out(splitter)
         self.n_splits_ = folds.n_splits
 
-        def sum_up(grids):
-            function = partial(sum_up_folds, grids=grids)
-            columns = y, sample_weight, labels, delayed(folds)
-            parts = map_chunks(function, X, EnsIRRegressor(), *columns)
-            sums = compute_sum(merge_folds, parts)
-            by_fold = [[sums[grid, fold] for fold in range(folds.n_splits)] for grid in grids]
-            return [pass_over_folds(sums_of_folds) for sums_of_folds in by_fold]
-
-        def resolution(bin_width):
+        def resolution(bin_width: float) -> float:
             if not isinstance(self.target_resolution, str):
                 return float(self.target_resolution)
-            whole = y.dtype.kind in "iub" or look().whole
+            whole = y.dtype.kind in "iub" or rows.look.whole
             return auto_resolution(bin_width, whole=whole)
 
         whole = np.asarray(X._meta).dtype.kind in "iu"
+        sum_up = partial(rows.sum_up, folds, labels)
         return self._choose(candidates, sum_up, resolution, whole=whole)
 
-    def to_local(self):
+    def to_local(self) -> EnsIRRegressorCV:
         """Return the plain estimator, to save it or to use it without dask.
 
         Returns
@@ -403,12 +379,12 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
             With the same parameters and, if this one is fitted, fitted alike.
         """
         local = EnsIRRegressorCV(**self.get_params(deep=False))
-        vars(local).update(vars(self))
+        local.__dict__.update(self.__dict__)
         if hasattr(self, "best_estimator_"):
             local.best_estimator_ = self.best_estimator_.to_local()
         return local
 
-    def score(self, X, y, sample_weight=None):
+    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
         """Return the coefficient of determination of `best_estimator_`.
 
         Parameters
@@ -426,4 +402,4 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
             As of `DaskEnsIRRegressor.score`.
         """
         check_is_fitted(self)
-        return self.best_estimator_.score(X, y, sample_weight)
+        return float(self.best_estimator_.score(X, y, sample_weight))

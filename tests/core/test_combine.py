@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skensir import baselines
 from skensir._core import combine as combine_module
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, combine_fixed, find_cells
@@ -128,12 +127,3 @@ def test_any_number_of_rows_is_combined(n_rows):
     index = CellIndex(np.array([[0, 0]]))
     combined = combine(X, index, 512.0, np.array([[0.25, 0.75], [0.5, 0.5]]))
     np.testing.assert_array_equal(combined, X @ [0.25, 0.75])
-
-
-@given(naive.stacks(dtypes=("u1", "u2", "i2", "f4"), outliers=False), CHUNKS)
-def test_zzpm_weights_follow_from_the_distances_from_the_average_of_the_batch(stack, size):
-    model = baselines.ZZPMRegressor().fit(stack.X, stack.y)
-    with mock.patch.object(baselines, "row_chunks", naive.in_chunks(size)):
-        weights = model.predict_weights(stack.X)
-    expected = np.tile(naive.zzpm_weights(stack.X), (len(stack.X), 1))
-    np.testing.assert_allclose(weights, expected, rtol=1e-6, atol=1e-12)

@@ -38,7 +38,7 @@ IN_PYTHON = compiled._Kernels(
 )
 LOOPS = [pytest.param("python"), pytest.param("compiled", marks=needs_numba)]
 DTYPES = (*naive.DTYPES, "u4")
-# To compile takes most of a second: one number of models a dtype. The loops in Python take any.
+# To compile takes most of a second: one number of models per dtype. The loops in Python take any.
 N_MODELS = {"u1": 3, "u2": 2, "u4": 1, "i1": 1, "i2": 4, "i4": 2, "i8": 3, "f4": 3, "f8": 2}
 LAYOUTS = {
     "rows": np.ascontiguousarray,

@@ -1,6 +1,6 @@
 """On the released deraining images: files, ensemble and luma together give the known PSNR.
 
-The data is not part of the project; see test_published.py.
+The data is not part of the project; see tests/test_published.py.
 """
 
 import imageio.v3 as imageio

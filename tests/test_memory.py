@@ -34,7 +34,7 @@ def agreeing_models(case):
 
 
 def size_of_statistics(n_cells, n_models):
-    """Bytes of a weight, two sums a model and one a pair of models, for each cell."""
+    """Bytes of a weight, two sums per model and one per pair of models, for each cell."""
     n_sums = 1 + 2 * n_models + n_models * (n_models + 1) // 2
     return n_cells * n_sums * DOUBLE
 

@@ -9,8 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.signal import convolve2d
+from skimage.metrics import peak_signal_noise_ratio as psnr_of_scikit_image
 
 from skensir.image import peak_signal_noise_ratio, structural_similarity
+from skensir.image.metrics import error_map
 
 METRICS = [peak_signal_noise_ratio, structural_similarity]
 
@@ -64,6 +66,28 @@ def test_psnr_equals_the_formula(seed, crop, channel, grey):
     if channel == "luma" and not grey:
         target, image = slow_luma(target), slow_luma(image)
     assert_allclose(ours, slow_psnr(target, image, 255), rtol=1e-12)
+
+
+@given(
+    seed=st.integers(0, 99),
+    spread=st.sampled_from([0.0, 1e-3, 1.0, 50.0]),
+    data_range=st.sampled_from([255, 65535, 1000.0]),
+)
+def test_psnr_is_that_of_scikit_image_to_the_last_bit(seed, spread, data_range):
+    target, image = pair(11, 13, 3, seed=seed, spread=spread)
+    with np.errstate(divide="ignore"):
+        expected = psnr_of_scikit_image(target.astype(float), image, data_range=data_range)
+    assert peak_signal_noise_ratio(target, image, data_range=data_range) == expected
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (5, 7, 3)])
+def test_error_maps_are_absolute_errors_averaged_over_the_channels(shape):
+    target, image = pair(*shape)
+    expected = np.zeros(shape[:2])
+    for place in np.ndindex(shape):
+        error = abs(float(target[place]) - image[place])
+        expected[place[:2]] += error * expected.size / target.size
+    assert_allclose(error_map(target, image), expected, rtol=1e-12)
 
 
 @given(seed=st.integers(0, 20), crop=st.integers(0, 2), channel=st.sampled_from(["rgb", "luma"]))

@@ -1,0 +1,78 @@
+"""Plain state: pickles, joblib files and skops dumps hold arrays, numbers and strings alone.
+
+No class of this package but that of the estimator itself is named in them, so the code may change
+without their becoming unreadable, and a reader that trusts nothing has one name to be told.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from skensir._core.histogram import TruthHistogram
+from skensir._core.statistics import CellStatistics
+from skensir._version import __version__
+
+# Number of the format; one that has changed needs a new number, and a reader of the old one.
+_FORMAT, _NUMBER, _WRITER = 1, "skensir_state", "skensir_version"
+# Names what a dict stands for.
+_KIND = "skensir_kind"
+
+
+class PlainState:
+    """Gives an estimator a state of arrays, numbers, strings, lists and dicts of them."""
+
+    def __getstate__(self) -> dict[str, Any]:
+        attributes = {name: _to_plain(value) for name, value in vars(self).items()}
+        return {_NUMBER: _FORMAT, _WRITER: __version__, "attributes": attributes}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        number = state.get(_NUMBER)
+        if number is None:
+            raise ValueError(
+                f"This {type(self).__name__} was pickled by skensir 0.1 before its release, which "
+                f"skensir {__version__} does not read; fit it anew."
+            )
+        if number != _FORMAT:
+            raise ValueError(
+                f"This {type(self).__name__} was pickled by skensir {state.get(_WRITER)} in format "
+                f"{number}, and skensir {__version__} reads format {_FORMAT}; a newer skensir is "
+                "needed."
+            )
+        vars(self).update({name: _from_plain(value) for name, value in state["attributes"].items()})
+
+
+def _to_plain(value: Any) -> Any:
+    """Return a value of an attribute without classes of this package."""
+    if isinstance(value, CellStatistics):
+        truth = None if value.truth is None else value.truth._asdict()
+        return {_KIND: "statistics", **value._replace(truth=None)._asdict(), "truth": truth}
+    if isinstance(value, PlainState) and _is_ours(type(value).__module__):
+        kind = f"{type(value).__module__}.{type(value).__name__}"
+        return {_KIND: kind, "state": value.__getstate__()}
+    if type(value) in (list, tuple):
+        return type(value)(map(_to_plain, value))
+    return value
+
+
+def _from_plain(value: Any) -> Any:
+    """Return what `_to_plain` was given."""
+    if type(value) in (list, tuple):
+        return type(value)(map(_from_plain, value))
+    if type(value) is not dict or _KIND not in value:
+        return value
+    if value[_KIND] == "statistics":
+        truth = value["truth"]
+        statistics = CellStatistics(value["bin_width"], value["cells"], value["sums"], None)
+        return statistics if truth is None else statistics._replace(truth=TruthHistogram(**truth))
+    module, _, name = value[_KIND].rpartition(".")
+    kind = getattr(import_module(module), name, None) if _is_ours(module) else None
+    if not (isinstance(kind, type) and issubclass(kind, PlainState)):
+        raise ValueError(f"The state names {value[_KIND]!r}, which is no estimator of skensir.")
+    estimator = kind.__new__(kind)
+    estimator.__setstate__(value["state"])
+    return estimator
+
+
+def _is_ours(module: str) -> bool:
+    return module.partition(".")[0] == "skensir"

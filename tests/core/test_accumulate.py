@@ -1,0 +1,95 @@
+"""Sums in each cell, as plain loops over the rows have them."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sums import (
+    RESOLUTIONS,
+    SUMS,
+    accumulate_in,
+    assert_same_statistics,
+    assert_same_truth,
+    small_batches,
+)
+
+from skensir._core import accumulate as accumulate_module
+from skensir._core.accumulate import accumulate
+
+
+@given(naive.stacks(), RESOLUTIONS, st.one_of(st.just({}), small_batches()))
+def test_sums_are_those_of_loops_over_the_rows(stack, resolution, batches):
+    expected = naive.statistics(*stack, resolution)
+    found = accumulate_in(batches, stack, resolution)
+
+    assert [tuple(cell) for cell in found.cells.tolist()] == list(expected)
+    upper = np.triu_indices(stack.X.shape[1])
+    for number, sums in enumerate(expected.values()):
+        np.testing.assert_allclose(found.weight[number], sums.weight, rtol=1e-13)
+        # Rounding is measured by the largest summands: a bin's width, the models' own errors.
+        largest = stack.bin_width * sums.weight
+        np.testing.assert_allclose(found.offsets[:, number], sums.offsets, atol=1e-13 * largest)
+        np.testing.assert_allclose(
+            found.squared_offsets[:, number],
+            sums.squared_offsets,
+            atol=1e-13 * largest * stack.bin_width,
+        )
+        own = np.sqrt(np.diag(sums.error_products))
+        np.testing.assert_allclose(
+            found.error_products[:, number],
+            sums.error_products[upper],
+            atol=1e-13 * np.outer(own, own)[upper].max(),
+        )
+        assert_same_truth(found.truth, number, sums.truth)
+
+
+@given(naive.stacks(whole=True), small_batches(), small_batches(), st.integers(0, 2**32 - 1))
+def test_neither_order_nor_chunks_of_the_rows_matter(stack, batches, others, seed):
+    """Sums of whole numbers are exact, so the statistics agree to the last bit."""
+    order = np.random.default_rng(seed).permutation(len(stack.X))
+    shuffled = stack._replace(
+        X=stack.X[order],
+        y=stack.y[order],
+        sample_weight=None if stack.sample_weight is None else stack.sample_weight[order],
+    )
+    one, other = accumulate_in(batches, stack, 1.0), accumulate_in(others, shuffled, 1.0)
+    assert_same_statistics(one, other)
+
+
+def test_more_cells_than_rows_in_a_chunk():
+    """There the sums go into the cells of the chunk only, and the table of sums grows."""
+    rng = np.random.default_rng(0)
+    n_rows = 3000
+    stack = naive.Stack(
+        rng.integers(0, 500, (n_rows, 2)).astype(np.uint16), rng.uniform(0, 500, n_rows), None, 8.0
+    )
+    batches = {
+        (accumulate_module, "row_chunks"): naive.in_chunks(100),
+        (accumulate_module, "_MAX_WAITING"): 50,
+    }
+    found = accumulate_in(batches, stack, 1.0)
+    expected = naive.statistics(*stack, 1.0)
+    assert found.n_cells > 1000
+    assert [tuple(cell) for cell in found.cells.tolist()] == list(expected)
+    np.testing.assert_array_equal(found.weight, [sums.weight for sums in expected.values()])
+    np.testing.assert_allclose(
+        found.error_products.T,
+        [sums.error_products[np.triu_indices(2)] for sums in expected.values()],
+        rtol=1e-12,
+    )
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_values_far_from_zero_keep_their_digits(dtype):
+    """Sums are of small differences: 1e12 away from zero they are as exact as near it."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 64, 500) * 1.0
+    X = y[:, None] + rng.integers(-3, 4, (500, 3))
+    shift = 2.0**40 if dtype == np.float64 else 2.0**20
+    near = accumulate(X.astype(dtype), y, bin_width=16.0, target_resolution=1.0)
+    far = accumulate((X + shift).astype(dtype), y + shift, bin_width=16.0, target_resolution=1.0)
+    np.testing.assert_array_equal(far.cells, near.cells + int(shift) // 16)
+    for name in SUMS[1:]:
+        np.testing.assert_array_equal(getattr(far, name), getattr(near, name), err_msg=name)
+    np.testing.assert_array_equal(far.truth.step, near.truth.step + int(shift))

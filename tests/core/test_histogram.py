@@ -1,0 +1,82 @@
+"""The histogram of the truth in each cell, as a dict has it."""
+
+from unittest import mock
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sums import assert_same_truth
+
+from skensir._core import histogram as histogram_module
+from skensir._core.histogram import TruthCounter
+
+
+@st.composite
+def counted_rows(draw):
+    """Draw rows of cell number, truth and weight, in several chunks, that need few or many bins."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    spread = draw(st.sampled_from([3, 1000, 10**12]))
+    chunks = []
+    for size in draw(st.lists(st.integers(1, 300), min_size=1, max_size=4)):
+        truth = rng.integers(-spread, spread, size) * draw(st.sampled_from([1.0, 0.5]))
+        weight = rng.integers(1, 4, size) * 0.5 if draw(st.booleans()) else None
+        chunks.append((rng.integers(0, draw(st.sampled_from([1, 7])), size), truth, weight))
+    return chunks
+
+
+def count_naively(chunks, resolution):
+    cells = {}
+    for numbers, truth, weight in chunks:
+        weight = np.ones(len(numbers)) if weight is None else weight
+        for number, target, share in zip(numbers.tolist(), truth, weight, strict=True):
+            naive.count_truth(cells.setdefault(number, {}), target, resolution, share)
+    return cells
+
+
+def count(chunks, resolution):
+    counter = TruthCounter(resolution)
+    for chunk in chunks:
+        counter.add(*chunk)
+    return counter.finish()
+
+
+@given(counted_rows(), st.sampled_from([0.5, 1.0, 0.3, 7.0]), st.sampled_from([0, 100, 2**18]))
+def test_histogram_counts_as_a_dict_does(chunks, resolution, max_pending):
+    """Both as a table of all places and as sorted places."""
+    expected = count_naively(chunks, resolution)
+    with mock.patch.object(histogram_module, "_MAX_PENDING", max_pending):
+        found = count(chunks, resolution)
+    assert (np.diff(found.cell) >= 0).all()
+    assert set(found.cell.tolist()) == set(expected)
+    for number, places in expected.items():
+        assert_same_truth(found, number, places)
+
+
+@given(counted_rows(), st.sampled_from([1.0, 0.5]))
+def test_truth_whose_values_lie_a_step_apart_is_kept_exactly(chunks, step):
+    """Such as whole numbers at step 1."""
+    chunks = [(cell, np.rint(truth) * step, weight) for cell, truth, weight in chunks]
+    histogram = count(chunks, step)
+    values = histogram.values_from(np.zeros(histogram.cell.max() + 1))
+    expected = {(c, y) for cell, truth, _ in chunks for c, y in zip(cell, truth, strict=True)}
+    assert set(zip(histogram.cell, values, strict=True)) == expected
+
+
+@given(counted_rows(), st.integers(0, 2**32 - 1))
+def test_selected_cells_keep_their_truth_and_are_numbered_without_gaps(chunks, seed):
+    histogram = count(chunks, 1.0)
+    expected = count_naively(chunks, 1.0)
+    chosen = np.random.default_rng(seed).random(max(expected) + 1) < 0.6
+    selected = histogram.select(chosen)
+    assert selected.weight.size == np.count_nonzero(chosen[histogram.cell])
+    for number, cell in enumerate(np.flatnonzero(chosen)):
+        assert_same_truth(selected, number, expected.get(cell, {}))
+
+
+def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
+    counter = TruthCounter(1e-6)
+    message = r"target_resolution.*1e-06 is too fine .* 1e\+12: it must be at least 0.000111"
+    with pytest.raises(ValueError, match=message):
+        counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
