@@ -154,7 +154,7 @@ class IncrementalRegressor(StackedRegressor):
             return True
         if self._is_solved():
             raise ValueError(
-                f"{method} needs the sums of the rows seen before, which neither a lookup table "
+                f"{method} needs the statistics of the rows seen before, which neither a lookup table "
                 "from a file nor an estimator after forget_rows() holds: fit the estimator anew."
             )
         return False

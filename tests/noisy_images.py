@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from skensir._incremental import IncrementalRegressor
 from skensir.baselines import ConvexRegressor
 
 SIZES = ((24, 30), (31, 20), (16, 16), (22, 25))
@@ -24,8 +25,10 @@ def images(sizes=SIZES, *, n_models=3, n_channels=3, dtype=np.uint8, seed=0):
     return predictions, targets
 
 
-class Adding(ConvexRegressor):
+class Adding(ConvexRegressor, IncrementalRegressor):
     """An estimator of skensir whose parts add up, and that remembers how it was fitted."""
+
+    _solved_attributes = ("weights_",)
 
     def fit(self, X, y, sample_weight=None):
         self.parts_ = ["fit"]
