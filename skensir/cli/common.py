@@ -39,19 +39,7 @@ def check_output_file(path: Path) -> None:
 
 
 def check_picture_file(file: Path) -> None:
-    """Raise an error now if the picture could not be written later.
-
-    Parameters
-    ----------
-    file : Path
-        Where the picture is to go.
-
-    Raises
-    ------
-    CommandError
-        If the name does not end in .png, names a folder, or lies in a folder that does not
-        exist or cannot be written to.
-    """
+    """Raise an error now if a PNG could not be written later."""
     if file.is_dir():
         raise CommandError(f"The output {file} is a folder; name a file that ends in .png.")
     if file.suffix.lower() != ".png":

@@ -36,11 +36,6 @@ def demo(
     folder : Path, default=None
         A new folder in which the images are kept, one sub-folder per task with a reference set and
         a test set. None keeps none.
-
-    Raises
-    ------
-    CommandError
-        If a file cannot be written or an optional package is missing.
     """
     check_installed("The demo", "matplotlib", "skimage", "cv2", "tqdm", extra="demo")
     check_picture_file(output)

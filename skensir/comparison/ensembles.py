@@ -43,21 +43,10 @@ class Fitted(NamedTuple):
 
 
 def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list[Method]:
-    """Return the methods in the order of the table.
+    """Return the methods in the order of the table, none of them fitted.
 
-    Parameters
-    ----------
-    bin_width : float
-        Of EnsIR where it is not chosen by cross-validation, in the unit of the images.
-    n_scenes : int
-        Number of scenes of the reference set; a single one cannot be left out.
-    trees : bool, default=True
-        Whether the ensembles of trees are among them.
-
-    Returns
-    -------
-    list of Method
-        None of them fitted.
+    The bin width is that of EnsIR where it is not chosen by cross-validation. A reference set of a
+    single scene cannot be split by scenes.
     """
     # Here, as it takes a tenth of a second, for which no other command should wait.
     from sklearn.ensemble import (
@@ -96,16 +85,7 @@ def draw_sample(
 ) -> tuple[Image, Image]:
     """Draw values of all scenes, as many of each channel, with one scene in memory at a time.
 
-    Parameters
-    ----------
-    reference : ReferenceSet
-        What to draw from.
-    pixel_format : PixelFormat
-        Of its scenes.
-    max_samples : int, default=100_000
-        Largest number of values, all channels together.
-    seed : int, default=0
-        Seed of the random numbers.
+    There are at most `max_samples` of them, all channels together.
 
     Returns
     -------
@@ -164,21 +144,7 @@ def fit(
 ) -> Fitted:
     """Fit a method, and measure the seconds without those of reading the files.
 
-    Parameters
-    ----------
-    method : Method
-        A row of the table.
-    reference : ReferenceSet
-        What it is fitted on.
-    pixel_format : PixelFormat
-        Of the scenes.
-    sample : tuple of ndarray, default=None
-        What `draw_sample` returns; used by the methods that are fitted on a sample.
-
-    Returns
-    -------
-    Fitted
-        The method with its ensemble.
+    `sample` is what `draw_sample` returns, for the methods that are fitted on a sample.
     """
     ensemble = ImageEnsemble(
         method.regressor,

@@ -23,55 +23,26 @@ INPUT_FOLDER = "lq"
 
 
 class ComparedScene(TypedDict):
-    """A test scene with the images of all rows of the table.
-
-    Attributes
-    ----------
-    name : str
-        Of the scene.
-    target : ndarray of shape (height, width) or (height, width, n_channels)
-        The truth; with 1 or 3 channels.
-    images : dict of str to ndarray
-        By the name of the row, of the target's shape, neither rounded nor clipped.
-    weight_maps : dict of str to dict of str to ndarray of shape (height, width)
-        By the names of the row and of the model: weights from 0 to 1, mean over the channels.
-    data_range : float
-        The largest value that a pixel can have, such as 255 or 65535.
-    """
+    """A test scene with the images of all rows of the table."""
 
     name: str
-    target: Image
-    images: dict[str, Image]
+    target: Image  # the truth: (height, width) or (height, width, n_channels), 1 or 3 channels
+    images: dict[str, Image]  # by the name of the row: like the target, not rounded nor clipped
+    # By the names of the row and of the model: (height, width), 0 to 1, mean over the channels.
     weight_maps: dict[str, dict[str, Image]]
-    data_range: float
+    data_range: float  # the largest value that a pixel can have, such as 255 or 65535
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came out, and all that is needed to look at single scenes.
+    """What came out, and all that is needed to look at single scenes."""
 
-    Attributes
-    ----------
-    rows : list of Row
-        In the order of the table.
-    measured : str
-        A paragraph on what the numbers are.
-    methods : str
-        Paragraphs on the rows, the same for all images.
-    test : ReferenceSet
-        The test set.
-    fitted : list of Fitted
-        The ensembles.
-    convention : dict
-        Keyword arguments of PSNR and SSIM: channel, crop_border and data_range.
-    """
-
-    rows: list[Row]
-    measured: str
-    methods: str
+    rows: list[Row]  # in the order of the table
+    measured: str  # a paragraph on what the numbers are
+    methods: str  # paragraphs on the rows, the same for all images
     test: ReferenceSet
     fitted: list[Fitted]
-    convention: dict[str, Any]
+    convention: dict[str, Any]  # of PSNR and SSIM: channel, crop_border and data_range
 
     @property
     def notes(self) -> str:
@@ -108,16 +79,8 @@ def oracle(scene: Scene) -> Image:
 class GivenImages:
     """The images of a scene that no ensemble makes: the input, the base models, the oracle.
 
-    Parameters
-    ----------
-    scenes : ReferenceSet
-        If it has a sub-folder of inputs, and the first of them has the size and depth of the truth,
-        all inputs are given.
-
-    Attributes
-    ----------
-    inputs : Images or None
-        Their images.
+    Inputs are given if there is a sub-folder of them and the first has the size and depth of the
+    truth.
     """
 
     def __init__(self, scenes: ReferenceSet) -> None:

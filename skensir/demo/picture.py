@@ -15,45 +15,18 @@ SHOWN_SIDE = 192  # height and width of the part that is shown, pixels
 
 @dataclass(frozen=True)
 class PictureRow:
-    """A row of the picture.
+    """A row of the picture."""
 
-    Attributes
-    ----------
-    task : str
-        What stands at its left.
-    images : dict of str to ndarray
-        Images by their titles; the last one is the truth. One that is smaller than the truth is
-        enlarged.
-    weight_title : str
-        Says whose weights are shown.
-    weights : ndarray of shape (height, width)
-        The weights of a model.
-    equal : float
-        Its weight in plain averaging.
-    """
-
-    task: str
+    task: str  # at the left
+    # By their titles; the last one is the truth. One that is smaller than the truth is enlarged.
     images: dict[str, Image]
-    weight_title: str
-    weights: Image
-    equal: float
+    weight_title: str  # says whose weights are shown
+    weights: Image  # of a model, (height, width)
+    equal: float  # its weight in plain averaging
 
 
 def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
-    """Draw the centres of images, a row for each task.
-
-    Parameters
-    ----------
-    rows : sequence of PictureRow
-        The rows, of as many images each.
-    note : str
-        Stands below them.
-
-    Returns
-    -------
-    bytes
-        A PNG.
-    """
+    """Return a PNG of the centres of images, a row for each task, with a note below them."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure

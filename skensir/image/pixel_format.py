@@ -14,18 +14,10 @@ from skensir.image.reference_set import Images, ReferenceSet, Scene
 
 
 class PixelFormat(NamedTuple):
-    """What the pixels of a scene are.
+    """What the pixels of a scene are."""
 
-    Attributes
-    ----------
-    grey : bool
-        Whether they have one channel and not three.
-    dtype : str
-        "uint8" or "uint16"; "floats" where the scene has neither.
-    """
-
-    grey: bool
-    dtype: str
+    grey: bool  # one channel and not three
+    dtype: str  # "uint8", "uint16", or "floats" where the scene has neither
 
     @property
     def data_range(self) -> int:

@@ -218,23 +218,7 @@ class Images(Sequence[Image]):
     """The predictions, or the targets, of all scenes of a reference set.
 
     An image is read when it is asked for and not kept, so they can be iterated over several times.
-    A slice is of the same kind.
-
-    Parameters
-    ----------
-    reference_set : ReferenceSet
-        Whose images they are.
-    part : {"predictions", "targets"}
-        Which of its images.
-    functions : tuple of callable, default=()
-        What the images pass through, see `through`.
-
-    Attributes
-    ----------
-    names : tuple of str
-        Of the scenes.
-    models : tuple of str
-        Of the base models.
+    A slice is of the same kind. `names` are those of the scenes, `models` those of the base models.
     """
 
     def __init__(
@@ -252,16 +236,8 @@ class Images(Sequence[Image]):
     def through(self, function: Callable[[Images], Iterable[Image]]) -> Images:
         """Return the same images, passed through a function as they are read.
 
-        Parameters
-        ----------
-        function : callable
-            Takes these images, with their names, and returns an iterable of as many. For one image
-            to be in memory at a time, it forgets each before it asks for the next.
-
-        Returns
-        -------
-        images : Images
-            Each iteration calls the function anew.
+        Each iteration calls the function anew: with these images, for an iterable of as many. For
+        one image to be in memory at a time, it forgets each before it asks for the next.
         """
         return Images(self._reference_set, self._part, (*self._functions, function))
 
