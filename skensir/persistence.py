@@ -85,27 +85,7 @@ def save_table(
     True
     """
     check_is_fitted(model)
-    header: Record = {
-        "format": _FORMAT,
-        "format_number": _FORMAT_NUMBER,
-        "skensir": __version__,
-        "class": "EnsIRRegressor",
-        "ensemble": None,
-    }
-    if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
-        regressors = [_with_table(model)]
-    else:
-        regressors = [_with_table(regressor) for regressor in _image_ensemble(model).regressors_]
-        header.update({"class": "ImageEnsemble", "ensemble": _ensemble_header(model, regressors)})
-    header["tables"] = [_table_header(regressor) for regressor in regressors]
-    entries = {_HEADER: json.dumps(header, indent=1).encode()}
-    for number, regressor in enumerate(regressors):
-        for name, field in FIELDS.items():
-            array = np.asarray(getattr(regressor, f"{name}_"))
-            array = array.astype(field.dtype, casting="same_kind")
-            head = _npy_head(field.dtype, array.shape)
-            entries[f"{number}/{name}_.npy"] = head + array.tobytes()
-    data = make_archive(entries)
+    data = _to_bytes(model)
     _read(data)  # what `load_table` would refuse is not worth writing
     write_whole(path, data)
 
@@ -146,6 +126,31 @@ def load_table(path: str | os.PathLike[str]) -> EnsIRRegressor | ImageEnsemble:
 
 
 # ---- writing
+
+
+def _to_bytes(model: Any) -> bytes:
+    """Return what a file of the model holds."""
+    if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
+        kind, regressors, ensemble = "EnsIRRegressor", [_with_table(model)], None
+    else:
+        regressors = [_with_table(regressor) for regressor in _image_ensemble(model).regressors_]
+        kind, ensemble = "ImageEnsemble", _ensemble_header(model, regressors)
+    header = {
+        "format": _FORMAT,
+        "format_number": _FORMAT_NUMBER,
+        "skensir": __version__,
+        "class": kind,
+        "ensemble": ensemble,
+        "tables": [_table_header(regressor) for regressor in regressors],
+    }
+    entries = {_HEADER: json.dumps(header, indent=1).encode()}
+    for number, regressor in enumerate(regressors):
+        for name, field in FIELDS.items():
+            array = np.asarray(getattr(regressor, f"{name}_"))
+            array = array.astype(field.dtype, casting="same_kind")
+            head = _npy_head(field.dtype, array.shape)
+            entries[f"{number}/{name}_.npy"] = head + array.tobytes()
+    return make_archive(entries)
 
 
 def _with_table(regressor: Any) -> EnsIRRegressor:

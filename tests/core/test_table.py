@@ -1,0 +1,113 @@
+"""The lookup table: one record of its fields, and objectives as parts that make one."""
+
+import inspect
+import re
+from dataclasses import dataclass, fields
+from typing import ClassVar, get_type_hints
+
+import numpy as np
+import pytest
+from tables import images
+
+from skensir import EnsIRRegressor
+from skensir._core.accumulate import accumulate
+from skensir._core.objective import Solution
+from skensir._core.pooled import Pooled, best_model_weights
+from skensir._core.table import FIELDS, OBJECTIVES, LookupTable, Settings, find_weights, solve_table
+
+
+@pytest.fixture(scope="module")
+def statistics():
+    stack = images(4000)
+    return accumulate(stack.X, stack.y, bin_width=32.0, target_resolution=1.0)
+
+
+def settings(objective="likelihood", *, default_weights="auto", min_samples_cell=100, **params):
+    return Settings(OBJECTIVES[objective](**params), default_weights, min_samples_cell)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_a_table_has_the_declared_dtypes_and_shapes(statistics, objective):
+    table = solve_table(statistics, settings(objective))
+    table.check()
+    assert table._fields == tuple(FIELDS)
+    for name, field in FIELDS.items():
+        value = np.asarray(getattr(table, name))
+        assert value.shape == field.shape(statistics.n_cells, statistics.n_models), name
+        assert value.dtype.kind == np.dtype(field.dtype).kind, name
+        assert value.astype(field.dtype).tolist() == value.tolist(), name
+
+
+def test_the_estimator_declares_and_explains_every_field():
+    published = {f"{name}_" for name in FIELDS}
+    assert published <= get_type_hints(EnsIRRegressor).keys()
+    section = inspect.getdoc(EnsIRRegressor).split("\nAttributes\n")[1].split("\nSee Also\n")[0]
+    explained = set(re.findall(r"\b(\w+_)\b(?=[^\n]* : )", section))
+    assert published <= explained
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES.values())
+def test_parameters_of_an_objective_are_those_of_the_estimator(objective):
+    defaults = EnsIRRegressor().get_params()
+    for field in fields(objective):
+        assert field.default == defaults[field.name]
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("default_weights", ["auto", "uniform", np.array([0.2, 0.3, 0.5])])
+def test_weights_alone_are_those_of_the_table(statistics, objective, default_weights):
+    chosen = settings(objective, default_weights=default_weights, shrinkage=10.0)
+    pooled = Pooled(statistics.pooled_error_moments())
+    solution, unseen, thin = find_weights(statistics, chosen, pooled)
+    table = solve_table(statistics, chosen)
+    np.testing.assert_array_equal(solution.weights, table.weights)
+    np.testing.assert_array_equal(unseen, table.default_weights)
+    np.testing.assert_array_equal(thin, table.cell_origin == "thin")
+    assert 0 < np.count_nonzero(thin) < len(thin)
+
+
+def test_another_objective_is_a_part_of_its_own(statistics):
+    """What has the signature can be solved, without a line changed anywhere else."""
+
+    @dataclass(frozen=True)
+    class BestModel:
+        shrinkage: float = 0.0
+        needs_truth: ClassVar[bool] = False
+        default_weights: ClassVar[str] = "uniform"
+        n_stages: ClassVar[int] = 0
+
+        def solve(self, unsolved, track):
+            moments = unsolved.statistics.error_moments(unsolved.cells)
+            return Solution.at_start(best_model_weights(moments), unsolved.variances, n_iter=1)
+
+    table = solve_table(statistics, Settings(BestModel(), "auto", 100))
+    table.check()
+    thin = table.cell_origin == "thin"
+    np.testing.assert_array_equal(table.weights[thin], 1 / 3)
+    squares = np.einsum("nii->ni", statistics.error_moments())[~thin]
+    np.testing.assert_array_equal(table.weights[~thin].argmax(axis=1), squares.argmin(axis=1))
+    assert set(table.weights[~thin].ravel()) == {0.0, 1.0}
+
+
+@pytest.mark.parametrize(
+    ("field", "change", "message"),
+    [
+        ("cells", lambda cells: cells[::-1], "cells_ must be distinct and in lexicographic order"),
+        ("cells", lambda cells: cells + 2**60, "cells_ must lie within"),
+        ("bin_width", lambda width: -width, r"bin_width_ == -32.0, must be above zero"),
+        ("weights", lambda weights: weights - 0.5, "weights_ must lie between zero and one"),
+        ("weights", lambda weights: weights / 2, "weights_ must sum to one"),
+        ("default_weights", lambda weights: weights * 0.9, "default_weights_ must sum to one"),
+        ("cell_origin", lambda origin: np.full(len(origin), "found"), "cell_origin_ must be"),
+        ("n_iter", lambda n_iter: n_iter - 5000, "n_iter_ must not be negative"),
+        ("means", lambda means: means * np.nan, "means_ must be finite, or NaN where"),
+        ("variances", lambda variances: variances - 1e9, "variances_ must not be negative"),
+        ("default_rmse", lambda rmse: np.inf, "default_rmse_ must be finite"),
+    ],
+)
+def test_what_cannot_be_is_named(statistics, field, change, message):
+    table = solve_table(statistics, settings())
+    spoilt = table._replace(**{field: change(getattr(table, field))})
+    assert isinstance(spoilt, LookupTable)
+    with pytest.raises(ValueError, match=message):
+        spoilt.check()
