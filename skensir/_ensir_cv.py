@@ -348,15 +348,13 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableRegressor):  # type: ignore[mi
         self, candidates: list[EnsIRRegressor], scores: FloatArray, seconds: FloatArray
     ) -> None:
         """Lay the scores out as GridSearchCV does, and find the best."""
-        params = [
-            {name: getattr(candidate, name) for name in ("bin_width", "objective", "shrinkage")}
-            for candidate in candidates
-        ]
+        names = ("bin_width", "objective", "shrinkage")
+        params = [{name: getattr(point, name) for name in names} for point in candidates]
         results: dict[str, Any] = {}
         for name, values in zip(("fit", "score"), seconds, strict=True):
             results[f"mean_{name}_time"] = values.mean(axis=1)
             results[f"std_{name}_time"] = values.std(axis=1)
-        for name in params[0]:
+        for name in names:
             results[f"param_{name}"] = np.ma.array([point[name] for point in params], mask=False)
         results["params"] = params
         for j, split_scores in enumerate(scores.T):

@@ -11,11 +11,10 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from pathlib import Path
-from types import NoneType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -252,18 +251,14 @@ def _read(data: bytes) -> EnsIRRegressor | ImageEnsemble:
 
 def _read_1(header: Record, entries: dict[str, bytes]) -> EnsIRRegressor | ImageEnsemble:
     """Read format 1."""
-    _check_record(
-        header,
-        "the header",
-        {
-            "format": (str,),
-            "format_number": (int,),
-            "skensir": (str,),
-            "class": (str,),
-            "ensemble": (dict, NoneType),
-            "tables": (list,),
-        },
-    )
+    fields: Record = {
+        "format": str,
+        "format_number": int,
+        "skensir": str,
+        "class": str,
+        "tables": list,
+    }
+    _check_record(header, "the header", {**fields, "ensemble": dict | None})
     expected = {f"{i}/{name}_.npy" for i in range(len(header["tables"])) for name in FIELDS}
     for names, what in (
         (expected - entries.keys(), "lacks"),
@@ -280,16 +275,8 @@ def _read_1(header: Record, entries: dict[str, bytes]) -> EnsIRRegressor | Image
 
 
 def _read_table(folder: str, entries: dict[str, bytes], header: Any) -> EnsIRRegressor:
-    _check_record(
-        header,
-        "the header of a table",
-        {
-            "n_cells": (int,),
-            "n_models": (int,),
-            "feature_names": (list, NoneType),
-            "params": (dict,),
-        },
-    )
+    fields: Record = {"n_cells": int, "n_models": int, "feature_names": list | None, "params": dict}
+    _check_record(header, "the header of a table", fields)
     sizes = header["n_cells"], header["n_models"]
     for size in sizes:
         if not 0 < size < 2**48:
@@ -337,18 +324,9 @@ def _read_npy(data: bytes, name: str, dtype: str, shape: tuple[int, ...]) -> Any
 def _read_ensemble(header: Record, tables: list[EnsIRRegressor]) -> ImageEnsemble:
     from skensir.image.ensemble import ImageEnsemble
 
-    _check_record(
-        header,
-        "the header of the ensemble",
-        {
-            "regressor": (dict, NoneType),
-            "per_channel": (bool,),
-            "channel_axis": (int, NoneType),
-            "n_channels": (int,),
-            "pixel_dtype": (str, NoneType),
-            "model_names": (list, NoneType),
-        },
-    )
+    fields: Record = {"regressor": dict | None, "per_channel": bool, "channel_axis": int | None}
+    fields |= {"n_channels": int, "pixel_dtype": str | None, "model_names": list | None}
+    _check_record(header, "the header of the ensemble", fields)
     n_channels, axis, names = header["n_channels"], header["channel_axis"], header["model_names"]
     if axis not in (None, *range(-3, 3)) or n_channels < 1 or (axis is None and n_channels > 1):
         raise ValueError(f"channel_axis {axis} does not fit to {n_channels} channels.")
@@ -377,13 +355,13 @@ _READERS = {1: _read_1}
 # ---- checking
 
 
-def _check_record(record: Any, what: str, fields: dict[str, tuple[type, ...]]) -> None:
+def _check_record(record: Any, what: str, fields: Mapping[str, Any]) -> None:
     """Raise an error unless a JSON object has exactly these fields, of these types."""
     if not isinstance(record, dict) or record.keys() != fields.keys():
         raise ValueError(f"{what} must have the fields {', '.join(fields)} and no others.")
-    for name, kinds in fields.items():
+    for name, kind in fields.items():
         # Exactly: true and false would pass for whole numbers.
-        if type(record[name]) not in kinds:
+        if type(record[name]) not in (get_args(kind) or (kind,)):
             raise ValueError(f"{name} in {what} has the wrong type.")
 
 

@@ -111,22 +111,8 @@ def find_weights(
 ) -> tuple[Solution, FloatArray, BoolArray]:
     """Find the weights of every occupied cell; thin and degenerate cells get default ones.
 
-    Parameters
-    ----------
-    statistics : CellStatistics
-    settings : Settings
-    pooled : Pooled
-        Of these statistics.
-    track : callable
-        Is told of each step of a loop.
-
-    Returns
-    -------
-    solution : Solution
-    unseen : ndarray of shape (n_models,)
-        Weights of rows in no occupied cell.
-    thin : ndarray of shape (n_cells,)
-        Cells of too few rows.
+    `pooled` is that of the statistics, and `track` is told of each step of a loop. Returned are the
+    solution, the weights of rows in no occupied cell, and which cells are thin.
     """
     weights, unseen = _default_weights(statistics, settings, pooled)
     # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
