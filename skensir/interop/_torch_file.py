@@ -144,7 +144,12 @@ def _made_by(function: Any, arguments: Any) -> Tensor | Pairs:
         case Name(), () if function == _HOOKS:
             return Pairs()
         case Name(), (
-            np.ndarray() as storage, int(start), (int(size),), (int(stride),), bool(), Pairs()
+            np.ndarray() as storage,
+            int(start),
+            (int(size),),
+            (int(stride),),
+            bool(),
+            Pairs(),
         ) if function == _TENSOR:
             if stride == 1 and start >= 0 and 0 < size <= storage.size - start:
                 return storage[start : start + size]
