@@ -26,15 +26,17 @@ from sklearn.model_selection import GridSearchCV, LeaveOneGroupOut
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor
-from skensir.cli.tasks import FITTING, TESTING, make_scene
+from skensir.demo import FITTING, TESTING, restore_photograph
 from skensir.display import BinWidthDisplay
 
-scenes = [make_scene(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))]
+scenes = [
+    restore_photograph(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))
+]
 fitting, testing = scenes[: len(FITTING)], scenes[len(FITTING) :]
 
 
 def stacked_predictions(scene):
-    """Return one row a pixel and channel, one column a base model."""
+    """Return one row per pixel and channel, one column per base model."""
     return scene.predictions.reshape(len(scene.predictions), -1).T
 
 
@@ -94,13 +96,13 @@ def score_and_time(model):
     return np.mean(scores), np.mean(seconds)
 
 
-print("bin width  cells  PSNR (dB)  an image (s)")
+print("bin width  cells  PSNR (dB)    s/image")
 seconds_of_width = []
 for bin_width in bin_widths:
     model = EnsIRRegressor(bin_width).fit(X, y)
     score, seconds = score_and_time(model)
     seconds_of_width.append(seconds)
-    print(f"{bin_width:9}  {len(model.cells_):5}  {score:9.3f}  {seconds:12.4f}")
+    print(f"{bin_width:9}  {len(model.cells_):5}  {score:9.3f}  {seconds:9.4f}")
 rivals = {
     "average": AverageRegressor().fit(X, y),
     "grid search": search,
@@ -108,7 +110,7 @@ rivals = {
 }
 for name, model in rivals.items():
     score, seconds = score_and_time(model)
-    print(f"{name:16}  {score:9.3f}  {seconds:12.4f}")
+    print(f"{name:16}  {score:9.3f}  {seconds:9.4f}")
 
 # %%
 # The figure

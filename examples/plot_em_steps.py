@@ -25,14 +25,16 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 
 from skensir import EnsIRRegressor
-from skensir.cli.tasks import FITTING, TESTING, make_scene
+from skensir.demo import FITTING, TESTING, restore_photograph
 
-scenes = [make_scene(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))]
+scenes = [
+    restore_photograph(name, seed=seed, side=512) for seed, name in enumerate((*FITTING, *TESTING))
+]
 fitting, testing = scenes[: len(FITTING)], scenes[len(FITTING) :]
 
 
 def stacked_predictions(scene):
-    """Return one row a pixel and channel, one column a base model."""
+    """Return one row per pixel and channel, one column per base model."""
     return scene.predictions.reshape(len(scene.predictions), -1).T
 
 

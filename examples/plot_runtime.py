@@ -30,14 +30,14 @@ from sklearn.ensemble import (
 
 from skensir import EnsIRRegressor
 from skensir.baselines import AverageRegressor, ZZPMRegressor
-from skensir.cli.tasks import FITTING, TESTING, make_scene
+from skensir.demo import FITTING, TESTING, restore_photograph
 
-fitting = [make_scene(name, seed=seed, side=256) for seed, name in enumerate(FITTING)]
-image = make_scene(TESTING[0], seed=len(FITTING), side=512)
+fitting = [restore_photograph(name, seed=seed, side=256) for seed, name in enumerate(FITTING)]
+image = restore_photograph(TESTING[0], seed=len(FITTING), side=512)
 
 
 def stacked_predictions(scene):
-    """Return one row a pixel and channel, one column a base model."""
+    """Return one row per pixel and channel, one column per base model."""
     return scene.predictions.reshape(len(scene.predictions), -1).T
 
 

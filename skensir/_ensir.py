@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import fields
 from inspect import signature
 from numbers import Integral
-from typing import Any, Literal, Self, overload
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -250,63 +250,22 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
             self._statistics = [self._sum_up(*rows, track)]
             return self._solve_and_publish(track)
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-
-    @overload
-    def predict(
+    def _predict_rows(
         self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
-
-    def predict(
-        self, X: ArrayLike, return_std: bool = False
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Combine predictions with the weights of their cells.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models, in the order they had in `fit`.
-        return_std : bool, default=False
-            Whether to return the standard deviation as well.
-
-        Returns
-        -------
-        y : ndarray of shape (n_samples,)
-            The combination, between the smallest and the largest prediction of each row.
-        std : ndarray of shape (n_samples,)
-            Root mean squared error in the row's cell on the reference set, in the unit of the
-            predictions. Only with `return_std`.
-        """
-        X = self._validate_predictions(X)
+        predictions = self._validate_predictions(X)
         self.solve()
         if return_std and np.isnan(self.default_rmse_):
             raise ValueError("return_std == True, but a released table holds no errors.")
         weights = np.vstack([self.weights_, self.default_weights_])
-        combined = combine(X, self._index, self.bin_width_, weights)
+        combined = combine(predictions, self._index, self.bin_width_, weights)
         if not return_std:
             return combined
         rmse = np.append(self.cell_rmse_, self.default_rmse_)
-        return combined, rmse[find_cells(X, self._index, self.bin_width_)]
+        return combined, rmse[find_cells(predictions, self._index, self.bin_width_)]
 
-    def predict_weights(self, X: ArrayLike) -> FloatArray:
-        """Return the weights that `predict` gives to the models.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples, n_models)
-            Non-negative, each line sums to one.
-        """
-        X = self._validate_predictions(X)
-        cells = find_cells(X, self.solve()._index, self.bin_width_)
+    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
+        cells = find_cells(self._validate_predictions(X), self.solve()._index, self.bin_width_)
         return np.vstack([self.weights_, self.default_weights_])[cells]
 
     def _objective(self) -> Objective:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from time import perf_counter
-from typing import Any, Literal, Self, overload
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import rankdata
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import StackedRegressor, check_option, whole_or_nothing
+from skensir._base import check_option, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core._typing import FloatArray, IntArray
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics, pass_over, passes_on
@@ -19,6 +19,7 @@ from skensir._core.histogram import resolve_target_resolution
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._gains import describe_gains, find_gains
+from skensir._table_regressor import TableRegressor
 
 # Scores that differ by this share of themselves are equal.
 _ROUNDING = 1e-12
@@ -63,7 +64,7 @@ def _score(
     return np.array(scores), np.array(seconds).T
 
 
-class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):  # type: ignore[misc]
+class EnsIRRegressorCV(CallbackSupportMixin, TableRegressor):  # type: ignore[misc]
     r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
 
     The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
@@ -389,51 +390,24 @@ class EnsIRRegressorCV(CallbackSupportMixin, StackedRegressor):  # type: ignore[
         ]
         return "\n".join([*lines, *describe_gains(self.gains_)])
 
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
-
-    @overload
-    def predict(self, X: ArrayLike, return_std: Literal[True]) -> tuple[FloatArray, FloatArray]: ...
-
-    @overload
-    def predict(
+    def _predict_rows(
         self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]: ...
-
-    def predict(
-        self, X: ArrayLike, return_std: bool = False
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Combine predictions with the weights of their cells.
+        check_is_fitted(self)
+        return self.best_estimator_._predict_rows(X, return_std)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models, in the order they had in `fit`.
-        return_std : bool, default=False
-            Whether to return the standard deviation as well.
+    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
+        check_is_fitted(self)
+        return self.best_estimator_._weigh_rows(X)
+
+    def forget_rows(self) -> Self:
+        """Keep the table and forget the sums of the rows, which take most of the memory.
 
         Returns
         -------
-        y : ndarray of shape (n_samples,)
-            The combination, between the smallest and the largest prediction of each row.
-        std : ndarray of shape (n_samples,)
-            Root mean squared error in the row's cell. Only with `return_std`.
+        self : EnsIRRegressorCV
+            The estimator, whose `best_estimator_` predicts as before and cannot be merged.
         """
         check_is_fitted(self)
-        return self.best_estimator_.predict(X, return_std=return_std)
-
-    def predict_weights(self, X: ArrayLike) -> FloatArray:
-        """Return the weights that `predict` gives to the models.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-
-        Returns
-        -------
-        weights : ndarray of shape (n_samples, n_models)
-            Non-negative, each line sums to one.
-        """
-        check_is_fitted(self)
-        return self.best_estimator_.predict_weights(X)
+        self.best_estimator_.forget_rows()
+        return self

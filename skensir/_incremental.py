@@ -9,13 +9,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._base import whole_or_nothing
 from skensir._core._typing import AnyArray, FloatArray
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
+from skensir._table_regressor import TableRegressor
 
 
-class IncrementalRegressor(StackedRegressor):
+class IncrementalRegressor(TableRegressor):
     """A regressor whose fitted attributes follow from sums of the rows.
 
     A subclass says how rows are summed up and checked, and publishes what follows from the sums.
@@ -154,8 +155,8 @@ class IncrementalRegressor(StackedRegressor):
             return True
         if self._is_solved():
             raise ValueError(
-                f"{method} needs the statistics of the rows seen before, which neither a lookup table "
-                "from a file nor an estimator after forget_rows() holds: fit the estimator anew."
+                f"{method} needs the statistics of the rows seen before, which are neither in a "
+                "table file nor there after forget_rows(): fit the estimator anew."
             )
         return False
 

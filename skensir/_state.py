@@ -9,6 +9,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+import numpy as np
+
 from skensir._core.histogram import TruthHistogram
 from skensir._core.statistics import CellStatistics
 from skensir._version import __version__
@@ -17,6 +19,8 @@ from skensir._version import __version__
 _FORMAT, _NUMBER, _WRITER = 1, "skensir_state", "skensir_version"
 # Names what a dict stands for.
 _KIND = "skensir_kind"
+# What the parameter `cv` may be is no class of ours, but would have to be trusted too.
+_SPLITTERS = "sklearn.model_selection"
 
 
 class PlainState:
@@ -43,15 +47,19 @@ class PlainState:
 
 
 def _to_plain(value: Any) -> Any:
-    """Return a value of an attribute without classes of this package."""
+    """Return a value of an attribute as arrays, numbers, strings, lists and dicts of them."""
+    kind = type(value)
     if isinstance(value, CellStatistics):
         truth = None if value.truth is None else value.truth._asdict()
         return {_KIND: "statistics", **value._replace(truth=None)._asdict(), "truth": truth}
-    if isinstance(value, PlainState) and _is_ours(type(value).__module__):
-        kind = f"{type(value).__module__}.{type(value).__name__}"
-        return {_KIND: kind, "state": value.__getstate__()}
-    if type(value) in (list, tuple):
-        return type(value)(map(_to_plain, value))
+    if isinstance(value, np.dtype):
+        return {_KIND: "dtype", "name": value.str}
+    if isinstance(value, PlainState) and _is_ours(kind.__module__):
+        return {_KIND: f"{kind.__module__}.{kind.__name__}", "state": value.__getstate__()}
+    if kind.__module__ == f"{_SPLITTERS}._split":
+        return {_KIND: f"{_SPLITTERS}.{kind.__name__}", "state": dict(vars(value))}
+    if kind in (list, tuple):
+        return kind(map(_to_plain, value))
     return value
 
 
@@ -65,14 +73,27 @@ def _from_plain(value: Any) -> Any:
         truth = value["truth"]
         statistics = CellStatistics(value["bin_width"], value["cells"], value["sums"], None)
         return statistics if truth is None else statistics._replace(truth=TruthHistogram(**truth))
-    module, _, name = value[_KIND].rpartition(".")
-    kind = getattr(import_module(module), name, None) if _is_ours(module) else None
-    if not (isinstance(kind, type) and issubclass(kind, PlainState)):
-        raise ValueError(f"The state names {value[_KIND]!r}, which is no estimator of skensir.")
-    estimator = kind.__new__(kind)
-    estimator.__setstate__(value["state"])
-    return estimator
+    if value[_KIND] == "dtype":
+        return np.dtype(value["name"])
+    kind: Any = _find_class(value[_KIND])
+    made = kind.__new__(kind)
+    if isinstance(made, PlainState):
+        made.__setstate__(value["state"])
+    else:
+        vars(made).update(value["state"])
+    return made
 
 
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == "skensir"
+
+
+def _find_class(name: str) -> type[Any]:
+    """Return the estimator of this package, or scikit-learn's splitter, of a dotted name."""
+    module, _, attribute = name.rpartition(".")
+    found = None
+    if _is_ours(module) or module == _SPLITTERS:
+        found = getattr(import_module(module), attribute, None)
+    if isinstance(found, type) and (module == _SPLITTERS or issubclass(found, PlainState)):
+        return found
+    raise ValueError(f"The state names {name!r}, neither an estimator of skensir nor a splitter.")

@@ -5,7 +5,9 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
-pytest.register_assert_rewrite("dask_chunks", "sums", "table_files", "tables", "torch_files")
+pytest.register_assert_rewrite(
+    "commands", "dask_chunks", "report_pages", "sums", "table_files", "tables", "torch_files"
+)
 
 settings.register_profile(
     "quick",

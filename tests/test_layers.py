@@ -1,86 +1,98 @@
-"""Imports run one way, and importing the package is cheap."""
+"""Imports run one way, rooms and files stay small, and importing the package is cheap."""
 
-import ast
+import re
 import subprocess
 import sys
-from pathlib import Path
+from statistics import median
 
 import pytest
+import structure
+from structure import MODULES, PACKAGE, ROOMS, in_order_of_imports, room_of
 
-import skensir
+import skensir._core as core
 
-PACKAGE = Path(skensir.__file__).parent
-FILES = sorted(PACKAGE.rglob("*.py"))
-# What each layer may use of the package; a file outside of any of these is an estimator's.
-ALLOWED = {
-    "_core": {"_core"},
-    "estimators": {"_core", "estimators"},
-    "image": {"_core", "estimators", "image"},
-    "display": {"_core", "estimators", "image", "display"},
-    "persistence": {"_core", "estimators", "image", "persistence"},
-    # The outermost layer: a command may also call a bridge to other software.
-    "cli": {"_core", "estimators", "image", "persistence", "interop", "cli"},
-    "interop": {"_core", "estimators", "image", "interop"},
-    "public names": {"estimators", "persistence"},
-}
+# Beside what lies below them, these rooms leave out: nothing but a command uses a bridge.
+NOT_USED = {room: {"interop"} for room in ROOMS if room != "cli"} | {"interop": {"display"}}
+CORE = [name for name in MODULES if name.startswith("skensir._core")]
 
 
-def layer_of(module):
-    """Return the layer of a module of the package, given by its dotted name."""
-    package, _, inner = module.partition(".")
-    if module == package:
-        return "public names"
-    part = inner.split(".")[0]
-    return part if part in ALLOWED else "estimators"
+def test_every_room_is_known_and_has_files():
+    assert {room_of(path) for path in MODULES.values()} == set(ROOMS)
+    folders = {path.parent.name for path in PACKAGE.glob("*/*.py")}
+    assert folders <= set(ROOMS)
 
 
-def module_name(path):
-    parts = path.relative_to(PACKAGE.parent).with_suffix("").parts
-    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+def test_modules_named_beside_the_folders_exist():
+    for name in (*structure.FOUNDATION, *structure.TOP):
+        assert name == "skensir" or f"skensir.{name}" in MODULES
+    assert "skensir._core.cells" in structure.imported_modules(MODULES["skensir._ensir"])
 
 
-def imported(path):
-    """Return the dotted names of all that a file imports, also within functions."""
-    names = []
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-        if isinstance(node, ast.Import):
-            names += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path.name}:{node.lineno}: relative import"
-            names += [f"{node.module}.{alias.name}" for alias in node.names]
-    return names
+def test_no_import_runs_up():
+    for (user, used), by in structure.arrows().items():
+        assert ROOMS.index(used) <= ROOMS.index(user), by
+        assert user == used or used not in NOT_USED.get(user, ()), by
 
 
-def is_part_of(name, package):
-    return name == package or name.startswith(package + ".")
+def test_no_imports_run_in_a_circle():
+    assert len(in_order_of_imports()) == len(MODULES)
 
 
-def test_there_are_files_to_look_at():
-    layers = {layer_of(module_name(path)) for path in FILES}
-    assert {"_core", "estimators"} <= layers
-    assert layer_of("skensir") == "public names"
-    assert layer_of("skensir.baselines") == "estimators"
-    assert layer_of("skensir._core.cells") == "_core"
-    assert "skensir._core.cells.CellIndex" in imported(PACKAGE / "_ensir.py")
+def test_no_room_has_more_than_a_fifth_of_the_lines():
+    lines = structure.lines_by_room()
+    assert max(lines.values()) <= sum(lines.values()) / 5, lines
 
 
-@pytest.mark.parametrize("path", FILES, ids=module_name)
-def test_imports_are_absolute_and_run_from_the_core_outwards(path):
-    allowed = ALLOWED[layer_of(module_name(path))]
-    for name in imported(path):
-        if is_part_of(name, "skensir"):
-            assert layer_of(name) in allowed, f"{path.name} imports {name}"
+def test_files_and_functions_stay_small():
+    sizes = {name: structure.n_lines(path) for name, path in MODULES.items()}
+    assert {name: size for name, size in sizes.items() if size > 450} == {}
+    assert median(sizes.values()) < 150
+    functions = structure.lines_of_functions()
+    assert {name: size for name, size in functions.items() if size > 60} == {}
 
 
-@pytest.mark.parametrize(
-    "path", [path for path in FILES if layer_of(module_name(path)) == "_core"], ids=module_name
-)
-def test_the_core_knows_numpy_and_scipy_only(path):
+def test_the_map_of_the_core_is_complete_and_in_reading_order():
+    listed = re.findall(r"^``(\w+)``$", core.__doc__, flags=re.MULTILINE)
+    assert sorted(f"skensir._core.{name}" for name in listed) == sorted(set(CORE) - {core.__name__})
+    for place, name in enumerate(listed):
+        used = structure.imported_modules(MODULES[f"skensir._core.{name}"])
+        above = {f"skensir._core.{other}" for other in listed[:place]}
+        assert used <= above, f"{name} uses {used - above}"
+
+
+@pytest.mark.parametrize("module", CORE)
+def test_the_core_knows_numpy_and_scipy_only(module):
     known = {"numpy", "scipy", "skensir"} | sys.stdlib_module_names
-    if path.name == "compiled.py":
+    if module == "skensir._core.compiled":
         known |= {"numba"}  # compiles its loops, where it is installed; nothing else knows of it
-    for name in imported(path):
-        assert name.split(".")[0] in known, f"{path.name} imports {name}"
+    for name in structure.imported_names(MODULES[module]):
+        assert name.split(".")[0] in known, f"{module} imports {name}"
+
+
+def test_what_is_declared_is_used_and_what_is_used_is_declared():
+    import tomllib
+
+    text = (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    modules = {
+        "scikit-learn": "sklearn",
+        "opencv-python-headless": "cv2",
+        "scikit-image": "skimage",
+    }
+
+    def declared(requirements):
+        names = {re.match(r"[\w-]+", requirement)[0] for requirement in requirements}
+        return {modules.get(name, name) for name in names}
+
+    optional = project["optional-dependencies"]
+    extras = set().union(*(declared(optional[name]) for name in ("dask", "fast", "image", "plot")))
+    used = (
+        {name.split(".")[0] for path in MODULES.values() for name in structure.imported_names(path)}
+        - sys.stdlib_module_names
+        - {"skensir"}
+    )
+    assert declared(project["dependencies"]) <= used
+    assert used <= declared(project["dependencies"]) | extras
 
 
 def loaded_after(statement):
@@ -106,13 +118,12 @@ def test_import_loads_nothing_that_is_needed_elsewhere_only(module):
 
 def test_the_core_is_usable_without_scikit_learn():
     """Each module of it, imported where scikit-learn cannot be."""
-    modules = [module_name(path) for path in FILES if layer_of(module_name(path)) == "_core"]
     script = (
         "import sys, types\n"
         "sys.modules['sklearn'] = None\n"
         "package = types.ModuleType('skensir')\n"
         f"package.__path__ = [{str(PACKAGE)!r}]\n"
         "sys.modules['skensir'] = package\n"
-        f"import {', '.join(modules)}\n"
+        f"import {', '.join(CORE)}\n"
     )
     subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

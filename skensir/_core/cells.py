@@ -6,6 +6,11 @@ as an integer allows: a level packs the bins of as many models as fit into one k
 the node reached so far, and maps the keys that occur to the next node. Three 8-bit models need one
 level, a small dense table; sixteen need two levels, each a hash table of keys. Memory follows the
 occupied cells, and no two cells ever share a key.
+
+A worked example, three models of two bins each: the bins (1, 0, 1) of a row are the digits of its
+key, 1 * 4 + 0 * 2 + 1 = 5, and place 5 of the table says which cell that is. If a key had room for
+two models only, the first level would map 1 * 2 + 0 = 2 to a node, say the first of three that
+occur, number 0, and the second level 0 * 2 + 1 = 1 to the cell.
 """
 
 from __future__ import annotations

@@ -6,6 +6,10 @@ is one table. For all else, and where numba is absent, fails, or is switched off
 variable ``SKENSIR_NO_NUMBA=1``, `compiled_cells` and `truth_table` return None and the caller works
 in NumPy. A failure is silent, as it costs time and no result.
 
+A key is packed as in `cells`: with three models of two bins each, bin i of the first one adds
+i * 4 to it, of the second i * 2, of the third i. These are the place values, and 8, the size of the
+table, is what a bin that is not among the known ones takes away, so that the key is below zero.
+
 A loop runs in the thread that calls it, without the interpreter's lock, and starts no others:
 numba's own threads abort the process where two callers meet, and would crowd joblib's workers.
 """

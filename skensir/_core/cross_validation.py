@@ -106,7 +106,10 @@ def _is_partition(splits: Sequence[Split], n_rows: int) -> bool:
 
 
 def _sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
-    """Return, for each part, the sum of all others: running sums from both ends."""
+    """Return, for each part, the sum of all others: running sums from both ends.
+
+    Of a, b, c, d these are b + (c + d), a + (c + d), (a + b) + d and (a + b) + c.
+    """
     before, after = list(parts[:1]), list(parts[-1:])
     for part in parts[1:-1]:
         before.append(CellStatistics.merge([before[-1], part]))

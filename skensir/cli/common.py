@@ -1,78 +1,63 @@
-"""What several commands share: options, progress, lists of images."""
+"""What several commands share: options, checks before the work begins, and JSON."""
 
 from __future__ import annotations
 
 import argparse
 import json
 import math
-from collections.abc import Iterable, Iterator
-from importlib import import_module
+import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
-from skensir.cli import CommandError
+from skensir import EnsIRRegressor
+from skensir._optional import import_optional
+from skensir.image import ImageEnsemble
+
+# What the parsers of the commands are added to.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 
-def check_installed(command: str, extra: str, *modules: str) -> None:
+class CommandError(Exception):
+    """A mistake of the user; the message is one plain sentence that names it."""
+
+
+def check_installed(command: str, *modules: str, extra: str | None = None) -> None:
     """Raise an error that says what to install unless all modules are there."""
     for module in modules:
         try:
-            import_module(module)
+            import_optional(module, command, extra)
         except ModuleNotFoundError as error:
-            raise CommandError(
-                f"{command} needs {error.name}, which is not installed: "
-                f'pip install "skensir[{extra}]".'
-            ) from error
+            raise CommandError(str(error)) from error
 
 
-def check_folder_of(path: Path) -> None:
-    """Raise an error before the work begins if a file has no folder to be written to."""
+def check_output_file(path: Path) -> None:
+    """Raise an error now if a file could not be written later, for want of a folder."""
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
     if not path.parent.is_dir():
         raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
 
 
-def check_scale(image: Any, name: str) -> None:
-    """Raise an error if floats cannot be on the scale that they are taken to be on."""
-    if image.dtype.kind == "f" and 0 < image.max() <= 1:
+def check_picture_file(file: Path) -> None:
+    """Raise an error now if a PNG could not be written later."""
+    if file.is_dir():
+        raise CommandError(f"The output {file} is a folder; name a file that ends in .png.")
+    if file.suffix.lower() != ".png":
+        raise CommandError(f"The picture is a PNG, so the output {file} must end in .png.")
+    if not file.parent.is_dir():
+        raise CommandError(f"The folder {file.parent} of the output does not exist.")
+    try:
+        # Permissions say less than an attempt: file systems can be read-only or full.
+        tempfile.TemporaryFile(dir=file.parent).close()
+    except OSError as error:
         raise CommandError(
-            f"{name} has floats from 0 to 1; floats are taken for values from 0 to 255, so "
-            "multiply them by 255."
-        )
+            f"Cannot write to the folder {file.parent}: {error.strerror}."
+        ) from error
 
 
-class OnScale:
-    """Images of a reference set, each of which is checked as it is read."""
-
-    def __init__(self, images: Any) -> None:
-        self._images = images
-
-    def __getattr__(self, name: str) -> Any:
-        # Names of models and scenes, which an ensemble asks for.
-        return getattr(self._images, name)
-
-    def __len__(self) -> int:
-        return len(self._images)
-
-    def __iter__(self) -> Iterator[Any]:
-        for number in range(len(self)):
-            image = self._images[number]
-            check_scale(image, self._images.describe(number))
-            yield image
-            del image  # before the next is read
-
-
-def progress(steps: Any, label: str) -> Any:
-    """Return a bar of progress over images: on a terminal only, and gone when it is full."""
-    from tqdm import tqdm
-
-    bar = tqdm(steps, label, leave=False, disable=None)
-    # What an image ensemble asks of the images of a reference set.
-    for name in ("models", "describe"):
-        if hasattr(steps, name):
-            setattr(bar, name, getattr(steps, name))
-    return bar
+def tables_of(model: EnsIRRegressor | ImageEnsemble) -> list[EnsIRRegressor]:
+    """Return the fitted estimators with the tables, one per channel."""
+    return list(getattr(model, "regressors_", [model]))
 
 
 def with_finite_psnr(line: dict[str, Any]) -> dict[str, Any]:
@@ -83,11 +68,6 @@ def with_finite_psnr(line: dict[str, Any]) -> dict[str, Any]:
 def print_json(result: dict[str, Any]) -> None:
     """Print an object that any reader of JSON understands."""
     print(json.dumps(result, indent=1, allow_nan=False))
-
-
-def plural(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
 def add_reading_options(parser: argparse.ArgumentParser) -> None:
@@ -131,8 +111,3 @@ def add_scoring_options(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="pixels to leave out at every side (default: %(default)s)",
     )
-
-
-def join(words: Iterable[str]) -> str:
-    """Return words as a list in a sentence."""
-    return ", ".join(words)

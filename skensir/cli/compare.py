@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any
 
+from skensir._text import wrap
 from skensir.cli.common import (
+    Commands,
     add_reading_options,
     add_scoring_options,
-    check_folder_of,
     check_installed,
+    check_output_file,
     print_json,
     with_finite_psnr,
 )
+from skensir.comparison.measure import compare_sets
+from skensir.comparison.report import write_report
+from skensir.comparison.text import format_table
+from skensir.image import ReferenceSet
 
 _KEYS = """\
 With --json an object is printed:
@@ -53,19 +58,15 @@ def compare(
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
     bin_width, trees
-        As in `skensir.cli.comparison.compare_sets`.
+        As in `skensir.comparison.measure.compare_sets`.
     as_json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
-        Where to write a page of HTML with the table and all images.
+        Where to write the report: HTML with the table and all images.
     """
-    check_installed("skensir compare", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.cli.comparison import compare_sets
-    from skensir.cli.table import format_table, wrap
-    from skensir.image import ReferenceSet
-
+    check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     if report is not None:
-        check_folder_of(report)
+        check_output_file(report)
     reference_set = ReferenceSet(reference, models, target, crop=crop)
     comparison = compare_sets(
         reference_set,
@@ -76,8 +77,6 @@ def compare(
         trees=trees,
     )
     if report is not None:
-        from skensir.cli.report import write_report
-
         title = f"Ensembles on {test}"
         write_report(report, title, comparison.table(), comparison.scenes(), notes=comparison.notes)
     if as_json:
@@ -89,13 +88,13 @@ def compare(
         print(f"\nReport: {report}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = (
         "Fit the ensembles on one set of images and measure them on another, beside base models."
     )
-    folder = "one sub-folder a base model, gt with the truth, and lq with the input if you like"
-    parser: argparse.ArgumentParser = commands.add_parser(
+    folder = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
+    parser = commands.add_parser(
         "compare",
         help=description,
         description=description,
@@ -127,6 +126,6 @@ def add_parser(commands: Any) -> None:
         "--json", dest="as_json", action="store_true", help="print JSON instead of a table"
     )
     parser.add_argument(
-        "--report", type=Path, metavar="OUT", help="write a page of HTML with table and images"
+        "--report", type=Path, metavar="OUT", help="write a report: HTML with table and images"
     )
     parser.set_defaults(run=compare)

@@ -2,80 +2,24 @@
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from skensir._files import write_whole
-from skensir.cli import CommandError
-from skensir.cli.common import check_installed, join
-from skensir.cli.comparison import INPUT_FOLDER, Comparison, compare_sets
-from skensir.cli.picture import Line, check_picture_file, draw_picture
-from skensir.cli.table import explain_convention, format_table, wrap
-from skensir.cli.tasks import FITTING, SIDE, TASKS, TESTING, make_sets
-from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
-
-PICTURED = TESTING[0]
-SHOWN = "EnsIR, cross-validated"
-
-
-def run_task(name: str, folder: Path) -> Comparison:
-    """Make the images of a task in a folder, and compare what can be made of them."""
-    task = TASKS[name]
-    seconds = make_sets(name, folder, SIDE)
-    models = list(task.restorers)
-    comparison = compare_sets(
-        ReferenceSet(folder / "reference", models),
-        ReferenceSet(folder / "test", models),
-        channel=task.channel,
-        crop_border=task.crop_border,
-    )
-    rows = [
-        row._replace(seconds_image=seconds.get(row.name, row.seconds_image))
-        for row in comparison.rows
-    ]
-    return replace(comparison, rows=rows)
-
-
-def make_line(name: str, comparison: Comparison) -> Line:
-    """Return the task's row of the picture."""
-    shown = [fitted for fitted in comparison.fitted if fitted.method.name == SHOWN]
-    test = comparison.test.subset([PICTURED])
-    scene = next(replace(comparison, test=test, fitted=shown).scenes())
-    weights = scene["weight_maps"][SHOWN]
-    images = {"Input": read_image(comparison.test.folder / INPUT_FOLDER / f"{PICTURED}.png")}
-    for row in (*weights, SHOWN):
-        image = scene["images"][row]
-        psnr = peak_signal_noise_ratio(scene["target"], image, **comparison.convention)
-        images[f"{row}\n{psnr:.2f} dB"] = image
-    images["Truth"] = scene["target"]
-    model = max(weights, key=lambda name: np.std(weights[name]))
-    title = f"EnsIR's weight of\n{model}"
-    return Line(name.capitalize(), images, title, weights[model], 1 / len(weights))
-
-
-def explain_task(name: str) -> str:
-    """Return what stands above the table of a task."""
-    task = TASKS[name]
-    convention = explain_convention(task.channel, task.crop_border, 255)
-    return wrap(f"{name.capitalize()}: photographs {task.note}. PSNR and SSIM of {convention}")
-
-
-def explain_photographs() -> str:
-    """Say what all tables have in common."""
-    return (
-        "* best of the column but for the oracle. Every number is the mean over the photographs "
-        f"for testing: {join(TESTING)}. The ensembles are fitted on others: {join(FITTING)}. All "
-        f"are photographs of scikit-image, cut to {SIDE} x {SIDE} pixels at most. Seconds are "
-        "those of this machine, without reading files.\n\n"
-        "Base models are classical methods with parameters chosen on the photographs for fitting. "
-        "Their images are rounded to 8 bits, those of the ensembles are not."
-    )
+from skensir._text import wrap
+from skensir.cli.common import CommandError, Commands, check_installed, check_picture_file
+from skensir.comparison.text import format_table
+from skensir.demo.picture import draw_picture
+from skensir.demo.results import (
+    explain_photographs,
+    explain_picture,
+    explain_task,
+    make_picture_row,
+    run_task,
+)
+from skensir.demo.tasks import TASKS
 
 
 def demo(
@@ -90,15 +34,10 @@ def demo(
     tasks : sequence of str, default=("super-resolution", "deblurring", "deraining")
         What is to be restored.
     folder : Path, default=None
-        A new folder in which the images are kept, one sub-folder a task with a reference set and a
-        test set. None keeps none.
-
-    Raises
-    ------
-    CommandError
-        If a file cannot be written or an optional package is missing.
+        A new folder in which the images are kept, one sub-folder per task with a reference set and
+        a test set. None keeps none.
     """
-    check_installed("The demo", "demo", "matplotlib", "skimage", "cv2", "tqdm")
+    check_installed("The demo", "matplotlib", "skimage", "cv2", "tqdm", extra="demo")
     check_picture_file(output)
     if folder is not None:
         if folder.exists():
@@ -111,18 +50,14 @@ def demo(
     place = None if folder is None else folder.absolute().parent
     with tempfile.TemporaryDirectory(prefix=".skensir-demo-", dir=place) as temporary:
         sets = Path(temporary) / "sets"
-        lines = []
+        rows = []
         for name in tasks:
             comparison = run_task(name, sets / name)
-            lines.append(make_line(name, comparison))
+            rows.append(make_picture_row(name, comparison))
             print(f"{explain_task(name)}\n\n{format_table(comparison.rows)}\n", flush=True)
         if folder is not None:
             sets.rename(folder)
-    note = (
-        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
-        f"A weight of {lines[0].equal:.2f} is that of plain averaging."
-    )
-    write_whole(output, draw_picture(lines, note))
+    write_whole(output, draw_picture(rows, explain_picture(rows)))
     print(f"{wrap(explain_photographs())}\n\n{wrap(comparison.methods)}\n\nPicture: {output}")
     if folder is not None:
         print(
@@ -131,10 +66,10 @@ def demo(
         )
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Compare EnsIR with other ensembles on real photographs, in about a minute."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "demo",
         help=description,
         description=f"{description} Prints tables and saves a picture.",

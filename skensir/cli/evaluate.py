@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from skensir.cli import CommandError
+from skensir._text import plural
 from skensir.cli.common import (
+    CommandError,
+    Commands,
     add_crop_option,
     add_scoring_options,
     check_installed,
-    check_scale,
-    plural,
     print_json,
-    progress,
     with_finite_psnr,
 )
+from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
+from skensir.image.files import Image
 from skensir.image.metrics import peak_of
+from skensir.image.pixel_format import check_scale
+from skensir.image.progress import progress
+from skensir.image.scene_files import common_part, common_scenes, list_scenes
 
 
-def on_one_scale(image: Any, target: Any) -> tuple[Any, float]:
+def on_one_scale(image: Image, target: Image) -> tuple[Image, float]:
     """Return the image on the scale of the target, and the peak.
 
     Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
@@ -57,36 +60,18 @@ def evaluate(
     as_json : bool, default=False
         Whether to print JSON instead of a table.
     """
-    check_installed("skensir evaluate", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
-    from skensir.image.reference_set import common_part, common_scenes, list_scenes
-
+    check_installed("skensir evaluate", "cv2", "skimage", "tifffile", "tqdm")
     for folder in (output, truth):
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
     files = {folder: list_scenes(folder) for folder in (output, truth)}
-    scenes = []
+    settings = {"channel": channel, "crop_border": crop_border}
+    scenes: list[dict[str, Any]] = []
     for name in progress(common_scenes(files), "Evaluating"):
-        paths = [files[folder][name] for folder in (output, truth)]
-        pair = common_part({path: read_image(path) for path in paths}, crop)
-        for path, part in pair.items():
-            check_scale(part, str(path))
-        image, target = (pair[path] for path in paths)
-        image, peak = on_one_scale(image, target)
-        convention: dict[str, Any] = {
-            "channel": channel,
-            "crop_border": crop_border,
-            "data_range": peak,
-        }
-        try:
-            psnr = peak_signal_noise_ratio(target, image, **convention)
-            ssim = structural_similarity(target, image, **convention)
-        except ValueError as error:
-            raise CommandError(f"Scene {name!r}: {error}") from error
-        scenes.append({"name": name, "psnr": psnr, "ssim": ssim})
+        pair = [files[folder][name] for folder in (output, truth)]
+        scenes.append({"name": name, **_score(name, pair, settings, crop=crop)})
     means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
     if as_json:
-        settings = {"channel": channel, "crop_border": crop_border}
         scenes = [with_finite_psnr(scene) for scene in scenes]
         print_json({**settings, "mean": with_finite_psnr(means), "scenes": scenes})
         return
@@ -98,12 +83,28 @@ def evaluate(
     print(f"\n{channel} of {plural(len(scenes), 'scene')}{border}; SSIM in a Gaussian window.")
 
 
-def add_parser(commands: Any) -> None:
+def _score(
+    name: str, paths: list[Path], settings: dict[str, Any], *, crop: bool
+) -> dict[str, float]:
+    """Return PSNR and SSIM of a scene; the second file has the truth."""
+    images = common_part({path: read_image(path) for path in paths}, crop)
+    for path, part in images.items():
+        check_scale(part, str(path))
+    image, target = (images[path] for path in paths)
+    image, peak = on_one_scale(image, target)
+    try:
+        return {
+            "psnr": peak_signal_noise_ratio(target, image, **settings, data_range=peak),
+            "ssim": structural_similarity(target, image, **settings, data_range=peak),
+        }
+    except ValueError as error:
+        raise CommandError(f"Scene {name!r}: {error}") from error
+
+
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Compare images with the truth: PSNR and SSIM of each scene, and their means."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "evaluate", help=description, description=description
-    )
+    parser = commands.add_parser("evaluate", help=description, description=description)
     parser.add_argument("output", type=Path, metavar="OUT", help="folder of images")
     parser.add_argument("truth", type=Path, metavar="GT", help="folder with the truth of each")
     add_scoring_options(parser)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import argparse
 import time
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,18 @@ import numpy as np
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
-from skensir.cli import CommandError
+from skensir._text import plural
 from skensir.cli.common import (
-    OnScale,
+    CommandError,
+    Commands,
     add_reading_options,
-    check_folder_of,
     check_installed,
-    join,
-    plural,
-    progress,
+    check_output_file,
 )
+from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image.pixel_format import on_scale, pixel_format_of
+from skensir.image.progress import progress
+from skensir.persistence import save_table
 
 
 def make_regressor(
@@ -55,13 +57,14 @@ def make_regressor(
     return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
 
 
-def describe(regressor: Any) -> str:
+def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
     """Return in a few words what a fitted regressor is."""
-    table = getattr(regressor, "best_estimator_", regressor)
+    is_chosen = isinstance(regressor, EnsIRRegressorCV)
+    table: EnsIRRegressor = regressor.best_estimator_ if is_chosen else regressor
     names, counts = np.unique(table.cell_origin_, return_counts=True)
-    origins = join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+    origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
     chosen = ""
-    if table is not regressor:
+    if is_chosen:
         chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
     return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
 
@@ -75,12 +78,12 @@ def fit(
     crop: bool = False,
     **options: Any,
 ) -> None:
-    """Fit one table a channel on the images of a folder, and write them to a file.
+    """Fit one table per channel on the images of a folder, and write them to a file.
 
     Parameters
     ----------
     reference_set : Path
-        Folder with one sub-folder a base model, and one with the truth.
+        Folder with one sub-folder per base model, and one with the truth.
     output : Path
         File that the tables go to.
     models, target, crop
@@ -88,25 +91,25 @@ def fit(
     **options
         Those of `make_regressor`.
     """
-    check_installed("skensir fit", "image", "cv2", "skimage", "tifffile", "tqdm")
-    from skensir.cli.methods import kind_of
-    from skensir.image import ImageEnsemble, ReferenceSet
-    from skensir.persistence import save_table
-
+    check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
     make_regressor(**options)  # options that exclude each other are told first
-    check_folder_of(output)
+    check_output_file(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
-    kind = kind_of(scenes[0])
-    regressor = make_regressor(**options, n_scenes=len(scenes), default_bin_width=kind.bin_width)
-    channel_axis = None if kind.grey else -1
+    pixel_format = pixel_format_of(scenes[0])
+    regressor = make_regressor(
+        **options, n_scenes=len(scenes), default_bin_width=pixel_format.bin_width
+    )
     start = time.perf_counter()
-    ensemble = ImageEnsemble(regressor, channel_axis=channel_axis)
-    ensemble.fit(progress(OnScale(scenes.predictions), "Fitting"), OnScale(scenes.targets))
+    ensemble = ImageEnsemble(regressor, channel_axis=None if pixel_format.grey else -1)
+    with_bar = partial(progress, label="Fitting")
+    ensemble.fit(
+        scenes.predictions.through(on_scale).through(with_bar), scenes.targets.through(on_scale)
+    )
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)
     print(
-        f"Fitted {join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
+        f"Fitted {', '.join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
         f"in {seconds:.1f} s."
     )
     for number, line in enumerate(lines):
@@ -114,10 +117,10 @@ def fit(
     print(f"Model: {output}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Estimate the weights on a folder of images and write them to a file."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "fit",
         help=description,
         description=f"{description} Files belong to one scene if their names agree but for the "
@@ -127,7 +130,7 @@ def add_parser(commands: Any) -> None:
         "reference_set",
         type=Path,
         metavar="REFERENCE_SET",
-        help="folder with one sub-folder a base model, and gt with the truth",
+        help="folder with one sub-folder per base model, and gt with the truth",
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
@@ -150,7 +153,10 @@ def add_parser(commands: Any) -> None:
         help="default: likelihood as in the paper; squared_error with --cv",
     )
     parser.add_argument(
-        "--shrinkage", type=float, metavar="S", help="rows that draw a cell to all (default: 0)"
+        "--shrinkage",
+        type=float,
+        metavar="S",
+        help="pseudo-rows of the pooled data that are added to each cell (default: 0)",
     )
     parser.add_argument(
         "--published", action="store_true", help="follow the published program, not the paper"

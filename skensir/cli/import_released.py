@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
-from typing import Any
 
-from skensir.cli.common import check_folder_of, join, plural
+from skensir._text import plural
+from skensir.cli.common import Commands, check_output_file, tables_of
+from skensir.interop.released import read_released
+from skensir.persistence import save_table
 
 
 def import_released(
@@ -25,13 +26,10 @@ def import_released(
     bin_width : float, default=None
         None takes 256 over the number of bins.
     """
-    from skensir.interop.released import read_released
-    from skensir.persistence import save_table
-
-    check_folder_of(output)
+    check_output_file(output)
     ensemble = read_released(weights, models, bin_width)
     save_table(ensemble, output)
-    tables = getattr(ensemble, "regressors_", [ensemble])
+    tables = tables_of(ensemble)
     table = tables[0]
     print(
         f"Imported {plural(len(tables), 'table')} of {plural(table.n_features_in_, 'model')}, "
@@ -41,13 +39,13 @@ def import_released(
     if models is None:
         print("It does not name its base models, which `skensir predict` needs: see --models.")
     else:
-        print(f"Base models: {join(models)}")
+        print(f"Base models: {', '.join(models)}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Turn a file of weights published with the paper into a model file."
-    parser: argparse.ArgumentParser = commands.add_parser(
+    parser = commands.add_parser(
         "import-released",
         help=description,
         description=f"{description} It is read without torch, and nothing in it is run.",

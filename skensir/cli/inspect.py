@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import argparse
 from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from skensir import EnsIRRegressor
 from skensir._files import write_whole
-from skensir.cli.common import check_installed, join, plural
-from skensir.cli.picture import check_picture_file
+from skensir._text import plural
+from skensir.cli.common import Commands, check_installed, check_picture_file, tables_of
+from skensir.persistence import load_table
 
 
-def tables_of(model: Any) -> list[Any]:
-    """Return the fitted estimators with the tables, one a channel."""
-    return getattr(model, "regressors_", [model])
-
-
-def describe_table(table: Any, names: list[str]) -> list[str]:
+def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     """Return lines about one table: occupancy, weights, iterations, and how cells came about."""
     counts, origin = table.cell_counts_, table.cell_origin_
     n_possible = int(np.prod([len(np.unique(bins)) for bins in table.cells_.T], dtype=object))
@@ -38,7 +34,7 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
         fitted = table.n_iter_[table.n_iter_ > 0]
         unfinished = int(np.count_nonzero(~table.converged_))
         lines.append(
-            f"EM steps a cell: median {np.median(fitted):.0f}, at most {fitted.max()}; "
+            f"EM steps per cell: median {np.median(fitted):.0f}, at most {fitted.max()}; "
             f"{unfinished or 'none'} came to the limit of {table.max_iter}"
         )
     shares = counts / counts.sum() if known else np.full(len(counts), 1 / len(counts))
@@ -53,12 +49,11 @@ def describe_table(table: Any, names: list[str]) -> list[str]:
     return lines
 
 
-def draw(model: Any, names: list[str]) -> bytes:
+def draw(tables: list[EnsIRRegressor], names: list[str]) -> bytes:
     """Return a PNG of each table's weights and rows, its cells in order."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    tables = tables_of(model)
     figure = Figure(figsize=(8, 2.6 * len(tables) + 0.4), layout="constrained")
     axes = figure.subplots(len(tables), squeeze=False)[:, 0]
     for number, (ax, table) in enumerate(zip(axes, tables, strict=True)):
@@ -80,7 +75,8 @@ def draw(model: Any, names: list[str]) -> bytes:
     handles, labels = axes[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), 4))
     buffer = BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    canvas: Any = FigureCanvasAgg(figure)  # which has no types
+    canvas.print_png(buffer)
     return buffer.getvalue()
 
 
@@ -94,10 +90,8 @@ def inspect(model: Path, plot: Path | None = None) -> None:
     plot : Path, default=None
         PNG to write.
     """
-    from skensir.persistence import load_table
-
     if plot is not None:
-        check_installed("skensir inspect --plot", "plot", "matplotlib")
+        check_installed("skensir inspect --plot", "matplotlib")
         check_picture_file(plot)
     loaded = load_table(model)
     tables = tables_of(loaded)
@@ -107,22 +101,20 @@ def inspect(model: Path, plot: Path | None = None) -> None:
     if names is None:
         names = [f"model {number}" for number in range(tables[0].n_features_in_)]
     names = [str(name) for name in names]
-    print(f"{model}: {plural(len(tables), 'table')} of {join(names)}")
+    print(f"{model}: {plural(len(tables), 'table')} of {', '.join(names)}")
     for number, table in enumerate(tables):
         title = f"channel {number}: " if len(tables) > 1 else ""
         first, *others = describe_table(table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
-        write_whole(plot, draw(loaded, names))
+        write_whole(plot, draw(tables, names))
         print(f"\nPlot: {plot}")
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Tell what a model file holds: cells, weights, and how they came about."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "inspect", help=description, description=description
-    )
+    parser = commands.add_parser("inspect", help=description, description=description)
     parser.add_argument("model", type=Path, metavar="MODEL", help="file of lookup tables")
     parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG of the weights to write")
     parser.set_defaults(run=inspect)

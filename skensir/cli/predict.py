@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import re
 import tempfile
 from collections.abc import Iterator
@@ -12,9 +11,14 @@ from typing import Any
 
 import numpy as np
 
-from skensir.cli import CommandError
-from skensir.cli.common import add_crop_option, check_installed, check_scale, join, plural, progress
+from skensir._text import plural
+from skensir.cli.common import CommandError, Commands, add_crop_option, check_installed
+from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
+from skensir.image.pixel_format import on_scale
+from skensir.image.progress import progress
+from skensir.image.reference_set import Images
+from skensir.persistence import load_table
 
 WEIGHT_MAPS = "weight_maps"
 
@@ -48,19 +52,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(folder / hidden[1])) from error
 
 
-class _One(list[Any]):
-    """The predictions of a single scene, which errors name as all scenes together would."""
-
-    def __init__(self, scenes: Any, number: int) -> None:
-        super().__init__([scenes[number]])
-        self.describe = lambda _: scenes.describe(number)
-
-
-def load_ensemble(path: Path) -> Any:
+def load_ensemble(path: Path) -> ImageEnsemble:
     """Return the image ensemble that a model file holds."""
-    from skensir.image import ImageEnsemble
-    from skensir.persistence import load_table
-
     ensemble = load_table(path)
     if not isinstance(ensemble, ImageEnsemble):
         raise CommandError(
@@ -86,20 +79,18 @@ def predict(
     model : Path
         What `skensir fit` has written.
     folder : Path
-        Folder with one sub-folder a base model.
+        Folder with one sub-folder per base model.
     output : Path
         Folder for the images, made if it is not there.
     bits : {8, 16}, default=None
-        Of the files. None takes those of the images that the model was fitted on. Whole numbers of
-        the other depth are scaled, so that white stays white.
+        Of the files. None takes those of the base models' images. Whole numbers of the other depth
+        are scaled, so that white stays white.
     weight_maps : bool, default=False
         Whether to write the weight of each base model as a grey image too: black is 0, white 1.
     crop : bool, default=False
         As in `skensir.image.ReferenceSet`.
     """
-    check_installed("skensir predict", "image", "cv2", "tifffile", "tqdm")
-    from skensir.image import ReferenceSet, write_image
-
+    check_installed("skensir predict", "cv2", "tifffile", "tqdm")
     ensemble = load_ensemble(model)
     if ensemble.model_names_ is None:
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
@@ -110,26 +101,34 @@ def predict(
         raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
     with written_whole(output) as partial:
         for number in progress(range(len(scenes)), "Predicting"):
-            name, images = scenes.names[number], _One(scenes.predictions, number)
-            [prediction] = images
-            check_scale(prediction, scenes.predictions.describe(number))
-            [image] = ensemble.predict(images)
-            depth, scale = _depth(prediction.dtype, bits)
-            suffix = ".tif" if depth is None else ".png"
-            if depth is None:
-                image = image.astype(np.float32)
-            write_image(partial / f"{name}{suffix}", image * scale, depth)
-            if weight_maps:
-                [weights] = ensemble.predict_weights(images)
-                for model_name, weight in zip(names, weights, strict=True):
-                    target = partial / WEIGHT_MAPS / model_name
-                    target.mkdir(parents=True, exist_ok=True)
-                    mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
-                    write_image(target / f"{name}.png", 255 * mean, 8)
-    print(f"Combined {join(names)} in {plural(len(scenes), 'scene')}: {output}")
+            scene = scenes.predictions[number : number + 1].through(on_scale)
+            _write_combined(ensemble, scene, partial, bits, weight_maps=weight_maps)
+    print(f"Combined {', '.join(names)} in {plural(len(scenes), 'scene')}: {output}")
 
 
-def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
+def _write_combined(
+    ensemble: ImageEnsemble, scene: Images, folder: Path, bits: int | None, *, weight_maps: bool
+) -> None:
+    """Write the combination of a single scene, and the weights of its models."""
+    [name], [prediction] = scene.names, scene
+    # Read once, and still under their names.
+    images = scene.through(lambda _: [prediction])
+    [image] = ensemble.predict(images)
+    depth, scale = _depth(prediction.dtype, bits)
+    suffix = ".tif" if depth is None else ".png"
+    if depth is None:
+        image = image.astype(np.float32)
+    write_image(folder / f"{name}{suffix}", image * scale, depth)
+    if weight_maps:
+        [weights] = ensemble.predict_weights(images)
+        for model, weight in zip(scene.models, weights, strict=True):
+            maps = folder / WEIGHT_MAPS / model
+            maps.mkdir(parents=True, exist_ok=True)
+            mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
+            write_image(maps / f"{name}.png", 255 * mean, 8)
+
+
+def _depth(dtype: np.dtype[Any], bits: int | None) -> tuple[int | None, float]:
     """Return the bits to write and by what to multiply; None writes floats as they are."""
     if dtype.kind != "u":
         return bits, 1.0
@@ -138,15 +137,13 @@ def _depth(dtype: Any, bits: int | None) -> tuple[int | None, float]:
     return bits, peak_of(f"uint{bits}") / peak_of(dtype)
 
 
-def add_parser(commands: Any) -> None:
+def add_parser(commands: Commands) -> None:
     """Add the command to the parsers of `skensir`."""
     description = "Combine the outputs of the base models, scene by scene."
-    parser: argparse.ArgumentParser = commands.add_parser(
-        "predict", help=description, description=description
-    )
+    parser = commands.add_parser("predict", help=description, description=description)
     parser.add_argument("model", type=Path, metavar="MODEL", help="file that `skensir fit` wrote")
     parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder a base model"
+        "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder per base model"
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the images"
@@ -155,7 +152,7 @@ def add_parser(commands: Any) -> None:
         "--bits",
         type=int,
         choices=(8, 16),
-        help="bits a channel of the PNGs (default: those of the input); 16 keeps fractions of "
+        help="bits per channel of the PNGs (default: those of the input); 16 keeps fractions of "
         "8-bit values, scaled by 257",
     )
     parser.add_argument(

@@ -1,19 +1,25 @@
-"""A folder of images, one sub-folder a base model, read scene by scene."""
+"""A folder of images with one sub-folder per base model, read scene by scene."""
 
 from __future__ import annotations
 
 import copy
 import os
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from operator import index as as_index
 from pathlib import Path
-from typing import Any
+from typing import Self, SupportsIndex, overload
 
 import numpy as np
 
-from skensir.image.files import SUFFIXES, Image, read_image
+from skensir.image.files import Image, read_image
+from skensir.image.scene_files import (
+    check_depth,
+    choose_models,
+    common_part,
+    common_scenes,
+    list_scenes,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +41,8 @@ class Scene:
     target: Image | None
 
 
-class ReferenceSet(Sequence[Any]):
-    """A folder of images: one sub-folder a base model, and one with the truth.
+class ReferenceSet(Sequence[Scene]):
+    """A folder of images: one sub-folder per base model, and one with the truth.
 
     Files belong to one scene if their names agree but for the suffix: ``MPRNet/0001.png`` and
     ``gt/0001.jpg``. Making a reference set lists the folders; an image is read when it is asked
@@ -53,10 +59,10 @@ class ReferenceSet(Sequence[Any]):
         sub-folders, sorted, but those of `target` and `input`.
     target : str or None, default="gt"
         Name of the sub-folder with the truth. None is for predictions alone: there are no targets
-        then, and a sub-folder ``gt`` still counts for no model.
+        then, and a sub-folder ``gt`` still does not count as a model.
     input : str, default="lq"
-        Name of a sub-folder that is no base model, where the images before restoration lie. It
-        need not exist and is never read.
+        Name of the sub-folder with the images before restoration, which is not one of the base
+        models. It need not exist and is never read.
     crop : bool, default=False
         Whether to cut images of different sizes to the part that they have in common at the top
         left, as some networks pad at the bottom and right. Otherwise such a scene is an error.
@@ -75,7 +81,7 @@ class ReferenceSet(Sequence[Any]):
     Raises
     ------
     OSError
-        If `folder` is none, or a file cannot be opened.
+        If `folder` is not a folder, or a file cannot be opened.
     ValueError
         If sub-folders are missing or empty, if a scene is missing in some of them or twice in
         one; and, when a scene is read, if its images differ in size, in bit depth, or in being
@@ -117,7 +123,7 @@ class ReferenceSet(Sequence[Any]):
             raise FileNotFoundError(f"{self.folder} is not a folder.")
         self.target = target
         self.crop = crop
-        self.models = _choose_models(self.folder, models, no_models={target or "gt", input})
+        self.models = choose_models(self.folder, models, others={target or "gt", input})
         if target in self.models:
             raise ValueError(f"models == {models!r} has the target {target!r} in it.")
         parts = self.models if target is None else (*self.models, target)
@@ -132,7 +138,13 @@ class ReferenceSet(Sequence[Any]):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: Any) -> Any:
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Scene: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Self: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Scene | Self:
         if isinstance(index, slice):
             return self.subset(self.names[index])
         name = self.names[as_index(index)]
@@ -144,18 +156,18 @@ class ReferenceSet(Sequence[Any]):
         return f"<ReferenceSet {self.folder}: {len(self)} scenes of {', '.join(self.models)}>"
 
     @property
-    def predictions(self) -> _Part:
+    def predictions(self) -> Images:
         """The predictions of each scene, read when asked for."""
-        return _Part(self, "predictions")
+        return Images(self, "predictions")
 
     @property
-    def targets(self) -> _Part:
+    def targets(self) -> Images:
         """The truth of each scene, read when asked for."""
         if self.target is None:
             raise ValueError(f"The reference set {self.folder} was made with target=None.")
-        return _Part(self, "targets")
+        return Images(self, "targets")
 
-    def subset(self, names: Iterable[str]) -> ReferenceSet:
+    def subset(self, names: Iterable[str]) -> Self:
         """Return a reference set of some of the scenes.
 
         Parameters
@@ -180,6 +192,11 @@ class ReferenceSet(Sequence[Any]):
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
         return chosen
 
+    def _describe(self, name: str) -> str:
+        """Name a scene and its files, for a sentence on what is wrong with it."""
+        first, *_, last = [files[name] for files in self._files.values()] * 2
+        return f"Scene {name!r} ({first}, ..., {last})"
+
     def _read_part(self, name: str, part: str) -> Image:
         """Return the predictions or the target of a scene, and read no more than it takes."""
         if part == "predictions":
@@ -193,117 +210,60 @@ class ReferenceSet(Sequence[Any]):
         paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
         images = {path: read_image(path) for path in paths}
         images = common_part(images, self.crop)
-        _check_depth(images)
+        check_depth(images)
         return [images[self._files[folder][name]] for folder in folders]
 
 
-class _Part(Sequence[Any]):
-    """The predictions, or the targets, of all scenes of a reference set."""
+class Images(Sequence[Image]):
+    """The predictions, or the targets, of all scenes of a reference set.
 
-    def __init__(self, reference_set: ReferenceSet, part: str) -> None:
+    An image is read when it is asked for and not kept, so they can be iterated over several times.
+    A slice is of the same kind. `names` are those of the scenes, `models` those of the base models.
+    """
+
+    def __init__(
+        self,
+        reference_set: ReferenceSet,
+        part: str,
+        functions: tuple[Callable[[Images], Iterable[Image]], ...] = (),
+    ) -> None:
         self._reference_set = reference_set
         self._part = part
+        self._functions = functions
         self.names = reference_set.names
         self.models = reference_set.models
 
+    def through(self, function: Callable[[Images], Iterable[Image]]) -> Images:
+        """Return the same images, passed through a function as they are read.
+
+        Each iteration calls the function anew: with these images, for an iterable of as many. For
+        one image to be in memory at a time, it forgets each before it asks for the next.
+        """
+        return Images(self._reference_set, self._part, (*self._functions, function))
+
     def describe(self, index: int) -> str:
         """Name a scene and its files, for a sentence on what is wrong with it."""
-        files = self._reference_set._files
-        first, *_, last = [files[part][self.names[index]] for part in files] * 2
-        return f"Scene {self.names[index]!r} ({first}, ..., {last})"
+        return self._reference_set._describe(self.names[index])
 
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: Any) -> Any:
+    def __iter__(self) -> Iterator[Image]:
+        if not self._functions:
+            return (self._reference_set._read_part(name, self._part) for name in self.names)
+        *before, last = self._functions
+        return iter(last(Images(self._reference_set, self._part, tuple(before))))
+
+    @overload
+    def __getitem__(self, index: SupportsIndex) -> Image: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Images: ...
+
+    def __getitem__(self, index: SupportsIndex | slice) -> Image | Images:
+        names = self.names[index] if isinstance(index, slice) else [self.names[as_index(index)]]
+        images = Images(self._reference_set.subset(names), self._part, self._functions)
         if isinstance(index, slice):
-            return _Part(self._reference_set[index], self._part)
-        return self._reference_set._read_part(self.names[as_index(index)], self._part)
-
-
-def _natural(name: str) -> tuple[Any, ...]:
-    """Return a key that sorts numbers within names by their value."""
-    parts = re.split(r"([0-9]+)", name)
-    # Nested, so that a name that ends is not compared with a number that goes on.
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
-
-
-def _choose_models(
-    folder: Path, models: Sequence[str] | None, no_models: set[str]
-) -> tuple[str, ...]:
-    """Return the names of the base models' sub-folders."""
-    found = sorted(
-        (path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."),
-        key=_natural,
-    )
-    if models is None:
-        models = [name for name in found if name not in no_models]
-        if not models:
-            raise ValueError(f"{folder} has no sub-folder of a base model.")
-        return tuple(models)
-    if isinstance(models, str) or not models or len(set(models)) < len(models):
-        raise ValueError(f"models == {models!r}, must be a list of different names.")
-    for name in models:
-        if Path(name).name != name or name == "..":
-            raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
-        if not (folder / name).is_dir():
-            raise ValueError(
-                f"{folder} has no sub-folder {name!r}, named in models; it has "
-                f"{', '.join(found) or 'none'}."
-            )
-    return tuple(models)
-
-
-def list_scenes(folder: Path) -> dict[str, Path]:
-    """Return the image files of a folder by the name of their scene."""
-    files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or path.is_dir():
-            continue
-        if path.stem in files:
-            raise ValueError(f"{path} and {files[path.stem].name} beside it are one scene twice.")
-        files[path.stem] = path
-    if not files:
-        raise ValueError(f"{folder} has no image that ends in one of {', '.join(SUFFIXES)}.")
-    return files
-
-
-def common_scenes(files: dict[Path, dict[str, Path]]) -> tuple[str, ...]:
-    """Return the names of the scenes, which must be the same in all folders."""
-    owners = {name: folder for folder in files for name in files[folder]}
-    for name in sorted(owners, key=_natural):
-        for folder, of_folder in files.items():
-            if name not in of_folder:
-                raise ValueError(
-                    f"{folder} has no image of the scene {name!r}, of which there is "
-                    f"{files[owners[name]][name]}."
-                )
-    return tuple(sorted(owners, key=_natural))
-
-
-def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
-    """Return images of one size, cut to what they have in common if that is asked for.
-
-    An error names two files that do not fit together.
-    """
-    (first_path, first), *others = images.items()
-    for path, image in others:
-        if image.ndim != first.ndim:
-            grey, colour = (path, first_path) if image.ndim == 2 else (first_path, path)
-            raise ValueError(f"{grey} is grey, but {colour} is not.")
-        if image.shape != first.shape and not crop:
-            sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, first)]
-            raise ValueError(
-                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; pass crop=True "
-                "to keep the top left part that they have in common."
-            )
-    height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
-    return {path: image[:height, :width] for path, image in images.items()}
-
-
-def _check_depth(images: dict[Path, Image]) -> None:
-    """Raise an error that names two files of whole numbers whose depths differ."""
-    whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
-    for path, dtype in whole[1:]:
-        if dtype != whole[0][1]:
-            raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
+            return images
+        [image] = images
+        return image

@@ -87,8 +87,10 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 
     `fit` sums each chunk of rows up where it lies, and adds the sums up in a tree. What comes
     together is no more than the sums of the occupied cells, and a worker needs the memory of the
-    chunks that it works on. The table is that of :class:`~skensir.EnsIRRegressor`. `predict` is
-    lazy. Works with all schedulers of dask: threads, processes and `distributed`.
+    chunks that it works on. The table is that of :class:`~skensir.EnsIRRegressor`. `predict` and
+    `predict_weights` are lazy and return dask arrays in the chunks of `X`; compute a prediction
+    and its standard deviation together, so that the rows are visited once. Works with all
+    schedulers of dask: threads, processes and `distributed`.
 
     `y` and `sample_weight` are dask arrays or series, and are brought into the chunks of `X`. Where
     the lengths of chunks are unknown, as in most data frames, the chunks have to line up. Rows
@@ -204,46 +206,15 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         function = partial(_predict_chunk, n_columns=n_columns, **options)
         return map_chunks(function, X, self._predicting(), n_columns=n_columns)
 
-    def predict(self, X: Any, return_std: bool = False) -> Any:
-        """Combine predictions with the weights of their cells, lazily.
-
-        Parameters
-        ----------
-        X : dask array or data frame of shape (n_samples, n_models)
-            Predictions of the base models, in the order they had in `fit`.
-        return_std : bool, default=False
-            Whether to return the standard deviation as well.
-
-        Returns
-        -------
-        y : dask array of shape (n_samples,)
-            The combination, in the chunks of `X`.
-        std : dask array of shape (n_samples,)
-            Root mean squared error in the row's cell. Only with `return_std`. Compute it together
-            with `y`, so that the rows are visited once.
-        """
+    def _predict_rows(self, X: Any, return_std: bool) -> Any:
         if not is_lazy(X):
-            return super().predict(X, return_std=True) if return_std else super().predict(X)
-        if not return_std:
-            return self._predict_lazily(X, 1)[:, 0]
-        both = self._predict_lazily(X, 2, return_std=True)
-        return both[:, 0], both[:, 1]
+            return super()._predict_rows(X, return_std)
+        columns = self._predict_lazily(X, 1 + return_std, return_std=return_std)
+        return (columns[:, 0], columns[:, 1]) if return_std else columns[:, 0]
 
-    def predict_weights(self, X: Any) -> Any:
-        """Return the weights that `predict` gives to the models, lazily.
-
-        Parameters
-        ----------
-        X : dask array or data frame of shape (n_samples, n_models)
-            Predictions of the base models.
-
-        Returns
-        -------
-        weights : dask array of shape (n_samples, n_models)
-            Non-negative, each line sums to one.
-        """
+    def _weigh_rows(self, X: Any) -> Any:
         if not is_lazy(X):
-            return super().predict_weights(X)
+            return super()._weigh_rows(X)
         check_is_fitted(self)
         return self._predict_lazily(X, self.n_features_in_, method="predict_weights")
 

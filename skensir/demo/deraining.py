@@ -7,11 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from skensir.cli.tasks.photographs import Image, to_8_bits
+from skensir.demo.photographs import to_8_bits
+from skensir.image.files import Image
 
 LENGTH = 21  # of a streak, pixels
 SLANT = 15.0  # largest angle between streaks and the vertical, degrees
-DENSITY = 0.004  # streaks a pixel
+DENSITY = 0.004  # streaks per pixel
 BRIGHTNESS = 90.0  # what streaks add at most, on values from 0 to 255
 
 
@@ -22,8 +23,8 @@ def _streak(slant: float) -> Image:
     rows, columns = along * np.cos(np.deg2rad(slant)), along * np.sin(np.deg2rad(slant))
     edges = np.arange(LENGTH + 1) - half - 0.5
     line, _, _ = np.histogram2d(rows, columns, (edges, edges))
-    line = ndimage.gaussian_filter(line, 0.5)
-    return line / line.max()
+    smooth: Image = ndimage.gaussian_filter(line, 0.5)
+    return smooth / float(smooth.max())
 
 
 def degrade(photograph: Image, seed: int) -> Image:
@@ -39,19 +40,22 @@ def degrade(photograph: Image, seed: int) -> Image:
 
 def _open_across(image: Image, width: int) -> Image:
     """Take away what is bright and narrower than `width` pixels from left to right."""
-    return ndimage.grey_opening(image, size=(1, width, 1), mode="mirror")
+    opened: Image = ndimage.grey_opening(image, size=(1, width, 1), mode="mirror")
+    return opened
 
 
 def _opening(image: Image) -> Image:
     from skimage.restoration import denoise_nl_means
 
-    opened = _open_across(image, 3)
-    return denoise_nl_means(opened, patch_size=5, patch_distance=6, h=0.02, channel_axis=-1)
+    denoised: Image = denoise_nl_means(
+        _open_across(image, 3), patch_size=5, patch_distance=6, h=0.02, channel_axis=-1
+    )
+    return denoised
 
 
 def _top_hat(image: Image) -> Image:
     """Take away what is bright, narrow, without colour, and long in some steep direction."""
-    narrow = (image - _open_across(image, 4)).min(axis=-1)
+    narrow: Image = (image - _open_across(image, 4)).min(axis=-1)
     along = np.arange(-2, 3)
     rain = np.zeros_like(narrow)
     for slant in np.deg2rad([-15, 0, 15]):
@@ -102,7 +106,7 @@ def _decomposition(image: Image, along: float = 2.0, sparse: float = 0.4) -> Ima
         spectrum = dy.conj() * wanted[0] + dx.conj() * wanted[1] + wanted[2]
         spectrum /= np.abs(dy) ** 2 + np.abs(dx) ** 2 + 1
         rain = invert(spectrum)
-    restored = padded - np.maximum(rain, 0)
+    restored: Image = padded - np.maximum(rain, 0)
     return restored[margin:-margin, margin:-margin]
 
 

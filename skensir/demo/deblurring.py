@@ -8,7 +8,8 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
-from skensir.cli.tasks.photographs import Image, to_8_bits
+from skensir.demo.photographs import to_8_bits
+from skensir.image.files import Image
 
 BLUR = 1.6  # standard deviation of the Gaussian blur, pixels
 NOISE = 5.0  # standard deviation of the Gaussian noise, on values from 0 to 255
@@ -32,7 +33,8 @@ def point_spread() -> Image:
     radius = round(4 * BLUR)  # where gaussian_filter cuts off
     point = np.zeros((2 * radius + 1, 2 * radius + 1))
     point[radius, radius] = 1
-    return ndimage.gaussian_filter(point, BLUR)
+    spread: Image = ndimage.gaussian_filter(point, BLUR)
+    return spread
 
 
 def _deconvolve(image: Image, method: Callable[..., Image]) -> Image:
@@ -58,13 +60,17 @@ def _richardson_lucy(image: Image) -> Image:
 def _non_local_means(image: Image, strength: float) -> Image:
     from skimage.restoration import denoise_nl_means
 
-    return denoise_nl_means(image, patch_size=5, patch_distance=6, h=strength, channel_axis=-1)
+    denoised: Image = denoise_nl_means(
+        image, patch_size=5, patch_distance=6, h=strength, channel_axis=-1
+    )
+    return denoised
 
 
 def _total_variation(image: Image, weight: float) -> Image:
     from skimage.restoration import denoise_tv_chambolle
 
-    return denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
+    denoised: Image = denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
+    return denoised
 
 
 # A base model is a deconvolution and a denoiser; they differ in both and in which comes first.

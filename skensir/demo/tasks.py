@@ -9,19 +9,13 @@ from pathlib import Path
 
 import numpy as np
 
-from skensir.cli.common import progress
-from skensir.cli.tasks import deblurring, deraining, super_resolution
-from skensir.cli.tasks.photographs import (
-    FITTING,
-    TESTING,
-    Image,
-    crop_centre,
-    load_photograph,
-    to_8_bits,
-)
+from skensir.demo import deblurring, deraining, super_resolution
+from skensir.demo.photographs import FITTING, TESTING, crop_centre, load_photograph, to_8_bits
 from skensir.image import write_image
+from skensir.image.files import Image
+from skensir.image.progress import progress
 
-SIDE = 320  # largest height and width of a photograph, pixels
+LARGEST_SIDE = 320  # height and width of a photograph at most, pixels
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,7 @@ TASKS = {
 
 
 @dataclass(frozen=True)
-class Scene:
+class RestoredPhotograph:
     """A photograph, its degraded version and what the base models make of that, all 8-bit.
 
     Attributes
@@ -101,7 +95,9 @@ class Scene:
     seconds: tuple[float, ...]
 
 
-def make_scene(name: str, *, seed: int, side: int = SIDE, task: str = "deblurring") -> Scene:
+def restore_photograph(
+    name: str, *, seed: int, side: int = LARGEST_SIDE, task: str = "deblurring"
+) -> RestoredPhotograph:
     """Load a photograph, degrade it and restore it with every base model.
 
     Parameters
@@ -117,7 +113,7 @@ def make_scene(name: str, *, seed: int, side: int = SIDE, task: str = "deblurrin
 
     Returns
     -------
-    Scene
+    RestoredPhotograph
         The photograph with all that was made of it.
     """
     truth = crop_centre(load_photograph(name), side)
@@ -130,10 +126,10 @@ def make_scene(name: str, *, seed: int, side: int = SIDE, task: str = "deblurrin
         start = time.perf_counter()
         predictions.append(to_8_bits(255 * restorer(degraded / 255)))
         seconds.append(time.perf_counter() - start)
-    return Scene(name, truth, degraded, np.stack(predictions), tuple(seconds))
+    return RestoredPhotograph(name, truth, degraded, np.stack(predictions), tuple(seconds))
 
 
-def make_sets(task: str, folder: Path, side: int = SIDE) -> dict[str, float]:
+def make_sets(task: str, folder: Path, side: int = LARGEST_SIDE) -> dict[str, float]:
     """Degrade and restore the photographs and write a reference set and a test set.
 
     Parameters
@@ -149,19 +145,19 @@ def make_sets(task: str, folder: Path, side: int = SIDE) -> dict[str, float]:
     Returns
     -------
     dict of str to float
-        Seconds a photograph that each base model took, mean over the test set.
+        Seconds per photograph that each base model took, mean over the test set.
     """
     models = tuple(TASKS[task].restorers)
     seconds = []
     # The seeds go on, so that no two photographs have the same noise.
     for seed, name in enumerate(progress((*FITTING, *TESTING), f"Restoring, {task}")):
-        scene = make_scene(name, seed=seed, side=side, task=task)
-        images = {"gt": scene.truth, "lq": scene.degraded}
-        images.update(zip(models, scene.predictions, strict=True))
+        restored = restore_photograph(name, seed=seed, side=side, task=task)
+        images = {"gt": restored.truth, "lq": restored.degraded}
+        images.update(zip(models, restored.predictions, strict=True))
         for sub_folder, image in images.items():
             part = folder / ("reference" if name in FITTING else "test") / sub_folder
             part.mkdir(parents=True, exist_ok=True)
             write_image(part / f"{name}.png", image)
         if name in TESTING:
-            seconds.append(scene.seconds)
+            seconds.append(restored.seconds)
     return dict(zip(models, np.mean(seconds, axis=0).tolist(), strict=True))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
-from numpy.typing import NDArray
 
-Image = NDArray[Any]
+from skensir.image.files import Image
 
 FITTING = ("coffee", "motorcycle", "rocket")
 TESTING = ("chelsea", "astronaut")
@@ -24,8 +21,10 @@ def load_photograph(name: str) -> Image:
     from skimage import data
 
     if name == "motorcycle":  # one of a pair for stereo vision
-        return data.stereo_motorcycle()[0]
-    return getattr(data, name)()
+        left: Image = data.stereo_motorcycle()[0]
+        return left
+    photograph: Image = getattr(data, name)()
+    return photograph
 
 
 def to_8_bits(image: Image) -> Image:

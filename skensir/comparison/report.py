@@ -1,4 +1,20 @@
-"""One HTML page with all results: a table, and images to be compared in place."""
+"""The report: one HTML page with a table, and images to be compared in place.
+
+Examples
+--------
+>>> import tempfile
+>>> from pathlib import Path
+>>> import numpy as np
+>>> from skensir.comparison.report import write_report
+>>> row = {"name": "Average", "psnr": 37.8, "ssim": 0.97, "seconds_fit": 0, "seconds_image": 1}
+>>> target = np.full((4, 6), 100)
+>>> scene = {"name": "0001", "target": target, "images": {"Average": target + 0.6}}
+>>> with tempfile.TemporaryDirectory() as folder:
+...     path = Path(folder, "report.html")
+...     write_report(path, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
+...     path.read_text("utf-8")[:15]
+'<!DOCTYPE html>'
+"""
 
 from __future__ import annotations
 
@@ -16,13 +32,13 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skensir._files import whole_file
-from skensir.cli.table import ORACLE
-from skensir.image.files import encode_opencv
-
-Image = NDArray[Any]
+from skensir.comparison.measure import ComparedScene
+from skensir.comparison.text import ORACLE
+from skensir.image.files import Image, encode_opencv
+from skensir.image.metrics import error_map
 
 
 class _Column(NamedTuple):
@@ -38,7 +54,7 @@ _COLUMNS = (
     _Column("psnr", "PSNR (dB)", ".3f", "largest"),
     _Column("ssim", "SSIM", ".4f", "largest"),
     _Column("seconds_fit", "fit (s)", ",.3f", "smallest"),
-    _Column("seconds_image", "an image (s)", ",.3f", "smallest"),
+    _Column("seconds_image", "s/image", ",.3f", "smallest"),
 )
 _ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # ends of colour scales, but for powers of ten
 
@@ -47,34 +63,27 @@ def write_report(
     path: str | os.PathLike[str],
     title: str,
     table: Sequence[Mapping[str, Any]],
-    scenes: Iterable[Mapping[str, Any]],
+    scenes: Iterable[ComparedScene],
     notes: str = "",
 ) -> None:
     """Write one HTML page that shows a table and the images behind it, without any network.
 
     In a browser the images, their error maps and the weights of the models are switched in place,
-    all at the same zoom, so that the same pixels can be compared.
+    all at the same zoom, so that the same pixels can be compared. Images are clipped and rounded to
+    8 bits, 16 bits are scaled to 8; errors are taken before that. All error maps of a scene have
+    one colour scale.
 
     Parameters
     ----------
     path : str or path-like
-        Where the page goes. A file of this name is replaced once the new one is whole.
+        Where the report goes. A file of this name is replaced once the new one is whole.
     title : str
         The heading.
     table : sequence of mapping
         The rows: `name`, and the numbers `psnr` (dB), `ssim`, `seconds_fit` and `seconds_image`,
         which are None where there is none. Names differ.
-    scenes : iterable of mapping
-        What there is of each scene; consumed once, with one scene in memory at a time:
-
-        - `name`: str;
-        - `target`: the truth, an array of shape (height, width) or (height, width, n_channels)
-          with 1 or 3 channels;
-        - `images`: mapping from names in the table to arrays of the target's shape, which need
-          be neither rounded nor clipped;
-        - `weight_maps`: mapping from names in the table to mappings from names of models to arrays
-          of shape (height, width) with values from 0 to 1;
-        - `data_range`: the largest value that a pixel can have, such as 255 or 65535.
+    scenes : iterable of ComparedScene
+        The images; consumed once, with one scene in memory at a time.
     notes : str, default=""
         Text below the table; blank lines separate paragraphs.
 
@@ -86,28 +95,6 @@ def write_report(
     ValueError
         If names are twice in the table or not in it, if an array has another shape than the
         target, or if values are not finite or out of their range. The message names the scene.
-
-    Notes
-    -----
-    Images are clipped and rounded to 8 bits; 16 bits are scaled to 8. Errors are taken before
-    that: absolute, mean over the channels. All error maps of a scene have one colour scale, up to
-    the 99.5th percentile of the result that is the median in this respect, so that an input with
-    large errors does not take the contrast from the results.
-
-    Examples
-    --------
-    >>> import tempfile
-    >>> from pathlib import Path
-    >>> import numpy as np
-    >>> from skensir.cli.report import write_report
-    >>> row = {"name": "Average", "psnr": 37.8, "ssim": 0.97, "seconds_fit": 0, "seconds_image": 1}
-    >>> target = np.full((4, 6), 100)
-    >>> scene = {"name": "0001", "target": target, "images": {"Average": target + 0.6}}
-    >>> with tempfile.TemporaryDirectory() as folder:
-    ...     page = Path(folder, "report.html")
-    ...     write_report(page, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
-    ...     page.read_text("utf-8")[:15]
-    '<!DOCTYPE html>'
     """
     path = Path(path)
     names = [row["name"] for row in table]
@@ -118,11 +105,11 @@ def write_report(
         "title": escape(title),
         "table": _table_html(table),
         "notes": _notes_html(notes),
-        "script": _part_of_page("report.js"),
+        "script": _part_of_report("report.js"),
     }
     before, after = (
         re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], part)
-        for part in _part_of_page("report.html").split("{{scenes}}")
+        for part in _part_of_report("report.html").split("{{scenes}}")
     )
 
     with whole_file(path) as file:
@@ -132,9 +119,9 @@ def write_report(
         file.write(after.encode())
 
 
-def _part_of_page(name: str) -> str:
+def _part_of_report(name: str) -> str:
     """Read a file that lies beside this one."""
-    return files("skensir.cli").joinpath(name).read_text("utf-8")
+    return files("skensir.comparison").joinpath(name).read_text("utf-8")
 
 
 def _notes_html(notes: str) -> str:
@@ -190,7 +177,7 @@ def _name_html(name: str) -> str:
     return f'<th scope="row"><button type="button">{escape(name)}</button></th>'
 
 
-def _scene_html(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> str:
+def _scene_html(names: Sequence[str], path: Path, scene: ComparedScene) -> str:
     """Return the element of a scene, with JSON in it."""
     try:
         data = _scene_data(names, path, scene)
@@ -202,24 +189,24 @@ def _scene_html(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> s
     return f'<script type="application/json" class="scene" data-name="{name}">{text}</script>\n'
 
 
-def _scene_data(names: Sequence[str], path: Path, scene: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what the page needs of a scene.
+def _scene_data(names: Sequence[str], path: Path, scene: ComparedScene) -> dict[str, Any]:
+    """Return what the report needs of a scene.
 
     Its `layers` are one list for the truth and one for each row of the table: a PNG of the image,
     one of its error, and one of each model's weight; None where there is none.
     """
-    images, weight_maps, data_range = (scene[k] for k in ("images", "weight_maps", "data_range"))
-    for name in (*images, *weight_maps):
+    weight_maps, data_range = scene["weight_maps"], scene["data_range"]
+    for name in (*scene["images"], *weight_maps):
         if name not in names:
             raise ValueError(f"there is something of {name!r}, which is not in the table")
     if not 0 < data_range < math.inf:
         raise ValueError(f"data_range == {data_range}, must be positive and finite")
     target = _checked_image(scene["target"], "the target")
-    images = {name: _checked_image(image, repr(name)) for name, image in images.items()}
+    images = {name: _checked_image(image, repr(name)) for name, image in scene["images"].items()}
     for name, image in images.items():
         if image.shape != target.shape:
             raise ValueError(f"{name!r} has shape {image.shape}, but the target {target.shape}")
-    errors = {name: _error_map(image, target) for name, image in images.items()}
+    errors = {name: error_map(target, image) for name, image in images.items()}
     top = _scale_end(list(errors.values()))
     models = list(dict.fromkeys(model for weights in weight_maps.values() for model in weights))
 
@@ -269,14 +256,12 @@ def _checked_weight(values: ArrayLike, model: str, target: Image) -> Image:
     return weight
 
 
-def _error_map(image: Image, target: Image) -> Image:
-    """Return the absolute error, mean over the channels."""
-    error = np.abs(image - target)
-    return error.mean(axis=2) if error.ndim == 3 else error
-
-
 def _scale_end(errors: Sequence[Image]) -> float:
-    """Return a round number up to which the colours of a scene's error maps reach."""
+    """Return a round number up to which the colours of a scene's error maps reach.
+
+    It lies above the 99.5th percentile of the result that is the median in this respect, so that an
+    input with large errors does not take the contrast from the results.
+    """
     end = float(np.median([np.percentile(error, 99.5) for error in errors])) if errors else 0.0
     if end == 0:
         return 1.0

@@ -1,64 +1,48 @@
-"""Base models and ensembles side by side: one mechanism for all commands that compare."""
+"""Base models and ensembles side by side, measured on scenes that were not fitted on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from time import perf_counter
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
-from numpy.typing import NDArray
 
-from skensir.cli import CommandError
-from skensir.cli.common import progress
-from skensir.cli.methods import (
-    NOTHING,
-    Fitted,
-    Kind,
-    check_kind,
-    draw_sample,
-    fit,
-    kind_of,
-    make_methods,
-)
-from skensir.cli.table import ORACLE, Row, explain_methods, explain_numbers
+from skensir.comparison.ensembles import NOTHING, Fitted, draw_sample, fit, make_methods
+from skensir.comparison.text import ORACLE, Row, explain_methods, explain_numbers
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, structural_similarity
-from skensir.image.reference_set import Scene
-
-Image = NDArray[Any]
+from skensir.image.files import Image
+from skensir.image.pixel_format import PixelFormat, check_pixel_format, pixel_format_of
+from skensir.image.progress import progress
+from skensir.image.reference_set import Images, Scene
 
 INPUT = "Input"
 INPUT_FOLDER = "lq"
 
 
+class ComparedScene(TypedDict):
+    """A test scene with the images of all rows of the table."""
+
+    name: str
+    target: Image  # the truth: (height, width) or (height, width, n_channels), 1 or 3 channels
+    images: dict[str, Image]  # by the name of the row: like the target, not rounded nor clipped
+    # By the names of the row and of the model: (height, width), 0 to 1, mean over the channels.
+    weight_maps: dict[str, dict[str, Image]]
+    data_range: float  # the largest value that a pixel can have, such as 255 or 65535
+
+
 @dataclass(frozen=True)
 class Comparison:
-    """What came out, and all that is needed to look at single scenes.
+    """What came out, and all that is needed to look at single scenes."""
 
-    Attributes
-    ----------
-    rows : list of Row
-        In the order of the table.
-    measured : str
-        A paragraph on what the numbers are.
-    methods : str
-        Paragraphs on the rows, the same for all images.
-    test : ReferenceSet
-        The test set.
-    fitted : list of Fitted
-        The ensembles.
-    convention : dict
-        Keyword arguments of PSNR and SSIM: channel, crop_border and data_range.
-    """
-
-    rows: list[Row]
-    measured: str
-    methods: str
+    rows: list[Row]  # in the order of the table
+    measured: str  # a paragraph on what the numbers are
+    methods: str  # paragraphs on the rows, the same for all images
     test: ReferenceSet
     fitted: list[Fitted]
-    convention: dict[str, Any]
+    convention: dict[str, Any]  # of PSNR and SSIM: channel, crop_border and data_range
 
     @property
     def notes(self) -> str:
@@ -69,15 +53,8 @@ class Comparison:
         """Return the rows as dictionaries."""
         return [row._asdict() for row in self.rows]
 
-    def scenes(self) -> Iterator[dict[str, Any]]:
-        """Yield the test scenes with the images of all rows, one scene in memory at a time.
-
-        Yields
-        ------
-        dict
-            `name`; `target`; `images`, by the name of the row, not rounded; `weight_maps`: by the
-            names of the row and of the model, mean over the channels; and `data_range`.
-        """
+    def scenes(self) -> Iterator[ComparedScene]:
+        """Yield the test scenes with the images of all rows, one scene in memory at a time."""
         given = GivenImages(self.test)
         for scene in self.test:
             images = {name: image for name, image, _ in given(scene)}
@@ -85,7 +62,7 @@ class Comparison:
             oracle = images.pop(ORACLE)
             yield {
                 "name": scene.name,
-                "target": scene.target,
+                "target": np.asarray(scene.target),
                 "images": {**images, **combined, ORACLE: oracle},
                 "weight_maps": weight_maps(self.fitted, scene, self.test.models),
                 "data_range": self.convention["data_range"],
@@ -94,39 +71,32 @@ class Comparison:
 
 def oracle(scene: Scene) -> Image:
     """Return the best convex combinations: in each value what comes closest to the truth."""
-    return np.clip(
-        np.asarray(scene.target), scene.predictions.min(axis=0), scene.predictions.max(axis=0)
-    )
+    lowest, highest = scene.predictions.min(axis=0), scene.predictions.max(axis=0)
+    best: Image = np.clip(np.asarray(scene.target), lowest, highest)
+    return best
 
 
 class GivenImages:
     """The images of a scene that no ensemble makes: the input, the base models, the oracle.
 
-    Parameters
-    ----------
-    scenes : ReferenceSet
-        If it has a sub-folder of inputs, and the first of them has the size and depth of the truth,
-        all inputs are given.
-
-    Attributes
-    ----------
-    inputs : sequence of ndarray or None
-        Their images.
+    Inputs are given if there is a sub-folder of them and the first has the size and depth of the
+    truth.
     """
 
     def __init__(self, scenes: ReferenceSet) -> None:
         self.models = scenes.models
         self.folder = scenes.folder / INPUT_FOLDER
-        self.inputs: Any = None
+        self.inputs: Images | None = None
         if self.folder.is_dir():
-            self.inputs = ReferenceSet(scenes.folder, [INPUT_FOLDER], scenes.target).predictions
-            if self._input(scenes[0]) is None:
-                self.inputs = None
+            inputs = ReferenceSet(scenes.folder, [INPUT_FOLDER], scenes.target).predictions
+            if self._input(inputs, scenes[0]) is not None:
+                self.inputs = inputs
 
-    def _input(self, scene: Scene) -> Image | None:
+    @staticmethod
+    def _input(inputs: Images, scene: Scene) -> Image | None:
         """Return the input of a scene, None if it cannot be compared with the truth."""
         target = np.asarray(scene.target)
-        [image] = self.inputs[self.inputs.names.index(scene.name)]
+        [image] = inputs[inputs.names.index(scene.name)]
         # The truth may have been cut to the part that all images have in common.
         image = image[: target.shape[0], : target.shape[1]]
         return image if (image.shape, image.dtype) == (target.shape, target.dtype) else None
@@ -134,7 +104,7 @@ class GivenImages:
     def __call__(self, scene: Scene) -> Iterator[tuple[str, Image, None]]:
         """Yield names and images; the None stands for the seconds, which nobody knows."""
         if self.inputs is not None:
-            image = self._input(scene)
+            image = self._input(self.inputs, scene)
             if image is None:
                 raise ValueError(
                     f"The image of scene {scene.name!r} in {self.folder} has not the size or depth "
@@ -169,7 +139,7 @@ def weight_maps(
 
 def measure(
     scenes: ReferenceSet,
-    kind: Kind,
+    pixel_format: PixelFormat,
     images_of: Callable[[Scene], Iterator[tuple[str, Image, float | None]]],
     label: str,
     convention: dict[str, Any],
@@ -177,10 +147,11 @@ def measure(
     """Compare the images of each scene with the truth; return the means over the scenes."""
     scores: dict[str, list[tuple[float, float, float | None]]] = {}
     for scene in progress(scenes, label):
-        check_kind(scenes, scene, kind)
+        check_pixel_format(scenes, scene, pixel_format)
+        target = np.asarray(scene.target)
         for name, image, seconds in images_of(scene):
-            psnr = peak_signal_noise_ratio(scene.target, image, **convention)
-            ssim = structural_similarity(scene.target, image, **convention)
+            psnr = peak_signal_noise_ratio(target, image, **convention)
+            ssim = structural_similarity(target, image, **convention)
             scores.setdefault(name, []).append((psnr, ssim, seconds))
     rows = []
     for name, of_scenes in scores.items():
@@ -222,26 +193,21 @@ def compare_sets(
     Comparison
         The rows of the table, and what they come from.
     """
-    kind = kind_of(reference[0])
-    data_range = kind.data_range
-    bin_width = kind.bin_width if bin_width is None else bin_width
+    pixel_format = pixel_format_of(reference[0])
+    data_range = pixel_format.data_range
+    bin_width = pixel_format.bin_width if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
     methods = make_methods(bin_width, len(reference), trees=trees)
-    for name in (INPUT, ORACLE, *(method.name for method in methods)):
-        if name in test.models:
-            raise CommandError(
-                f"A base model has the name {name!r} of another row of the table; rename "
-                f"{reference.folder / name} and {test.folder / name}."
-            )
+    _check_names(reference, test, (INPUT, ORACLE, *(method.name for method in methods)))
     # Before the long work, as it finds out what is wrong with the test set.
     given = GivenImages(test)
-    *of_base_models, of_oracle = measure(test, kind, given, "Measuring", convention)
+    *of_base_models, of_oracle = measure(test, pixel_format, given, "Measuring", convention)
 
-    sample = draw_sample(reference, kind) if trees else None
+    sample = draw_sample(reference, pixel_format) if trees else None
     bar = progress(methods, "Fitting")
-    fitted = [fit(method, reference, kind, sample) for method in bar]
+    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
 
-    rows = measure(test, kind, partial(combine, fitted), "Combining", convention)
+    rows = measure(test, pixel_format, partial(combine, fitted), "Combining", convention)
     seconds_fit = {method.name: seconds for method, _, seconds in fitted}
     rows = [row._replace(seconds_fit=seconds_fit[row.name]) for row in rows]
     rows = [*of_base_models, *rows, of_oracle]
@@ -250,3 +216,13 @@ def compare_sets(
         measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
     how = explain_methods(fitted, len(reference), bin_width)
     return Comparison(rows, measured, how, test, fitted, convention)
+
+
+def _check_names(reference: ReferenceSet, test: ReferenceSet, names: Iterable[str]) -> None:
+    """Raise an error if a base model has the name of another row of the table."""
+    for name in names:
+        if name in test.models:
+            raise ValueError(
+                f"A base model has the name {name!r} of another row of the table; rename "
+                f"{reference.folder / name} and {test.folder / name}."
+            )

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.ndimage import gaussian_filter
 
-from skensir.cli.tasks import TASKS, deblurring, deraining, super_resolution
-from skensir.cli.tasks.photographs import crop_centre
+from skensir.demo import FITTING, TASKS, TESTING, deblurring, deraining, super_resolution
+from skensir.demo.photographs import crop_centre
 
 GREY = np.full((40, 48, 3), 100, dtype=np.uint8)
 
@@ -78,3 +78,7 @@ def test_derainers_take_rain_from_a_plain_area(name):
     image = deraining.degrade(np.full((64, 64, 3), 100, np.uint8), 3) / 255
     restored = TASKS["deraining"].restorers[name](image)
     assert np.mean((restored - 100 / 255) ** 2) < np.mean((image - 100 / 255) ** 2) / 2
+
+
+def test_photographs_for_testing_are_not_fitted_on():
+    assert not set(FITTING) & set(TESTING)

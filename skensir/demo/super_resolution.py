@@ -7,7 +7,8 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
-from skensir.cli.tasks.photographs import Image, to_8_bits
+from skensir.demo.photographs import to_8_bits
+from skensir.image.files import Image
 
 SCALE = 4
 
@@ -42,7 +43,8 @@ def resize(image: Image, height: int, width: int) -> Image:
     rows, columns = (
         bicubic_matrix(*sizes) for sizes in zip(image.shape[:2], (height, width), strict=True)
     )
-    return np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
+    resized: Image = np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
+    return resized
 
 
 def _smaller(image: Image) -> Image:
@@ -61,7 +63,8 @@ def degrade(photograph: Image, seed: int) -> Image:
 def _sharpened(image: Image) -> Image:
     """Interpolate and add what a blur takes away (unsharp masking)."""
     large = _larger(image)
-    return large + 0.8 * (large - ndimage.gaussian_filter(large, 2, axes=(0, 1)))
+    blurred: Image = ndimage.gaussian_filter(large, 2, axes=(0, 1))
+    return large + 0.8 * (large - blurred)
 
 
 def _project_back(large: Image, image: Image) -> Image:

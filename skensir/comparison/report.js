@@ -1,4 +1,4 @@
-// The images of the page: which one is shown, and where. report.py says what a scene's JSON holds.
+// The images of the report: which one is shown, and where. report.py says what a scene's JSON holds.
 
 // matplotlib's inferno and viridis at 17 places, between which colours are interpolated.
 const INFERNO = ("000004 0b0724 210c4a 3d0965 57106e 71196e 8a226a a32c61 bc3754 d24644 e45a31 f1731d "
@@ -19,7 +19,7 @@ const buttonOf = (row) => document.querySelector(`tr[data-row="${row}"] button`)
 
 let scene = null, number = 0; // the scene's
 let chosen = {row: 0, kind: IMAGE}, last = chosen, hovered = null;
-let view = {scale: 1, x: 0, y: 0, fitted: true}; // screen pixels a pixel; the image's place at the centre
+let view = {scale: 1, x: 0, y: 0, fitted: true}; // screen pixels per pixel; the image's place at the centre
 let painted = {}; // what is in the canvases
 let pointer = null; // its place on the screen
 let ticket = 0; // of the newest update, which overtakes others

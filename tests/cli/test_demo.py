@@ -1,32 +1,26 @@
-"""The console command and its demo: what they print and write, and how they answer mistakes."""
+"""`skensir demo`: what it prints and writes, and how it answers mistakes."""
 
 import io
 import os
 import re
-import subprocess
 import sys
-import sysconfig
 from functools import partial
 from pathlib import Path
 
 import matplotlib.image
 import numpy as np
 import pytest
+from commands import assert_mistake
 
-import skensir
-from skensir.cli import demo, main, picture
-from skensir.cli.tasks import FITTING, TASKS, TESTING
-from skensir.image import ReferenceSet, read_image
-
-quick_compare = partial(demo.compare_sets, trees=False)
-SIDE = 32  # photographs as small as the tasks' margins allow
+from skensir.cli import common, demo, main
+from skensir.demo import FITTING, TASKS, TESTING, results
 
 
 @pytest.fixture
 def quick_demo(monkeypatch):
     """Make the command fast: small photographs, no ensembles of trees."""
-    monkeypatch.setattr(demo, "SIDE", SIDE)
-    monkeypatch.setattr(demo, "compare_sets", quick_compare)
+    monkeypatch.setattr(results, "LARGEST_SIDE", 32)  # as small as the margins allow
+    monkeypatch.setattr(results, "compare_sets", partial(results.compare_sets, trees=False))
 
 
 @pytest.fixture
@@ -45,17 +39,7 @@ def no_work(monkeypatch):
     monkeypatch.setattr(demo, "run_task", run_task)
 
 
-def assert_mistake(capsys, argv, *words):
-    """Check that a mistake costs exit code 2 and one sentence that contains the words."""
-    assert main(argv) == 2
-    captured = capsys.readouterr()
-    assert captured.out == ""
-    assert re.fullmatch(r"skensir: .+\.\n", captured.err)
-    for word in words:
-        assert word in captured.err
-
-
-# ---- what the demo prints and writes
+# ---- what it prints and writes
 
 
 def test_demo_prints_a_table_a_task_and_writes_the_picture(quick_demo, tmp_path, capsys):
@@ -122,10 +106,10 @@ def test_folder_that_is_there_is_not_written_to(no_work, tmp_path, capsys):
 
 
 def test_interrupted_demo_leaves_no_folder(tmp_path, monkeypatch, quick_picture):
-    def make_line(*arguments):
+    def make_picture_row(*arguments):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(demo, "make_line", make_line)
+    monkeypatch.setattr(demo, "make_picture_row", make_picture_row)
     argv = ["demo", "-o", str(tmp_path / "demo.png"), "--folder", str(tmp_path / "sets")]
     assert main(argv) == 130
     assert list(tmp_path.iterdir()) == []
@@ -146,30 +130,6 @@ def test_progress_is_shown_on_a_terminal(quick_picture, tmp_path, monkeypatch):
     assert main(["demo", "--task", "deblurring", "-o", str(tmp_path / "demo.png")]) == 0
     for word in ("Restoring", "Fitting", "Combining"):
         assert word in sys.stderr.getvalue()
-
-
-# ---- the images of the tasks
-
-
-@pytest.mark.parametrize("name", TASKS)
-def test_base_models_help_and_are_kept_as_8_bit_images(quick_demo, tmp_path, name):
-    comparison = demo.run_task(name, tmp_path)
-    for part, photographs in (("reference", FITTING), ("test", TESTING)):
-        scenes = ReferenceSet(tmp_path / part)
-        assert set(scenes.names) == set(photographs)
-        assert set(scenes.models) == set(TASKS[name].restorers)
-        for scene in scenes:
-            assert scene.predictions.dtype == scene.target.dtype == np.uint8
-            assert scene.predictions.shape == (3, SIDE, SIDE, 3)
-            degraded = read_image(tmp_path / part / "lq" / f"{scene.name}.png")
-            assert degraded.dtype == np.uint8
-    psnr = {row.name: row.psnr for row in comparison.rows}
-    for model in TASKS[name].restorers:
-        assert psnr[model] > psnr.get("Input", 0)
-
-
-def test_photographs_for_testing_are_not_fitted_on():
-    assert not set(FITTING) & set(TESTING)
 
 
 # ---- mistakes
@@ -213,24 +173,24 @@ def test_folder_without_permission_is_noticed_first(no_work, tmp_path, monkeypat
         raise PermissionError(13, "Permission denied")
 
     # The administrator, as whom tests may run, may write everywhere.
-    monkeypatch.setattr(picture.tempfile, "TemporaryFile", refuse)
+    monkeypatch.setattr(common.tempfile, "TemporaryFile", refuse)
     output = tmp_path / "demo.png"
     assert_mistake(capsys, ["demo", "-o", str(output)], str(tmp_path), "Permission denied")
 
 
-@pytest.mark.parametrize("package", ["matplotlib", "skimage", "cv2", "tqdm"])
-def test_missing_extra_is_named(no_work, tmp_path, monkeypatch, capsys, package):
-    monkeypatch.setitem(sys.modules, package, None)
+@pytest.mark.parametrize(
+    ("module", "package"),
+    [
+        ("matplotlib", "matplotlib"),
+        ("skimage", "scikit-image"),
+        ("cv2", "opencv-python-headless"),
+        ("tqdm", "tqdm"),
+    ],
+)
+def test_missing_extra_is_named(no_work, tmp_path, monkeypatch, capsys, module, package):
+    monkeypatch.setitem(sys.modules, module, None)
     argv = ["demo", "-o", str(tmp_path / "demo.png")]
     assert_mistake(capsys, argv, package, 'pip install "skensir[demo]"')
-
-
-@pytest.mark.parametrize(
-    ("argv", "word"),
-    [(["dmeo"], "dmeo"), ([], "command"), (["demo", "--colour"], "--colour")],
-)
-def test_mistakes_in_the_command_line(no_work, capsys, argv, word):
-    assert_mistake(capsys, argv, word, "--help")
 
 
 def test_interruption_is_quiet(monkeypatch, tmp_path, capsys):
@@ -241,34 +201,3 @@ def test_interruption_is_quiet(monkeypatch, tmp_path, capsys):
     assert main(["demo", "-o", str(tmp_path / "demo.png")]) == 130
     assert capsys.readouterr().err == ""
     assert list(tmp_path.iterdir()) == []
-
-
-def test_help_names_the_commands(capsys):
-    with pytest.raises(SystemExit) as stop:
-        main(["--help"])
-    assert stop.value.code == 0
-    printed = capsys.readouterr().out
-    for command in ("compare", "demo"):
-        assert command in printed
-
-
-def test_console_script_starts():
-    script = Path(sysconfig.get_path("scripts")) / "skensir"
-    run = subprocess.run([script, "--version"], capture_output=True, text=True, check=True)
-    assert run.stdout == f"skensir {skensir.__version__}\n"
-    assert run.stderr == ""
-
-
-def test_commands_load_without_the_extra_and_photographs_without_download():
-    program = (
-        "import sys\n"
-        "from skensir.cli import compare, demo\n"
-        "from skensir.cli.tasks import FITTING, TESTING, load_photograph\n"
-        "print(sorted({'cv2', 'matplotlib', 'skimage', 'tqdm'} & set(sys.modules)))\n"
-        "sys.modules['pooch'] = None\n"
-        "for name in (*FITTING, *TESTING):\n"
-        "    print(load_photograph(name).shape[2])\n"
-    )
-    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert run.returncode == 0, run.stderr
-    assert run.stdout.split() == ["[]", *"33333"]

@@ -2,6 +2,8 @@
 
 import copy
 import pickle
+import weakref
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,6 +12,8 @@ from numpy.testing import assert_array_equal
 import skensir.image.reference_set as module
 from skensir import EnsIRRegressor
 from skensir.image import ImageEnsemble, ReferenceSet, read_image, write_image
+from skensir.image.pixel_format import on_scale
+from skensir.image.progress import progress
 
 PARTS = ("gt", "B", "A")
 
@@ -141,6 +145,83 @@ def test_copies_and_pickles_read_the_same(tmp_path):
         assert_array_equal(again[1].predictions, reference_set[1].predictions)
     targets = pickle.loads(pickle.dumps(reference_set.targets))
     assert_array_equal(targets[0], reference_set.targets[0])
+
+
+# ---- passed through functions
+
+
+def doubled(images):
+    return (2 * image for image in images)
+
+
+def plus_one(images):
+    return (image + 1 for image in images)
+
+
+def test_images_pass_through_functions_in_order_and_keep_their_names(tmp_path):
+    targets = ReferenceSet(make(tmp_path)).targets
+    passed = targets.through(doubled).through(plus_one)
+    for _ in range(2):
+        for image, original in zip(passed, targets, strict=True):
+            assert_array_equal(image, 2 * original + 1)
+    assert (passed.names, passed.models) == (("1", "2", "10"), ("A", "B"))
+    assert len(passed) == 3
+    assert passed.describe(1) == targets.describe(1)
+    assert str(tmp_path / "A" / "2.png") in passed.describe(1)
+    assert_array_equal(passed[-1], 2 * targets[2] + 1)
+    assert passed[1:].names == ("2", "10")
+    assert_array_equal(passed[1:][0], 2 * targets[1] + 1)
+    assert_array_equal(targets[0], ReferenceSet(tmp_path)[0].target)
+
+
+def test_a_function_gets_the_images_that_are_asked_for_alone(tmp_path, opened):
+    asked = []
+
+    def note(images):
+        asked.append((images.names, images.describe(0)))
+        return images
+
+    predictions = ReferenceSet(make(tmp_path)).predictions.through(note)
+    assert (asked, opened) == ([], [])
+    assert predictions[1].shape == (2, 5, 6, 3)
+    [(names, description)] = asked
+    assert names == ("2",)
+    assert description.startswith("Scene '2'")
+    assert opened == ["A/2", "B/2"]
+
+
+@pytest.mark.parametrize(
+    ("function", "beside"),
+    [(None, 0), (on_scale, 0), (partial(progress, label="Reading"), 1)],
+    ids=["nothing", "check", "bar"],
+)
+def test_images_are_forgotten_on_the_way(tmp_path, monkeypatch, function, beside):
+    alive = []
+    read_part = ReferenceSet._read_part
+
+    def read(self, name, part):
+        assert sum(reference() is not None for reference in alive) <= beside
+        image = read_part(self, name, part)
+        alive.append(weakref.ref(image))
+        return image
+
+    monkeypatch.setattr(ReferenceSet, "_read_part", read)
+    images = ReferenceSet(make(tmp_path)).predictions
+    for image in images if function is None else images.through(function):
+        assert image.shape == (2, 5, 6, 3)
+        del image
+    assert len(alive) == 3
+
+
+def test_the_check_of_the_scale_names_the_scene(tmp_path):
+    make(tmp_path)
+    for part in PARTS:
+        np.save(tmp_path / part / "2.npy", np.full((5, 6, 3), 0.5))
+        (tmp_path / part / "2.png").unlink()
+    images = iter(ReferenceSet(tmp_path).predictions.through(on_scale))
+    next(images)
+    with pytest.raises(ValueError, match=r"^Scene '2' \(.*A/2\.npy, .* has floats from 0 to 1"):
+        next(images)
 
 
 # ---- sizes

@@ -1,14 +1,13 @@
-"""The table of a comparison and what is to be said about it."""
+"""A comparison in text: the table, and the notes on what its numbers and rows are."""
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Sequence
 from itertools import compress
 from typing import Any, NamedTuple
 
-from skensir.cli.common import plural
-from skensir.cli.methods import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
+from skensir._text import plural
+from skensir.comparison.ensembles import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
 from skensir.image import ReferenceSet
 
 ORACLE = "Oracle"
@@ -31,20 +30,15 @@ def format_table(rows: Sequence[Row]) -> str:
     rivals = [row.name != ORACLE for row in rows]
     best_psnr, best_ssim = (max(compress(texts, rivals), key=float) for texts in (psnr, ssim))
     width = max(len(row.name) for row in rows)
-    lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)  an image (s)"]
+    lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)    s/image"]
     for row, p, s, rival in zip(rows, psnr, ssim, rivals, strict=True):
         p, s = p + " *"[rival and p == best_psnr], s + " *"[rival and s == best_ssim]
         fit, image = (
             "-" if seconds is None else f"{seconds:.2f}"
             for seconds in (row.seconds_fit, row.seconds_image)
         )
-        lines.append(f"{row.name:{width}}  {p:>10} {s:>8} {fit:>9} {image:>13}")
+        lines.append(f"{row.name:{width}}  {p:>10} {s:>8} {fit:>9} {image:>10}")
     return "\n".join(lines)
-
-
-def wrap(notes: str) -> str:
-    """Break the lines of paragraphs for a terminal."""
-    return "\n\n".join(textwrap.fill(paragraph, 79) for paragraph in notes.split("\n\n"))
 
 
 def explain_numbers(reference: ReferenceSet, test: ReferenceSet, convention: dict[str, Any]) -> str:
@@ -76,10 +70,10 @@ def explain_methods(fitted: Sequence[Fitted], n_scenes: int, bin_width: float) -
     """Say what the rows of the table are."""
     chosen = "leaving out one scene at a time" if n_scenes > 1 else "in five folds of the scene"
     paragraphs = [
-        "Convex is one convex weight vector of least squared error a channel. EnsIR is one lookup "
-        f"table a channel: with bin width {bin_width:g} as published and for the squared error "
-        f"(shrinkage {SHRINKAGE:,} rows), and with both chosen by cross-validation, {chosen}. ZZPM "
-        "takes its weights from each whole image.",
+        "Convex is one convex weight vector of least squared error per channel. EnsIR is one "
+        f"lookup table per channel: with bin width {bin_width:g} as published and for the squared "
+        f"error (shrinkage {SHRINKAGE:,} rows), and with both chosen by cross-validation, "
+        f"{chosen}. ZZPM takes its weights from each whole image.",
     ]
     names = [method.name for method, _, _ in fitted if method.fitted_on == SAMPLE]
     if names:

@@ -1,0 +1,59 @@
+"""The demo's picture: for each task a row of images, and where one of the models counts."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from io import BytesIO
+from typing import Any
+
+from skensir.demo.photographs import crop_centre, to_8_bits
+from skensir.image.files import Image
+
+SHOWN_SIDE = 192  # height and width of the part that is shown, pixels
+
+
+@dataclass(frozen=True)
+class PictureRow:
+    """A row of the picture."""
+
+    task: str  # at the left
+    # By their titles; the last one is the truth. One that is smaller than the truth is enlarged.
+    images: dict[str, Image]
+    weight_title: str  # says whose weights are shown
+    weights: Image  # of a model, (height, width)
+    equal: float  # its weight in plain averaging
+
+
+def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
+    """Return a PNG of the centres of images, a row for each task, with a note below them."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.colors import TwoSlopeNorm
+    from matplotlib.figure import Figure
+
+    n_columns = len(rows[0].images) + 1
+    height = 2.9 * len(rows) + 0.4
+    figure = Figure(figsize=(2.3 * n_columns + 0.9, height), dpi=100, layout="compressed")
+    axes = figure.subplots(len(rows), n_columns, squeeze=False)
+    for row, row_axes in zip(rows, axes, strict=True):
+        for axis in row_axes:
+            axis.set(xticks=[], yticks=[])
+            axis.spines[:].set_visible(False)
+        row_axes[0].set_ylabel(row.task, fontsize="large")
+        width = list(row.images.values())[-1].shape[1]
+        for axis, (title, image) in zip(row_axes, row.images.items(), strict=False):
+            side = round(SHOWN_SIDE * image.shape[1] / width)
+            axis.imshow(to_8_bits(crop_centre(image, side)), interpolation="nearest")
+            axis.set_title(title.replace(", ", ",\n"), fontsize="medium")
+        weights = crop_centre(row.weights, SHOWN_SIDE)
+        norm = TwoSlopeNorm(row.equal, vmin=0, vmax=1)
+        weight_map = row_axes[-1].imshow(weights, cmap="coolwarm", norm=norm)
+        row_axes[-1].set_title(row.weight_title.replace(", ", ",\n"), fontsize="medium")
+        bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
+        figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
+    figure.supxlabel(note, fontsize="medium")
+
+    buffer = BytesIO()
+    canvas: Any = FigureCanvasAgg(figure)  # which has no types
+    canvas.print_png(buffer)
+    return buffer.getvalue()

@@ -1,0 +1,82 @@
+"""What becomes of a task of the demo: its comparison, its row of the picture, and the notes."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from skensir._text import wrap
+from skensir.comparison.measure import INPUT, INPUT_FOLDER, Comparison, compare_sets
+from skensir.comparison.text import explain_convention
+from skensir.demo.photographs import FITTING, TESTING
+from skensir.demo.picture import PictureRow
+from skensir.demo.tasks import LARGEST_SIDE, TASKS, make_sets
+from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
+
+PICTURED = TESTING[0]
+SHOWN = "EnsIR, cross-validated"
+
+
+def run_task(name: str, folder: Path) -> Comparison:
+    """Make the images of a task in a folder, and compare what can be made of them."""
+    task = TASKS[name]
+    seconds = make_sets(name, folder, LARGEST_SIDE)
+    models = list(task.restorers)
+    comparison = compare_sets(
+        ReferenceSet(folder / "reference", models),
+        ReferenceSet(folder / "test", models),
+        channel=task.channel,
+        crop_border=task.crop_border,
+    )
+    rows = [
+        row._replace(seconds_image=seconds.get(row.name, row.seconds_image))
+        for row in comparison.rows
+    ]
+    return replace(comparison, rows=rows)
+
+
+def make_picture_row(name: str, comparison: Comparison) -> PictureRow:
+    """Return the task's row of the picture."""
+    shown = [fitted for fitted in comparison.fitted if fitted.method.name == SHOWN]
+    test = comparison.test.subset([PICTURED])
+    scene = next(replace(comparison, test=test, fitted=shown).scenes())
+    weights = scene["weight_maps"][SHOWN]
+    images = {INPUT: read_image(comparison.test.folder / INPUT_FOLDER / f"{PICTURED}.png")}
+    for row in (*weights, SHOWN):
+        image = scene["images"][row]
+        psnr = peak_signal_noise_ratio(scene["target"], image, **comparison.convention)
+        images[f"{row}\n{psnr:.2f} dB"] = image
+    images["Truth"] = scene["target"]
+    model = max(weights, key=lambda name: float(np.std(weights[name])))
+    title = f"EnsIR's weight of\n{model}"
+    return PictureRow(name.capitalize(), images, title, weights[model], 1 / len(weights))
+
+
+def explain_task(name: str) -> str:
+    """Return what stands above the table of a task."""
+    task = TASKS[name]
+    convention = explain_convention(task.channel, task.crop_border, 255)
+    return wrap(f"{name.capitalize()}: photographs {task.note}. PSNR and SSIM of {convention}")
+
+
+def explain_photographs() -> str:
+    """Say what all tables have in common."""
+    return (
+        "* best of the column but for the oracle. Every number is the mean over the photographs "
+        f"for testing: {', '.join(TESTING)}. The ensembles are fitted on others: "
+        f"{', '.join(FITTING)}. All are photographs of scikit-image, cut to {LARGEST_SIDE} x "
+        f"{LARGEST_SIDE} pixels at most. Seconds are those of this machine, without reading "
+        "files.\n\n"
+        "Base models are classical methods with parameters chosen on the photographs for fitting. "
+        "Their images are rounded to 8 bits, those of the ensembles are not."
+    )
+
+
+def explain_picture(rows: list[PictureRow]) -> str:
+    """Return what stands below the picture."""
+    return (
+        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
+        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
+    )

@@ -1,0 +1,68 @@
+"""Grey or RGB, and the scale of the values: what all scenes of a reference set have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+from typing import NamedTuple
+
+import numpy as np
+
+from skensir.image.files import Image
+from skensir.image.metrics import peak_of
+from skensir.image.reference_set import Images, ReferenceSet, Scene
+
+
+class PixelFormat(NamedTuple):
+    """What the pixels of a scene are."""
+
+    grey: bool  # one channel and not three
+    dtype: str  # "uint8", "uint16", or "floats" where the scene has neither
+
+    @property
+    def data_range(self) -> int:
+        """The largest value that a pixel can have."""
+        return peak_of(self.dtype)
+
+    @property
+    def bin_width(self) -> float:
+        """The paper's bin width: 32 for values from 0 to 255, as much of any other range."""
+        return 32 * self.data_range / 255
+
+    def __str__(self) -> str:
+        return f"{'grey' if self.grey else 'RGB'} of {self.dtype}"
+
+
+def pixel_format_of(scene: Scene) -> PixelFormat:
+    """Return the format of a scene, with the dtype of those of its images that are not floats."""
+    images = (np.asarray(scene.target), scene.predictions)
+    dtype = next((image.dtype.name for image in images if image.dtype.kind == "u"), "floats")
+    return PixelFormat(images[0].ndim == 2, dtype)
+
+
+def check_pixel_format(scenes: ReferenceSet, scene: Scene, expected: PixelFormat) -> None:
+    """Raise an error that names the scene unless its pixels are as expected."""
+    check_scale(scene.predictions, f"Scene {scene.name!r} of {scenes.folder}")
+    if pixel_format_of(scene) != expected:
+        raise ValueError(
+            f"Scene {scene.name!r} of {scenes.folder} is {pixel_format_of(scene)}, must be "
+            f"{expected} as the first of the reference set."
+        )
+
+
+def check_scale(image: Image, name: str) -> None:
+    """Raise an error if floats cannot be on the scale that they are taken to be on."""
+    if image.dtype.kind == "f" and 0 < image.max() <= 1:
+        raise ValueError(
+            f"{name} has floats from 0 to 1; floats are taken for values from 0 to 255, so "
+            "multiply them by 255."
+        )
+
+
+def on_scale(images: Images) -> Iterator[Image]:
+    """Yield the images, each of which is checked as it is read."""
+    numbers = count()  # enumerate would hold on to an image while the next is read
+    for image in images:
+        check_scale(image, images.describe(next(numbers)))
+        yield image
+        del image

@@ -1,0 +1,117 @@
+"""`skensir predict`: images as Python combines them, whole or not at all."""
+
+import os
+from pathlib import Path
+
+import numpy as np
+from commands import assert_one_sentence, run
+from image_folders import MODELS, SIZES, make_folder
+
+from skensir import _files as files_module
+from skensir.image import ReferenceSet, read_image, reference_set
+from skensir.persistence import load_table
+
+
+def test_scenes_of_one_folder_do_not_end_up_in_another(folders, capfd):
+    """Neither by the names of models nor by the name of the output."""
+    train, test = folders
+    outside = make_folder(Path("outside").absolute())
+    for name in (outside / "alpha", "../outside/alpha", ".."):
+        assert run("fit", train, "-o", "model", "--models", "alpha", name) == 2
+        assert_one_sentence(capfd, "must be names of sub-folders of .*train")
+    run("fit", train, "-o", "model")
+    before = {path: path.read_bytes() for path in test.rglob("*.png")}
+    inside = (test, test / "alpha", test / "beta" / ".." / "beta", test / "gt", test / "new")
+    for output in inside:
+        assert run("predict", "model", test, "-o", output) == 2
+        assert_one_sentence(capfd, "is in .*test, which is read; name a folder outside of it")
+    (Path("out") / "9.png").mkdir(parents=True)
+    assert run("predict", "model", test, "-o", "out") == 2
+    assert_one_sentence(capfd, "out/9.png is a folder, where an image is to be written")
+    assert sorted(path.name for path in Path("out").iterdir()) == ["9.png"]
+    assert {path: path.read_bytes() for path in test.rglob("*.png")} == before
+
+
+def test_images_of_another_kind_are_named(folders, capfd):
+    train, _ = folders
+    run("fit", train, "-o", "model")
+    deep = make_folder(Path("deep").absolute(), np.uint16)
+    grey = make_folder(Path("grey").absolute(), colour=False)
+    for folder, message in ((deep, "uint16, must be uint8"), (grey, "have shape")):
+        assert run("predict", "model", folder, "-o", "out") == 2
+        assert_one_sentence(capfd, rf"Scene '9' \(.*{folder.name}/alpha/9.png, .*{message}")
+
+
+def test_grey_images_are_fitted_and_predicted(in_tmp_path):
+    folder = make_folder(in_tmp_path / "grey", colour=False)
+    assert run("fit", folder, "-o", "model") == 0
+    assert run("predict", "model", folder, "-o", "out", "--weight-maps") == 0
+    assert read_image("out/9.png").shape == SIZES["9"]
+
+
+def test_weight_maps_are_the_weights_of_the_models(folders):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    assert run("predict", "model", test, "-o", "out", "--weight-maps") == 0
+    scenes = ReferenceSet(test, MODELS)
+    weights = load_table("model").predict_weights(scenes.predictions)
+    for name, of_scene in zip(scenes.names, weights, strict=True):
+        for model, weight in zip(MODELS, of_scene, strict=True):
+            found = read_image(Path("out", "weight_maps", model, f"{name}.png"))
+            np.testing.assert_array_equal(found, np.rint(255 * weight.mean(axis=-1)))
+
+
+def test_each_file_is_read_once(folders, monkeypatch):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    opened = []
+
+    def read(path):
+        opened.append(path)
+        return read_image(path)
+
+    monkeypatch.setattr(reference_set, "read_image", read)
+    assert run("predict", "model", test, "-o", "out", "--weight-maps") == 0
+    assert opened == [test / model / f"{name}.png" for name in ("9", "10") for model in MODELS]
+
+
+def test_the_models_keep_the_order_of_fit_wherever_they_lie(folders):
+    train, test = folders
+    run("fit", train, "-o", "model", "--models", "gamma", "alpha", "beta")
+    (test / "delta").mkdir()  # not a model of this file
+    assert run("predict", "model", test, "-o", "out") == 0
+    scenes = ReferenceSet(test, ("gamma", "alpha", "beta"))
+    for name, image in zip(
+        scenes.names, load_table("model").predict(scenes.predictions), strict=True
+    ):
+        np.testing.assert_array_equal(read_image(f"out/{name}.png"), np.rint(image))
+
+
+def test_a_broken_scene_leaves_no_half_of_the_results(folders, capfd):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    run("predict", "model", train, "-o", "out")
+    kept = {path: path.read_bytes() for path in Path("out").iterdir()}
+    (test / "gamma/10.png").write_bytes(b"")  # the second scene
+    assert run("predict", "model", test, "-o", "out") == 2
+    assert_one_sentence(capfd, "gamma/10.png cannot be read")
+    assert {path: path.read_bytes() for path in Path("out").iterdir()} == kept
+    assert sorted(path.name for path in Path().iterdir()) == ["model", "out", "test", "train"]
+
+
+def test_a_full_disk_leaves_nothing_behind(folders, capfd, monkeypatch):
+    train, test = folders
+    run("fit", train, "-o", "model")
+    kept = Path("model").read_bytes()
+
+    def fail(*args):
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(files_module.os, "fsync", fail)
+    before = set(Path().rglob("*"))
+    assert run("fit", train, "-o", "model") == 2
+    assert_one_sentence(capfd, "model: No space left on device")
+    assert Path("model").read_bytes() == kept
+    assert run("predict", "model", test, "-o", "out") == 2
+    assert_one_sentence(capfd, "9.png: No space left on device")
+    assert set(Path().rglob("*")) == before

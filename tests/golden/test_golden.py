@@ -1,0 +1,84 @@
+"""What version 0.1 gave is given still: weights, predictions, table files, printed numbers."""
+
+import importlib.util
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skensir import load_table
+from skensir._core.table import FIELDS
+
+FOLDER = Path(__file__).parent
+MADE = FOLDER / "made_by_0_1"
+
+
+def load_maker():
+    spec = importlib.util.spec_from_file_location("golden_make", FOLDER / "make.py")
+    maker = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(maker)
+    return maker
+
+
+maker = load_maker()
+# The last bits depend on what computes them; elsewhere only rounding may differ.
+EXACT = json.loads((MADE / "environment.json").read_text("utf-8")) == json.loads(
+    json.dumps(maker.environment())
+)
+TABLES = sorted(path.name for path in MADE.glob("*.table"))
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """Make the files again."""
+    folder = tmp_path_factory.mktemp("golden")
+    maker.make(folder)
+    return folder
+
+
+def assert_same(found, expected, name):
+    if EXACT:
+        np.testing.assert_array_equal(found, expected, err_msg=name)
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-8, atol=1e-8, err_msg=name)
+
+
+def test_the_same_files_are_made(made):
+    assert {path.name for path in made.iterdir()} == {path.name for path in MADE.iterdir()}
+    assert len(TABLES) > 20
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_table_files_are_the_same(made, name):
+    if EXACT:
+        assert (made / name).read_bytes() == (MADE / name).read_bytes()
+    models = [load_table(folder / name) for folder in (made, MADE)]
+    found, expected = ([*getattr(model, "regressors_", [model])] for model in models)
+    for one, other in zip(found, expected, strict=True):
+        for field, (dtype, _) in FIELDS.items():
+            values = getattr(one, f"{field}_"), getattr(other, f"{field}_")
+            if np.dtype(dtype).kind == "f":
+                assert_same(*values, field)
+            else:
+                np.testing.assert_array_equal(*values, err_msg=field)
+
+
+def test_predictions_and_scores_are_the_same(made):
+    with np.load(made / "arrays.npz") as found, np.load(MADE / "arrays.npz") as expected:
+        assert found.files == expected.files
+        for name in expected.files:
+            assert_same(found[name], expected[name], name)
+
+
+def test_commands_print_the_same_numbers(made):
+    found, expected = (
+        [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path.read_text("utf-8"))]
+        for path in (made / "printed.txt", MADE / "printed.txt")
+    )
+    assert len(expected) > 400
+    if EXACT:
+        assert found == expected
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-3)

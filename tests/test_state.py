@@ -1,0 +1,164 @@
+"""Pickles, joblib files and skops dumps hold arrays, numbers and strings alone."""
+
+import copy
+import io
+import pickle
+import pickletools
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+from sklearn.base import clone
+from sklearn.ensemble import HistGradientBoostingRegressor
+from sklearn.model_selection import LeaveOneGroupOut
+from tables import assert_same_table
+
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.baselines import (
+    AverageRegressor,
+    BestModelRegressor,
+    ConvexRegressor,
+    GreedyRegressor,
+    ZZPMRegressor,
+)
+from skensir.image import ImageEnsemble
+from skensir.interop.dask import DaskEnsIRRegressor, DaskEnsIRRegressorCV
+
+RNG = np.random.default_rng(0)
+Y = RNG.integers(0, 256, 900)
+X = np.clip(Y[:, None] + RNG.integers(-9, 10, (900, 3)) * [1, 2, 3], 0, 255).astype(np.uint8)
+IMAGES = [X.T.reshape(3, 30, 10, 3)]
+TARGETS = [Y.astype(np.uint8).reshape(30, 10, 3)]
+REGRESSORS = [
+    EnsIRRegressor(),
+    EnsIRRegressor(objective="squared_error", default_weights=[0.1, 0.3, 0.6]),
+    EnsIRRegressorCV(cv=3),
+    EnsIRRegressorCV(cv=LeaveOneGroupOut(), objectives=("likelihood",), bin_widths=[16, 64]),
+    DaskEnsIRRegressor(),
+    DaskEnsIRRegressorCV(cv=3),
+    AverageRegressor(),
+    BestModelRegressor(),
+    ConvexRegressor(),
+    GreedyRegressor(10, n_bags=3, random_state=0),
+    ZZPMRegressor(),
+]
+ENSEMBLES = [
+    ImageEnsemble(),
+    ImageEnsemble(EnsIRRegressorCV(cv=3), per_channel=False),
+    ImageEnsemble(ConvexRegressor()),
+    ImageEnsemble(HistGradientBoostingRegressor(max_iter=3), per_channel=False),
+]
+
+
+def fitted(estimator):
+    model = clone(estimator)
+    if isinstance(model, ImageEnsemble):
+        return model.fit(IMAGES, TARGETS)
+    if isinstance(model, EnsIRRegressorCV) and not isinstance(model.cv, int):
+        return model.fit(X, Y, groups=np.arange(900) % 3)
+    return model.fit(X, Y)
+
+
+def predict(model):
+    return model.predict(IMAGES)[0] if isinstance(model, ImageEnsemble) else model.predict(X)
+
+
+def by_pickle(model):
+    return pickle.loads(pickle.dumps(model))
+
+
+def by_joblib(model):
+    file = io.BytesIO()
+    joblib.dump(model, file)
+    return joblib.load(file)
+
+
+def by_skops(model):
+    data = skops.io.dumps(model)
+    own = f"{type(model).__module__}.{type(model).__qualname__}"
+    untrusted = skops.io.get_untrusted_types(data=data)
+    if "HistGradientBoosting" not in str(model):  # what that consists of is scikit-learn's affair
+        assert untrusted == [own]
+    return skops.io.loads(data, trusted=untrusted)
+
+
+@pytest.mark.parametrize("copied", [by_pickle, by_joblib, by_skops, copy.copy, copy.deepcopy])
+@pytest.mark.parametrize("estimator", [*REGRESSORS, *ENSEMBLES], ids=str)
+def test_what_comes_back_is_the_same(estimator, copied):
+    for model in (clone(estimator), fitted(estimator)):
+        back = copied(model)
+        assert type(back) is type(model)
+        assert vars(back).keys() == vars(model).keys()
+        assert str(back) == str(model)
+    np.testing.assert_array_equal(predict(back), predict(model))
+
+
+@pytest.mark.parametrize("estimator", [*REGRESSORS, *ENSEMBLES], ids=str)
+def test_a_pickle_names_no_class_of_the_package_but_the_estimators(estimator):
+    model = fitted(estimator)
+    named = set()
+    strings = []
+    for opcode, argument, _ in pickletools.genops(pickle.dumps(model)):
+        if isinstance(argument, str):
+            strings.append(argument)
+        if opcode.name == "STACK_GLOBAL":
+            named.add(tuple(strings[-2:]))
+    ours = {names for names in named if any(name.startswith("skensir") for name in names)}
+    assert ours == {(type(model).__module__, type(model).__qualname__)}
+
+
+@pytest.mark.parametrize("objective", ["likelihood", "squared_error"])
+def test_rows_go_on_where_the_pickle_was_made(objective):
+    model = EnsIRRegressor(objective=objective).partial_fit(X[:400], Y[:400])
+    for copied in (by_pickle, by_skops):
+        again = copied(model).partial_fit(X[400:], Y[400:])
+        assert_same_table(again, EnsIRRegressor(objective=objective).fit(X, Y), rtol=1e-9)
+
+
+@pytest.mark.parametrize("estimator", [EnsIRRegressor(), EnsIRRegressorCV(cv=3)], ids=str)
+def test_without_its_rows_a_model_is_small_and_predicts_the_same(estimator):
+    model = fitted(estimator)
+    expected, size = model.predict(X), len(pickle.dumps(model))
+    assert model.forget_rows() is model
+    assert len(pickle.dumps(model)) < (0.5 if isinstance(estimator, EnsIRRegressor) else 1) * size
+    np.testing.assert_array_equal(by_pickle(model).predict(X), expected)
+    table = getattr(model, "best_estimator_", model)
+    for change in (lambda: table.partial_fit(X, Y), lambda: table.merge(fitted(EnsIRRegressor()))):
+        with pytest.raises(ValueError, match=r"needs the statistics .* after forget_rows\(\)"):
+            change()
+    np.testing.assert_array_equal(table.fit(X, Y).forget_rows().forget_rows().predict(X), expected)
+
+
+@pytest.mark.parametrize("estimator", [*REGRESSORS, *ENSEMBLES], ids=str)
+def test_other_formats_are_refused_in_one_sentence(estimator):
+    model = fitted(estimator)
+    state = model.__getstate__()
+    assert state["skensir_state"] == 1
+    newer = {**state, "skensir_state": 2, "skensir_version": "9.8.7"}
+    with pytest.raises(ValueError, match=r"skensir 9\.8\.7 in format 2, .* a newer skensir"):
+        clone(estimator).__setstate__(newer)
+
+
+def test_a_pickle_of_version_0_1_is_refused_in_one_sentence():
+    class Pickled:
+        """Stands in pickles for a fitted estimator as version 0.1 wrote it: by its attributes."""
+
+        def __reduce__(self):
+            return object.__new__, (EnsIRRegressor,), vars(EnsIRRegressor().fit(X, Y))
+
+    data = pickle.dumps(Pickled())
+    with pytest.raises(
+        ValueError, match=r"pickled by skensir 0\.1 before its release, .*fit it anew\."
+    ):
+        pickle.loads(data)
+
+
+@pytest.mark.parametrize(
+    "kind", ["os.system", "skensir._state._is_ours", "sklearn.model_selection.KFolds"]
+)
+def test_a_state_can_name_no_other_class(kind):
+    state = fitted(EnsIRRegressorCV(cv=3)).__getstate__()
+    state["attributes"]["best_estimator_"] = {"skensir_kind": kind, "state": {}}
+    with pytest.raises(ValueError, match=f"The state names '{kind}'"):
+        EnsIRRegressorCV().__setstate__(state)
