@@ -55,7 +55,7 @@ def read_torch_file(data: bytes) -> Any:
             machine.step(opcode.name, argument)
         return machine.stack.pop()
     except (IndexError, KeyError, ValueError) as error:
-        problem = str(error) if type(error) is ValueError else repr(error)
+        problem = error if type(error) is ValueError else "it is damaged"
         raise ValueError(f"its pickle is not that of a table: {problem}.") from error
 
 

@@ -66,8 +66,8 @@ def read_released(
     ------
     ValueError
         If the file is damaged, holds something else, or asks for anything but tensors; if weights
-        are negative, not finite, or do not sum to one; if an argument contradicts the file, or the
-        bin width is not to be had. The message names the file or the argument.
+        are negative, not finite, or do not sum to one; if an argument contradicts the file, or
+        nothing tells the bin width. The message names the file.
     OSError
         If the file cannot be read.
 
@@ -76,28 +76,15 @@ def read_released(
     skensir.load_table : Reads tables that skensir saved.
     skensir.REFERENCE_PARAMS : Arguments that reproduce the published tables.
     """
-    from skensir.image.ensemble import ImageEnsemble
-
     if bin_width is not None:
         check_number(bin_width, "bin_width")
     with naming(path):
         edges, weights = _read_cells(read_torch_file(Path(path).read_bytes()))
-        _, n_channels, n_models = weights.shape
-        names, named_width = _told_by_name(Path(path).name, n_models)
+        n_models = weights.shape[-1]
+        named_models, named_width = _told_by_name(Path(path).name, n_models)
         width = _check_width(edges, bin_width, named_width)
-    if model_names is not None:
-        names = _check_names(model_names, n_models)
-    ensemble = ImageEnsemble(
-        EnsIRRegressor(width, **REFERENCE_PARAMS), channel_axis=None if n_channels == 1 else -1
-    )
-    cells = (edges // width).astype(np.int64)
-    ensemble.regressors_ = [
-        _regressor(cells, weights[:, channel], width) for channel in range(n_channels)
-    ]
-    ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
-    ensemble.pixel_dtype_ = np.dtype(np.uint8)
-    ensemble.model_names_ = names
-    return ensemble
+        names = named_models if model_names is None else _check_names(model_names, n_models)
+    return _ensemble((edges // width).astype(np.int64), weights, width, names)
 
 
 def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
@@ -120,17 +107,13 @@ def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
             raise ValueError(f"a cell does not have {n_channels} tensors, as the first has.")
         if any(type(row) is not np.ndarray or row.shape != (n_models,) for row in tensors):
             raise ValueError(f"a cell of {n_models} edges has not as many weights per channel.")
-    all_edges = np.array([edges for edges, _ in content], dtype=np.int64)
-    order = np.lexsort(all_edges.T[::-1])
-    all_edges = all_edges[order]
-    if not (np.diff(all_edges, axis=0) != 0).any(axis=1).all():
+    all_edges, first = np.unique([edges for edges, _ in content], axis=0, return_index=True)
+    if len(first) < len(content):
         raise ValueError("a cell occurs twice.")
-    weights = np.array([tensors for _, tensors in content], dtype=np.float64)[order]
-    if not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
-        raise ValueError("its weights are not all between zero and one.")
+    weights = np.array([tensors for _, tensors in content], dtype=np.float64)[first]
     sums = weights.sum(axis=-1, keepdims=True)
-    if not np.allclose(sums, 1, rtol=0, atol=_ROUNDING):
-        raise ValueError("its weights do not sum to one in every cell.")
+    if not ((weights >= 0).all() and (np.abs(sums - 1) <= _ROUNDING).all()):
+        raise ValueError("its weights are not all at least zero, with a sum of one in every cell.")
     return all_edges, weights / sums
 
 
@@ -153,24 +136,42 @@ def _check_width(edges: IntArray, expected: float | None, named: int | None) -> 
     if distances.size:
         width = float(distances.min())
         if expected not in (None, width):
-            raise ValueError(f"bin_width == {expected}, but the edges of its bins say {width:g}.")
+            raise ValueError(f"its bins are {width:g} wide, so the bin width is not {expected:g}.")
     elif expected or named:
         width = float(expected or named or 0)
     else:
-        raise ValueError("it has a single cell, which does not tell the bin width; give bin_width.")
+        raise ValueError("it has a single cell, from which no bin width follows; say which.")
     if (edges % width).any():
         raise ValueError(f"the edges of its bins are not multiples of the bin width, {width:g}.")
     return width
 
 
 def _check_names(model_names: Sequence[str], n_models: int) -> tuple[str, ...]:
-    names = [] if isinstance(model_names, str) else list(model_names)
-    if len(names) != n_models or not all(isinstance(name, str) for name in names):
+    if isinstance(model_names, str) or not all(isinstance(name, str) for name in model_names):
+        raise ValueError(f"model_names == {model_names!r}, must be a sequence of names.")
+    if len(model_names) != n_models:
         raise ValueError(
-            f"model_names == {model_names!r}, must be {n_models} names: the table has so many "
-            "models."
+            f"it is of {n_models} models, not of {len(model_names)}: {', '.join(model_names)}."
         )
-    return tuple(names)
+    return tuple(model_names)
+
+
+def _ensemble(
+    cells: IntArray, weights: FloatArray, bin_width: float, model_names: tuple[str, ...] | None
+) -> ImageEnsemble:
+    """Return the fitted ensemble with these weights (n_cells, n_channels, n_models)."""
+    from skensir.image.ensemble import ImageEnsemble
+
+    _, n_channels, n_models = weights.shape
+    regressor = EnsIRRegressor(bin_width, **REFERENCE_PARAMS)
+    ensemble = ImageEnsemble(regressor, channel_axis=None if n_channels == 1 else -1)
+    ensemble.regressors_ = [
+        _regressor(cells, weights[:, channel], bin_width) for channel in range(n_channels)
+    ]
+    ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
+    ensemble.pixel_dtype_ = np.dtype(np.uint8)
+    ensemble.model_names_ = model_names
+    return ensemble
 
 
 def _regressor(cells: IntArray, weights: FloatArray, bin_width: float) -> EnsIRRegressor:

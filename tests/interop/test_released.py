@@ -243,20 +243,22 @@ def test_bin_width_of_one_bin_is_in_the_name_of_the_file_or_said(tmp_path):
     assert read_released(path).regressors_[0].bin_width_ == 256
     assert read_released(path, bin_width=128).regressors_[0].bin_width_ == 128
     path = write(tmp_path / "table.pth", table)
-    assert_refused(path, "single cell", "bin_width")
+    assert_refused(path, "single cell", "bin width")
     assert read_released(path, bin_width=256).regressors_[0].bin_width_ == 256
 
 
 def test_bad_arguments_are_named(tmp_path):
     path = write(tmp_path / NAME, table_of(synthetic()))
-    for names in ("abc", ["a", "b"], ["a", "b", 3]):
-        with pytest.raises(ValueError, match=r"model_names == .*, must be 3 names"):
+    for names in ("abc", ["a", "b", 3]):
+        with pytest.raises(ValueError, match=r"model_names == .*, must be a sequence of names"):
             read_released(path, names)
+    with pytest.raises(ValueError, match=r"_b64_rgb.pth: it is of 3 models, not of 2: a, b\."):
+        read_released(path, ["a", "b"])
     for width in (0, -1, np.nan):
         with pytest.raises(ValueError, match="bin_width"):
             read_released(path, bin_width=width)
     for width in (32, 128, 64.5):
-        with pytest.raises(ValueError, match=f"bin_width == {width}, but .* say 64"):
+        with pytest.raises(ValueError, match=f"64 wide, so the bin width is not {width:g}"):
             read_released(path, bin_width=width)
     with pytest.raises(FileNotFoundError, match="absent"):
         read_released(tmp_path / "absent.pth")
@@ -276,19 +278,19 @@ def cells(**changes):
 
 
 ROW = Tensor(np.array([0.25, 0.75], "f4"))
-RANGE, SUM, EDGES = "between zero and one", "sum to one", "edges"
+WEIGHTS, EDGES = "at least zero, with a sum of one", "edges"
 DICT, ONE = "does not hold a dict", "not have 1 tensors"
 
 
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (altered((0, 0, 0, 0, 0), np.nan), RANGE),
-        (altered((1, 2, 3, 0, 1), np.inf), RANGE),
-        (altered((3, 3, 3, 2), [-0.5, 0.5, 1]), RANGE),
-        (altered((3, 3, 3, 2), [0.5, 0.5, 0.1]), SUM),
-        (altered((0, 0, 0, 0), 0), SUM),
-        (table_of(synthetic() * np.float32(0.99)), SUM),
+        (altered((0, 0, 0, 0, 0), np.nan), WEIGHTS),
+        (altered((1, 2, 3, 0, 1), np.inf), WEIGHTS),
+        (altered((3, 3, 3, 2), [-0.5, 0.5, 1]), WEIGHTS),
+        (altered((3, 3, 3, 2), [0.5, 0.5, 0.1]), WEIGHTS),
+        (altered((0, 0, 0, 0), 0), WEIGHTS),
+        (table_of(synthetic() * np.float32(0.99)), WEIGHTS),
         (table_of(synthetic(n_models=3)[..., :2]), "not as many weights"),
         (cells(c0_64=((0, 64, 0), [ROW])), EDGES),
         (cells(c0_64=((0, 300), [ROW])), EDGES),
