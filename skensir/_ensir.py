@@ -27,10 +27,9 @@ from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.objective import Objective
-from skensir._core.pooled import Pooled
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
-from skensir._core.table import FIELDS, FITTED, OBJECTIVES, LookupTable, solve_table
+from skensir._core.table import FIELDS, FITTED, OBJECTIVES, LookupTable, Settings, solve_table
 from skensir._incremental import IncrementalRegressor
 
 REFERENCE_PARAMS: dict[str, Any] = {
@@ -337,21 +336,10 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         check_default_weights(self.default_weights, n_models)
         check_scalar(self.verbose, "verbose", Integral, min_val=0)
 
-    def _solve(
-        self,
-        statistics: CellStatistics,
-        pooled: Pooled | None = None,
-        track: Track = untracked,
-    ) -> LookupTable:
-        """Return the lookup table that follows from sufficient statistics."""
-        return solve_table(
-            statistics,
-            self._objective(),
-            default_weights=check_default_weights(self.default_weights, statistics.n_models),
-            min_samples_cell=float(self.min_samples_cell),
-            pooled=pooled,
-            track=track,
-        )
+    def _settings(self, n_models: int) -> Settings:
+        """Return the parameters that say how statistics become a table."""
+        default_weights = check_default_weights(self.default_weights, n_models)
+        return Settings(self._objective(), default_weights, float(self.min_samples_cell))
 
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Set the fitted attributes that follow from the statistics of all rows."""
@@ -359,7 +347,7 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         # Since the rows were summed up, parameters may have been set.
         self._check_params(statistics.n_models)
         statistics = self._check_statistics(statistics)
-        table = self._solve(statistics, track=track)
+        table = solve_table(statistics, self._settings(statistics.n_models), track)
         self._statistics = [statistics]
         self._set_table(table)
         unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))

@@ -17,6 +17,7 @@ from skensir._core._typing import FloatArray, IntArray
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
 from skensir._core.statistics import CellStatistics
+from skensir._core.table import find_weights
 from skensir._ensir import EnsIRRegressor
 from skensir._gains import describe_gains, find_gains
 from skensir._table_regressor import TableRegressor
@@ -57,9 +58,10 @@ def _score(
     scores, seconds = [], []
     for split in splits:
         start = perf_counter()
-        table = candidate._solve(split.train, split.pooled)
+        settings = candidate._settings(split.train.n_models)
+        solution, unseen, _ = find_weights(split.train, settings, split.pooled)
         solved = perf_counter()
-        scores.append(-split.held_out_error(table.weights, table.default_weights))
+        scores.append(-split.held_out_error(solution.weights, unseen))
         seconds.append((solved - start, perf_counter() - solved))
     return np.array(scores), np.array(seconds).T
 

@@ -14,6 +14,7 @@ from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 
 from skensir import EnsIRRegressor
+from skensir import _ensir as ensir_module
 
 # But for rounding: the rows of a cell are added up in another order.
 assert_same_table = partial(tables.assert_same_table, rtol=1e-9, atol=1e-9)
@@ -90,10 +91,8 @@ def test_fit_forgets_the_rows_before(images):
 def test_a_table_is_solved_once_after_many_batches(images, monkeypatch):
     X, y = images
     solved = []
-    solve = EnsIRRegressor._solve
-    monkeypatch.setattr(
-        EnsIRRegressor, "_solve", lambda *args, **kw: solved.append(1) or solve(*args, **kw)
-    )
+    solve = ensir_module.solve_table
+    monkeypatch.setattr(ensir_module, "solve_table", lambda *args: solved.append(1) or solve(*args))
     model = EnsIRRegressor()
     for rows in np.array_split(np.arange(len(y)), 30):
         model.partial_fit(X[rows], y[rows])
@@ -139,7 +138,7 @@ def test_a_part_without_weight_is_as_good_as_absent(images):
 
 
 def test_to_show_an_estimator_does_not_solve_its_table(images, monkeypatch):
-    monkeypatch.setattr(EnsIRRegressor, "_solve", lambda *args, **kw: pytest.fail("solved"))
+    monkeypatch.setattr("skensir._ensir.solve_table", lambda *args: pytest.fail("solved"))
     for weight in (None, np.zeros(6000)):
         model = EnsIRRegressor().partial_fit(*images, weight)
         assert "EnsIRRegressor" in model._repr_html_()

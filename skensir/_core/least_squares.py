@@ -13,10 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from skensir._core._typing import BoolArray, FloatArray, IntArray
-from skensir._core.objective import Solution
+from skensir._core._typing import BoolArray, FloatArray
+from skensir._core.objective import Solution, Unsolved
 from skensir._core.progress import Track
-from skensir._core.statistics import CellStatistics
 
 # On unit-diagonal moments. The ridge keeps the systems of duplicate and dependent models solvable;
 # a model enters only if that gains more than the tolerance, far above the rounding.
@@ -37,23 +36,16 @@ class SquaredError:
     default_weights: ClassVar[str] = "pooled"
     n_stages: ClassVar[int] = 0
 
-    def solve(
-        self,
-        statistics: CellStatistics,
-        cells: IntArray,
-        start: FloatArray,
-        pooled_moments: FloatArray,
-        default_weights: FloatArray,
-        track: Track,
-    ) -> Solution:
+    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
         """Solve the programme of each cell, whose moments are drawn to the pooled ones."""
-        weights = np.empty_like(start)
-        for block in blocks_of_cells(len(cells), statistics.n_models):
+        statistics, cells = unsolved.statistics, unsolved.cells
+        weights = np.empty_like(unsolved.start)
+        for block in blocks_of_cells(*weights.shape):
             weight = statistics.weight[cells[block]]
             share = (weight / (weight + self.shrinkage))[:, None, None]
             own = statistics.error_moments(cells[block])
-            weights[block] = simplex_weights(share * own + (1 - share) * pooled_moments)
-        return Solution.exact(weights)
+            weights[block] = simplex_weights(share * own + (1 - share) * unsolved.pooled_moments)
+        return Solution.at_start(weights, unsolved.variances, n_iter=1)
 
 
 def blocks_of_cells(n_cells: int, n_models: int) -> list[slice]:

@@ -16,9 +16,8 @@ from scipy.special import xlogy
 
 from skensir._core._typing import BoolArray, FloatArray, IntArray
 from skensir._core.histogram import TruthHistogram
-from skensir._core.objective import Solution
+from skensir._core.objective import Solution, Unsolved
 from skensir._core.progress import Track, untracked
-from skensir._core.statistics import CellStatistics
 
 # The published program adds this to sums of responsibilities.
 _PUBLISHED_RESP_FLOOR = 1e-6
@@ -45,16 +44,9 @@ class Likelihood:
         """Whether variances are taken as the published program takes them."""
         return self.variance_center == "responsibility"
 
-    def solve(
-        self,
-        statistics: CellStatistics,
-        cells: IntArray,
-        start: FloatArray,
-        pooled_moments: FloatArray,
-        default_weights: FloatArray,
-        track: Track,
-    ) -> Solution:
-        """Fit the mixtures; pseudo-rows are a prior on the weights with mean `default_weights`."""
+    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
+        """Fit the mixtures; pseudo-rows are a prior on the weights about the default ones."""
+        statistics, cells = unsolved.statistics, unsolved.cells
         assert statistics.truth is not None
         chosen = np.zeros(statistics.n_cells, dtype=np.bool_)
         chosen[cells] = True
@@ -63,34 +55,33 @@ class Likelihood:
             statistics.truth.select(chosen),
             corners[:, 0],
             statistics.mean_offsets()[cells] + (corners - corners[:, :1]),
-            statistics.prediction_variances()[cells],
-            start,
+            unsolved.variances,
+            unsolved.start,
             self,
-            prior_weights=default_weights,
+            prior_weights=unsolved.default_weights,
             track=track,
         )
-        return Solution(fit.weights, fit.variances, fit.n_iter, fit.converged, fit.degenerate)
+        return Solution(*fit[:-1])
 
 
 class MixtureFit(NamedTuple):
-    """Outcome of EM in each cell.
+    """Outcome of EM in each cell: a solution, and how likely the truth is under it.
 
     Attributes
     ----------
     weights, variances : ndarray of shape (n_cells, n_models)
+    n_iter, converged : ndarray of shape (n_cells,)
     degenerate : ndarray of shape (n_cells,)
         Cells in which a component died; their weights and variances are the initial ones.
-    n_iter : ndarray of shape (n_cells,)
-    converged : ndarray of shape (n_cells,)
     log_likelihood : ndarray of shape (n_cells,)
         Mean log-likelihood of a row under the parameters that the last step started from.
     """
 
     weights: FloatArray
     variances: FloatArray
-    degenerate: BoolArray
     n_iter: IntArray
     converged: BoolArray
+    degenerate: BoolArray
     log_likelihood: FloatArray
 
 
@@ -211,9 +202,9 @@ def fit_mixtures(
     fit = MixtureFit(
         weights.copy(),
         variances.copy() if settings.as_published else np.maximum(variances, settings.reg_var),
-        degenerate=np.asarray((variances <= 0).any(axis=1) & settings.as_published),
         n_iter=np.zeros(n_cells, dtype=np.int64),
         converged=np.zeros(n_cells, dtype=np.bool_),
+        degenerate=np.asarray((variances <= 0).any(axis=1) & settings.as_published),
         log_likelihood=np.full(n_cells, -np.inf),
     )
     going_on, cells = ~fit.degenerate, np.arange(n_cells)

@@ -12,19 +12,35 @@ from skensir._core.statistics import CellStatistics
 
 
 class Solution(NamedTuple):
-    """What an objective finds for the cells that it was given, one line or number per cell."""
+    """What is found for some cells, a line or a number for each."""
 
     weights: FloatArray
-    variances: FloatArray | None  # of a mixture's components; None where there is no mixture
+    variances: FloatArray  # of a mixture's components, of the predictions where there is none
     n_iter: IntArray
     converged: BoolArray
     degenerate: BoolArray  # cells that keep their default weights, as there are no others for them
 
     @classmethod
-    def exact(cls, weights: FloatArray) -> Solution:
-        """Return the solution of an objective that needs one step and always succeeds."""
-        once, none = np.ones(len(weights), np.int64), np.zeros(len(weights), np.bool_)
-        return cls(weights, None, once, ~none, none)
+    def at_start(cls, weights: FloatArray, variances: FloatArray, n_iter: int = 0) -> Solution:
+        """Return a solution for which nothing, or one step that always succeeds, was needed."""
+        none = np.zeros(len(weights), dtype=np.bool_)
+        return cls(weights, variances, np.full(len(weights), n_iter), ~none, none)
+
+    def update(self, cells: IntArray, solution: Solution) -> None:
+        """Write down what was found for the cells with these numbers."""
+        for mine, found in zip(self, solution, strict=True):
+            mine[cells] = found
+
+
+class Unsolved(NamedTuple):
+    """Cells whose weights are to be found."""
+
+    statistics: CellStatistics  # of all cells
+    cells: IntArray  # numbers of those to solve, rising
+    start: FloatArray  # their default weights, (n_unsolved, n_models)
+    variances: FloatArray  # of their predictions, likewise
+    pooled_moments: FloatArray  # mean products of the models' errors over all rows
+    default_weights: FloatArray  # of rows in no cell
 
 
 class Objective(Protocol):
@@ -38,17 +54,5 @@ class Objective(Protocol):
     def shrinkage(self) -> float:
         """Pseudo-rows of a cell, which count towards the rows that it must have."""
 
-    def solve(
-        self,
-        statistics: CellStatistics,
-        cells: IntArray,
-        start: FloatArray,
-        pooled_moments: FloatArray,
-        default_weights: FloatArray,
-        track: Track,
-    ) -> Solution:
-        """Find the weights of the cells with these numbers.
-
-        `start` holds their default weights, `default_weights` those of unseen cells, and
-        `pooled_moments` the mean products of the models' errors over all rows.
-        """
+    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
+        """Find the weights, and report the steps of a long loop to `track`."""

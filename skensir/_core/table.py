@@ -10,7 +10,7 @@ from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import MAX_BIN_INDEX
 from skensir._core.least_squares import SquaredError, blocks_of_cells
 from skensir._core.likelihood import Likelihood
-from skensir._core.objective import Objective
+from skensir._core.objective import Objective, Solution, Unsolved
 from skensir._core.pooled import WEIGHTINGS, Pooled
 from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
@@ -98,64 +98,79 @@ FIELDS: dict[str, Field] = {
 }
 
 
-def solve_table(
-    statistics: CellStatistics,
-    objective: Objective,
-    *,
-    default_weights: str | FloatArray,
-    min_samples_cell: float,
-    pooled: Pooled | None = None,
-    track: Track = untracked,
-) -> LookupTable:
-    """Estimate the weights of every occupied cell.
+class Settings(NamedTuple):
+    """The parameters of `skensir.EnsIRRegressor` that say how statistics become a table."""
 
-    The parameters are those of `skensir.EnsIRRegressor`, but for `pooled`, the errors of all rows
-    where they are known already, and `track`, which is told of each step of a loop. Thin cells get
-    default weights, and so do degenerate ones.
+    objective: Objective
+    default_weights: str | FloatArray
+    min_samples_cell: float
+
+
+def find_weights(
+    statistics: CellStatistics, settings: Settings, pooled: Pooled, track: Track = untracked
+) -> tuple[Solution, FloatArray, BoolArray]:
+    """Find the weights of every occupied cell; thin and degenerate cells get default ones.
+
+    Parameters
+    ----------
+    statistics : CellStatistics
+    settings : Settings
+    pooled : Pooled
+        Of these statistics.
+    track : callable
+        Is told of each step of a loop.
+
+    Returns
+    -------
+    solution : Solution
+    unseen : ndarray of shape (n_models,)
+        Weights of rows in no occupied cell.
+    thin : ndarray of shape (n_cells,)
+        Cells of too few rows.
     """
-    pooled = pooled or Pooled(statistics.pooled_error_moments())
-    if isinstance(default_weights, str) and default_weights == "auto":
-        default_weights = objective.default_weights
-    weights, unseen = _default_weights(statistics, default_weights, pooled)
+    weights, unseen = _default_weights(statistics, settings, pooled)
     # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
-    thin = statistics.weight + objective.shrinkage < min_samples_cell
-    variances = statistics.prediction_variances()
-    origin = np.where(thin, THIN, FITTED).astype("<U10")
-    n_iter = np.zeros(statistics.n_cells, dtype=np.int64)
-    converged = np.ones(statistics.n_cells, dtype=np.bool_)
+    thin = statistics.weight + settings.objective.shrinkage < settings.min_samples_cell
+    solution = Solution.at_start(weights, statistics.prediction_variances())
     thick = np.flatnonzero(~thin)
     if thick.size:
-        start = weights[thick]
-        solution = objective.solve(statistics, thick, start, pooled.moments, unseen, track)
-        weights[thick], n_iter[thick] = solution.weights, solution.n_iter
-        converged[thick] = solution.converged
-        origin[thick[solution.degenerate]] = DEGENERATE
-        if solution.variances is not None:
-            variances[thick] = solution.variances
-    pseudo = np.maximum(objective.shrinkage, min_samples_cell - statistics.weight)
+        start = weights[thick], solution.variances[thick]
+        unsolved = Unsolved(statistics, thick, *start, pooled.moments, unseen)
+        solution.update(thick, settings.objective.solve(unsolved, track))
+    return solution, unseen, thin
+
+
+def solve_table(
+    statistics: CellStatistics, settings: Settings, track: Track = untracked
+) -> LookupTable:
+    """Make the lookup table of statistics; the parameters are those of `find_weights`."""
+    pooled = Pooled(statistics.pooled_error_moments())
+    solution, unseen, thin = find_weights(statistics, settings, pooled, track)
+    pseudo = np.maximum(settings.objective.shrinkage, settings.min_samples_cell - statistics.weight)
     return LookupTable(
-        statistics.bin_width,
-        statistics.cells,
-        statistics.weight,
-        weights,
-        origin,
-        _cell_rmse(statistics, weights, pooled.moments, pseudo),
-        statistics.mean_offsets() + statistics.corners,
-        variances,
-        n_iter,
-        converged,
-        unseen,
-        float(np.sqrt(np.maximum(unseen @ pooled.moments @ unseen, 0.0))),
+        bin_width=statistics.bin_width,
+        cells=statistics.cells,
+        cell_counts=statistics.weight,
+        weights=solution.weights,
+        cell_origin=np.where(thin, THIN, np.where(solution.degenerate, DEGENERATE, FITTED)),
+        cell_rmse=_cell_rmse(statistics, solution.weights, pooled.moments, pseudo),
+        means=statistics.mean_offsets() + statistics.corners,
+        variances=solution.variances,
+        n_iter=solution.n_iter,
+        converged=solution.converged,
+        default_weights=unseen,
+        default_rmse=float(np.sqrt(np.maximum(unseen @ pooled.moments @ unseen, 0.0))),
     )
 
 
 def _default_weights(
-    statistics: CellStatistics, default_weights: str | FloatArray, pooled: Pooled
+    statistics: CellStatistics, settings: Settings, pooled: Pooled
 ) -> tuple[FloatArray, FloatArray]:
     """Return the default weights of every cell, and those of rows in no cell."""
-    if not isinstance(default_weights, str):
-        return np.tile(default_weights, (statistics.n_cells, 1)), default_weights
-    weighting = WEIGHTINGS[default_weights]
+    name = settings.default_weights
+    if not isinstance(name, str):
+        return np.tile(name, (statistics.n_cells, 1)), name
+    weighting = WEIGHTINGS[settings.objective.default_weights if name == "auto" else name]
     unseen = pooled.weights(weighting.find)
     weights = np.tile(unseen, (statistics.n_cells, 1))
     if weighting.per_cell:
