@@ -22,9 +22,9 @@ def import_released(
     output : Path
         File to write.
     models : list of str, default=None
-        Names of the base models, in the order of the weights.
+        Names of the base models, in the order of the weights. None for those in the file's name.
     bin_width : float, default=None
-        None takes 256 over the number of bins.
+        None for the distance of the edges in the file.
     """
     check_output_file(output)
     ensemble = read_released(weights, models, bin_width)
@@ -36,10 +36,11 @@ def import_released(
         f"bin width {table.bin_width_:g}, {plural(len(table.cells_), 'cell')} each."
     )
     print(f"Model: {output}")
-    if models is None:
-        print("It does not name its base models, which `skensir predict` needs: see --models.")
+    if ensemble.model_names_ is None:
+        print("No base models are named, which `skensir predict` needs: see --models.")
     else:
-        print(f"Base models: {', '.join(models)}")
+        source = "" if models else ", as the file's name says"
+        print(f"Base models{source}: {', '.join(ensemble.model_names_)}")
 
 
 def add_parser(commands: Commands) -> None:
@@ -55,9 +56,12 @@ def add_parser(commands: Commands) -> None:
         "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
     )
     parser.add_argument(
-        "--models", nargs="+", metavar="NAME", help="the base models, in the order of the weights"
+        "--models",
+        nargs="+",
+        metavar="NAME",
+        help="the base models, in the order of the weights; default: those in the file's name",
     )
     parser.add_argument(
-        "--bin-width", type=float, metavar="W", help="default: 256 over the number of bins"
+        "--bin-width", type=float, metavar="W", help="default: the width in the file"
     )
     parser.set_defaults(run=import_released)

@@ -2,74 +2,72 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from skensir._base import check_number
+from skensir._core._typing import FloatArray, IntArray
 from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming
-from skensir.interop._inert_pickle import Pairs
-from skensir.interop._torch_file import read_torch_file, to_array
+from skensir.interop._torch_file import Pairs, read_torch_file
 
 if TYPE_CHECKING:
     from skensir.image.ensemble import ImageEnsemble
 
 __all__ = ["read_released"]
 
-Weights: TypeAlias = NDArray[np.float64]
-
 # The published tables are of 8-bit images.
 _N_VALUES = 256
-# Rounding of weights that sum to one, in half precision.
+# Rounding of weights that sum to one, in single precision.
 _ROUNDING = 1e-3
+# Most weights of a table.
+MAX_WEIGHTS = 2**22
 
 
 def read_released(
     path: str | PathLike[str],
     model_names: Sequence[str] | None = None,
     bin_width: float | None = None,
-) -> ImageEnsemble | EnsIRRegressor:
-    """Read a lookup table that was published with the paper, a ``WEIGHTS.pth``.
+) -> ImageEnsemble:
+    """Read a lookup table that was published with the paper.
 
-    The file was written by ``torch.save``; torch is not needed to read it. Nothing in the file can
-    make Python run code: it is read as numbers, and a file that asks for more is refused.
+    Such a file, ``weight_SET_MODEL_MODEL_MODEL_b32_rgb.pth``, was written by ``torch.save``; torch
+    is not needed to read it. Nothing in the file can make Python run code: it is read as numbers,
+    and a file that asks for more is refused.
 
     Parameters
     ----------
     path : str or path-like
-        The file. For K models of T bins each and C channels it holds an array or a tensor of
-        shape (T, ..., T, K) or (T, ..., T, C, K), with K axes of bins; or a dict from the bins
-        of a cell, (i, j, ...), to its (K,) or (C, K) weights; or a list, or a dict by number, of
-        one such table per channel. Where channels and bins are as many, an array is taken to have
-        its channels last, and a list to have them first.
+        The file. It holds a dict from each cell, the tuple of the lower edges of its bins, such as
+        ``(0, 32, 224)``, to a list with one tensor of weights per channel.
     model_names : sequence of str, default=None
-        Names of the models in the order of the weights, which the file does not tell.
+        Names of the models in the order of the weights. None for those in the name of the file.
     bin_width : float, default=None
-        Width of the bins, in the unit of the predictions. None for 256 / T, if that is whole.
+        Width of the bins, as a check: None for what the edges tell. Where all edges are zero they
+        tell nothing, and None is for the width in the name of the file.
 
     Returns
     -------
-    model : skensir.image.ImageEnsemble or EnsIRRegressor
-        Fitted, with the table of each channel; a single regressor, if there are no channels. The
-        names are in `model_names_` of the ensemble or in `feature_names_in_` of the regressor.
-        An ensemble is for 8-bit images, and refuses 16-bit ones, unless `bin_width` is given.
-        Every combination of bins is a cell, of the origin "released". `weights_` are those of the
-        file, divided by their sum in double precision. What else a table tells is not known:
-        `cell_counts_`, `cell_rmse_`, `default_rmse_`, `means_` and `variances_` are NaN.
-        `default_weights_` are equal; as no cell is missing, no row ever gets them.
+    model : skensir.image.ImageEnsemble
+        Fitted, for 8-bit images, with one table per channel; for grey images if the file has one
+        channel. `model_names_` is None where neither the argument nor the name of the file tells
+        the names of as many models as the table has. All cells are of the origin "released", and
+        their weights are those of the file, divided by their sum in double precision. What else a
+        table tells is not known: `cell_counts_`, `cell_rmse_`, `default_rmse_`, `means_` and
+        `variances_` are NaN. `default_weights_`, for cells that the file lacks, are equal.
 
     Raises
     ------
     ValueError
-        If the file is damaged, holds something else, or asks for anything but arrays; if weights
-        are negative, not finite, or do not sum to one; if the bin width does not follow from the
-        file, or an argument does not fit. The message names the file or the argument.
+        If the file is damaged, holds something else, or asks for anything but tensors; if weights
+        are negative, not finite, or do not sum to one; if an argument contradicts the file, or
+        nothing tells the bin width. The message names the file.
     OSError
         If the file cannot be read.
 
@@ -81,119 +79,111 @@ def read_released(
     if bin_width is not None:
         check_number(bin_width, "bin_width")
     with naming(path):
-        content, storages = read_torch_file(Path(path).read_bytes())
-        weights = np.array(to_array(content, storages), dtype=np.float64)
-        weights, n_bins, has_channels = _arrange_axes(weights, _starts_with_channels(content))
-        weights = _check_weights(weights)
-        width = _width_of_bins(n_bins) if bin_width is None else bin_width
-    names = _check_names(model_names, weights.shape[-1])
-    if not has_channels:
-        return _regressor(weights[:, 0], n_bins, width, names)
-    return _ensemble(weights, n_bins, width, names, of_8_bits=bin_width is None)
+        edges, weights = _read_cells(read_torch_file(Path(path).read_bytes()))
+        n_models = weights.shape[-1]
+        named_models, named_width = _told_by_name(Path(path).name, n_models)
+        width = _check_width(edges, bin_width, named_width)
+        names = named_models if model_names is None else _check_names(model_names, n_models)
+    return _ensemble((edges // width).astype(np.int64), weights, width, names)
 
 
-def _width_of_bins(n_bins: int) -> float:
-    """Return the width with which so many bins cover the values of 8-bit images."""
-    if _N_VALUES % n_bins:
-        raise ValueError(
-            f"it has {n_bins} bins per model, which do not divide {_N_VALUES}; give bin_width."
-        )
-    return _N_VALUES / n_bins
-
-
-def _starts_with_channels(content: Any) -> bool:
-    """Tell whether the first axis of what was read is more likely that of channels than of bins."""
-    if type(content) is Pairs:
-        return type(content[0][0]) is not tuple
-    return type(content) in (list, tuple)
-
-
-def _arrange_axes(weights: Weights, channels_first: bool) -> tuple[Weights, int, bool]:
-    """Return weights (n_cells, n_channels, n_models), bins per model, and if there are channels.
-
-    The cells are in lexicographic order.
-    """
-    n_models = weights.shape[-1] if weights.ndim else 0
-    n_axes = weights.ndim - n_models
-
-    def n_bins_of(shape: tuple[int, ...]) -> int | None:
-        return shape[0] if len(set(shape)) == 1 else None
-
-    if n_models > 1 and n_axes == 1 and (n_bins := n_bins_of(weights.shape[:-1])):
-        return weights.reshape(-1, 1, n_models), n_bins, False
-    if n_models > 1 and n_axes == 2:
-        last, first = n_bins_of(weights.shape[:-2]), n_bins_of(weights.shape[1:-1])
-        if first and (channels_first or not last):
-            weights, last = np.moveaxis(weights, 0, -2), first
-        if last:
-            return weights.reshape(-1, *weights.shape[-2:]), last, True
-    raise ValueError(
-        f"its numbers have the shape {weights.shape}, which is not a table: for K models, two or "
-        "more, there must be K axes of equally many bins, perhaps one of channels, and one of K "
-        "weights."
-    )
-
-
-def _check_weights(weights: Weights) -> Weights:
-    """Return weights that sum to one in double precision."""
-    if not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
-        raise ValueError("its weights are not all between zero and one.")
+def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
+    """Return edges (n_cells, n_models), in order, and weights (n_cells, n_channels, n_models)."""
+    match content:
+        case [(tuple(edges), list(tensors)), *_] if type(content) is Pairs:
+            n_models, n_channels = len(edges), len(tensors)
+        case _:
+            raise ValueError("it does not hold a dict from tuples of edges to lists of tensors.")
+    if n_models < 2 or n_channels < 1:
+        raise ValueError(f"it has {n_models} models and {n_channels} channels.")
+    if len(content) * n_models * n_channels > MAX_WEIGHTS:
+        raise ValueError(f"it has more than {MAX_WEIGHTS} weights.")
+    for edges, tensors in content:
+        if type(edges) is not tuple or len(edges) != n_models:
+            raise ValueError(f"a cell is not a tuple of {n_models} edges, as the first is.")
+        if not all(type(edge) is int and 0 <= edge < _N_VALUES for edge in edges):
+            raise ValueError(f"the edges of its bins are not whole numbers below {_N_VALUES}.")
+        if type(tensors) is not list or len(tensors) != n_channels:
+            raise ValueError(f"a cell does not have {n_channels} tensors, as the first has.")
+        if any(type(row) is not np.ndarray or row.shape != (n_models,) for row in tensors):
+            raise ValueError(f"a cell of {n_models} edges has not as many weights per channel.")
+    all_edges, first = np.unique([edges for edges, _ in content], axis=0, return_index=True)
+    if len(first) < len(content):
+        raise ValueError("a cell occurs twice.")
+    weights = np.array([tensors for _, tensors in content], dtype=np.float64)[first]
     sums = weights.sum(axis=-1, keepdims=True)
-    if not np.allclose(sums, 1, rtol=0, atol=_ROUNDING):
-        raise ValueError("its weights do not sum to one in every cell.")
-    normalised: Weights = weights / sums
-    return normalised
+    if not ((weights >= 0).all() and (np.abs(sums - 1) <= _ROUNDING).all()):
+        raise ValueError("its weights are not all at least zero, with a sum of one in every cell.")
+    return all_edges, weights / sums
 
 
-def _check_names(model_names: Sequence[str] | None, n_models: int) -> tuple[str, ...] | None:
-    if model_names is None:
-        return None
-    names = [] if isinstance(model_names, str) else list(model_names)
-    if len(names) != n_models or not all(isinstance(name, str) for name in names):
+def _told_by_name(name: str, n_models: int) -> tuple[tuple[str, ...] | None, int | None]:
+    """Return models and bin width that the name of a published file tells.
+
+    The name of the set comes first and may hold underscores; how many models follow, the file says.
+    """
+    match = re.fullmatch(r"weight_(.+)_b([1-9][0-9]{0,2})_[^_]+\.pth", name)
+    if match is None:
+        return None, None
+    parts = match[1].split("_")
+    names = tuple(parts[-n_models:]) if len(parts) > n_models and all(parts) else None
+    return names, int(match[2])
+
+
+def _check_width(edges: IntArray, expected: float | None, named: int | None) -> float:
+    """Return the smallest distance between edges; if there is but one edge, what is expected."""
+    distances = np.diff(np.unique(edges))
+    if distances.size:
+        width = float(distances.min())
+        if expected not in (None, width):
+            raise ValueError(f"its bins are {width:g} wide, so the bin width is not {expected:g}.")
+    elif expected or named:
+        width = float(expected or named or 0)
+    else:
+        raise ValueError("it has a single cell, from which no bin width follows; say which.")
+    if (edges % width).any():
+        raise ValueError(f"the edges of its bins are not multiples of the bin width, {width:g}.")
+    return width
+
+
+def _check_names(model_names: Sequence[str], n_models: int) -> tuple[str, ...]:
+    if isinstance(model_names, str) or not all(isinstance(name, str) for name in model_names):
+        raise ValueError(f"model_names == {model_names!r}, must be a sequence of names.")
+    if len(model_names) != n_models:
         raise ValueError(
-            f"model_names == {model_names!r}, must be {n_models} names: the table has so many "
-            "models."
+            f"it is of {n_models} models, not of {len(model_names)}: {', '.join(model_names)}."
         )
-    return tuple(names)
+    return tuple(model_names)
 
 
 def _ensemble(
-    weights: Weights,
-    n_bins: int,
-    bin_width: float,
-    model_names: tuple[str, ...] | None,
-    *,
-    of_8_bits: bool,
+    cells: IntArray, weights: FloatArray, bin_width: float, model_names: tuple[str, ...] | None
 ) -> ImageEnsemble:
-    """Return the fitted ensemble with these weights, one regressor per channel."""
+    """Return the fitted ensemble with these weights (n_cells, n_channels, n_models)."""
     from skensir.image.ensemble import ImageEnsemble
 
-    ensemble = ImageEnsemble(EnsIRRegressor(bin_width, **REFERENCE_PARAMS))
+    _, n_channels, n_models = weights.shape
+    regressor = EnsIRRegressor(bin_width, **REFERENCE_PARAMS)
+    ensemble = ImageEnsemble(regressor, channel_axis=None if n_channels == 1 else -1)
     ensemble.regressors_ = [
-        _regressor(weights[:, channel], n_bins, bin_width) for channel in range(weights.shape[1])
+        _regressor(cells, weights[:, channel], bin_width) for channel in range(n_channels)
     ]
-    ensemble.n_channels_, ensemble.n_models_ = weights.shape[1:]
-    ensemble.pixel_dtype_ = np.dtype(np.uint8) if of_8_bits else None
+    ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
+    ensemble.pixel_dtype_ = np.dtype(np.uint8)
     ensemble.model_names_ = model_names
     return ensemble
 
 
-def _regressor(
-    weights: Weights,
-    n_bins: int,
-    bin_width: float,
-    model_names: Sequence[str] | None = None,
-) -> EnsIRRegressor:
-    """Return the fitted estimator with these weights for all combinations of bins."""
+def _regressor(cells: IntArray, weights: FloatArray, bin_width: float) -> EnsIRRegressor:
+    """Return the fitted estimator with these weights (n_cells, n_models)."""
     n_cells, n_models = weights.shape
-    unknown = np.full(n_cells, np.nan)
     table = LookupTable(
-        bin_width=float(bin_width),
-        cells=np.indices((n_bins,) * n_models).reshape(n_models, -1).T.copy(),
-        cell_counts=unknown,
+        bin_width=bin_width,
+        cells=cells.copy(),
+        cell_counts=np.full(n_cells, np.nan),
         weights=weights.copy(),
         cell_origin=np.full(n_cells, RELEASED, dtype="<U10"),
-        cell_rmse=unknown.copy(),
+        cell_rmse=np.full(n_cells, np.nan),
         means=np.full((n_cells, n_models), np.nan),
         variances=np.full((n_cells, n_models), np.nan),
         n_iter=np.zeros(n_cells, dtype=np.int64),
@@ -202,5 +192,5 @@ def _regressor(
         default_rmse=np.nan,
     )
     regressor = EnsIRRegressor(bin_width, **REFERENCE_PARAMS)
-    regressor._set_table(table, model_names)
+    regressor._set_table(table)
     return regressor
