@@ -15,9 +15,9 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_array, check_scalar, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skensir._core._typing import AnyArray, FloatArray
 from skensir._core.pooled import WEIGHTINGS
 from skensir._state import PlainState
+from skensir._typing import AnyArray, FloatArray
 
 # Taken as they are; any other dtype is converted to the first.
 PREDICTION_DTYPES = [

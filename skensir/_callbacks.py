@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 
-from skensir._core.progress import Track
+from skensir._track import Track
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -29,7 +29,7 @@ def with_callbacks(method: Method) -> Method:
 def fit_progress(estimator: Any, n_stages: int, **data: Any) -> Iterator[Track]:
     """Announce a fit of so many stages; yield the function that reports the steps of a stage.
 
-    It has the form of `skensir._core.progress.Track`. A callback that asks to stop ends a stage
+    It has the form of `skensir._track.Track`. A callback that asks to stop ends a stage
     that may stop after the step.
     """
     root = None

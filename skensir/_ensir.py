@@ -21,16 +21,16 @@ from skensir._base import (
     whole_or_nothing,
 )
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.objective import Objective
-from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import FIELDS, FITTED, OBJECTIVES, LookupTable, Settings, solve_table
 from skensir._incremental import IncrementalRegressor
+from skensir._track import Track, untracked
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 REFERENCE_PARAMS: dict[str, Any] = {
     "objective": "likelihood",

@@ -13,7 +13,6 @@ from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import check_option, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core._typing import FloatArray, IntArray
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics, pass_over, passes_on
 from skensir._core.histogram import resolve_target_resolution
 from skensir._core.statistics import CellStatistics
@@ -21,6 +20,7 @@ from skensir._core.table import find_weights
 from skensir._ensir import EnsIRRegressor
 from skensir._gains import describe_gains, find_gains
 from skensir._table_regressor import TableRegressor
+from skensir._typing import FloatArray, IntArray
 
 # Scores that differ by this share of themselves are equal.
 _ROUNDING = 1e-12

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from skensir._core._typing import FloatArray
 from skensir._core.cross_validation import SplitStatistics
+from skensir._typing import FloatArray
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
 _SIGNIFICANCE = 0.025

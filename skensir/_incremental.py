@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
-from skensir._core._typing import AnyArray, FloatArray
-from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 from skensir._table_regressor import TableRegressor
+from skensir._track import Track, untracked
+from skensir._typing import AnyArray, FloatArray
 
 
 class IncrementalRegressor(TableRegressor):

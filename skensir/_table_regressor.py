@@ -7,7 +7,7 @@ from typing import Literal, overload
 from numpy.typing import ArrayLike
 
 from skensir._base import StackedRegressor
-from skensir._core._typing import FloatArray
+from skensir._typing import FloatArray
 
 
 class TableRegressor(StackedRegressor):

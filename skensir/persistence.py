@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._core._typing import AnyArray
 from skensir._core.table import FIELDS, LookupTable
 from skensir._ensir import PARAMS, EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, read_archive, write_whole
+from skensir._typing import AnyArray
 from skensir._version import __version__
 
 if TYPE_CHECKING:

@@ -2,10 +2,6 @@
 
 The modules in reading order; each uses only those above it, and a test holds this list true.
 
-``_typing``
-    short names for the types of arrays
-``progress``
-    how long loops tell how far they are
 ``binning``
     values to bin indices, rows in chunks that stay in cache
 ``cells``

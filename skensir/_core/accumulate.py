@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.compiled import CompiledCells, compiled_cells, truth_table
 from skensir._core.histogram import TruthCounter
-from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
+from skensir._track import Track, untracked
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 # Larger sums of squares would overflow in what follows.
 _LARGEST_SUM = 1e150

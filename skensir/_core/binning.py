@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skensir._core._typing import AnyArray
+from skensir._typing import AnyArray
 
 # Beyond this a float64 no longer tells neighbouring bins apart.
 MAX_BIN_INDEX = 2.0**53
@@ -24,18 +24,9 @@ def model_columns(X: AnyArray, rows: slice) -> AnyArray:
 def bin_indices(columns: AnyArray, bin_width: float) -> AnyArray:
     """Return the bin index of every value, as whole numbers in a dtype that holds them.
 
-    Parameters
-    ----------
-    columns : ndarray of any numeric dtype
-    bin_width : float, > 0
-
-    Returns
-    -------
-    ndarray, same shape
-        8- and 16-bit unsigned integers keep their dtype where `bin_width` is whole: integer
-        division of narrow integers is several times cheaper and gives the same index. All else
-        is float64 holding whole numbers, whatever the dtype of `columns`, so that equal values
-        fall into equal bins.
+    8- and 16-bit unsigned integers keep their dtype where `bin_width` is whole: integer division of
+    narrow integers is several times cheaper and gives the same index. All else is float64 holding
+    whole numbers, whatever the dtype of `columns`, so that equal values fall into equal bins.
     """
     if columns.dtype in (np.uint8, np.uint16) and bin_width == int(bin_width):
         if bin_width > np.iinfo(columns.dtype).max:

@@ -20,7 +20,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, BoolArray, IntArray
+from skensir._typing import AnyArray, BoolArray, IntArray
 
 # A key is a signed 64-bit integer; the bits to spare leave room for the node "unseen".
 _KEY_LIMIT = 2**61
@@ -149,16 +149,9 @@ def _distinct_keys(
 
 
 def distinct_cells(bins: AnyArray) -> IntArray:
-    """Return the distinct cells among rows of bin indices, in lexicographic order.
+    """Return the distinct cells, (n_cells, n_models), in lexicographic order.
 
-    Parameters
-    ----------
-    bins : ndarray of shape (n_models, n_rows)
-        As `bin_indices` returns them.
-
-    Returns
-    -------
-    ndarray of shape (n_cells, n_models)
+    `bins` has a line per model, as `bin_indices` returns it.
     """
     if not bins.size:
         return np.empty((0, len(bins)), dtype=np.int64)
@@ -218,14 +211,7 @@ class CellIndex:
     def find(self, bins: AnyArray) -> IntArray:
         """Return the cell number of each row, `n_cells` where the row is in no known cell.
 
-        Parameters
-        ----------
-        bins : ndarray of shape (n_models, n_rows)
-            As `bin_indices` returns them. Bins beyond a model's first or last one count to it.
-
-        Returns
-        -------
-        ndarray of shape (n_rows,)
+        `bins` has a line per model; bins beyond a model's first or last one count to it.
         """
         node = None
         for level in self._levels:

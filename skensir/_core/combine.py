@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex
 from skensir._core.compiled import compiled_cells
+from skensir._typing import AnyArray, FloatArray, IntArray
 
 
 def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
@@ -42,21 +42,10 @@ def _weighted_sum(columns: AnyArray, weights: Iterable[Any], out: FloatArray) ->
 
 
 def combine(X: AnyArray, index: CellIndex, bin_width: float, weights: FloatArray) -> FloatArray:
-    """Return the weighted sum of the predictions, with the weights of each row's cell.
+    """Return the weighted sum of the predictions, with the convex weights of each row's cell.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_models)
-        Predictions, any real dtype.
-    index : CellIndex
-    bin_width : float
-    weights : ndarray of shape (n_cells + 1, n_models)
-        Convex; the last line serves unseen cells.
-
-    Returns
-    -------
-    ndarray of shape (n_rows,)
-        Between the smallest and the largest prediction of the row, to the last bit.
+    `weights` has a line per cell and one more, which serves unseen cells. The sum lies between the
+    smallest and the largest prediction of the row, to the last bit.
     """
     combined = np.empty(len(X))
     compiled = compiled_cells(X, index, bin_width)

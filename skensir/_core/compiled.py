@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices
 from skensir._core.cells import CellIndex
+from skensir._typing import AnyArray, FloatArray, IntArray
 
 # Fewer rows take NumPy a millisecond or so, and to load the compiled code takes longer.
 _MIN_ROWS = 2**16

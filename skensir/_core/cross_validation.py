@@ -12,12 +12,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, FloatArray, IntArray
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import Pooled, average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
+from skensir._typing import AnyArray, FloatArray, IntArray
 
 Split = tuple[IntArray, IntArray]
 
@@ -127,13 +127,6 @@ def pass_over(
 
     Folds that part the data, each row being held out once, are summed up once each. Other splits
     are summed up one by one.
-
-    Parameters
-    ----------
-    X, y, sample_weight
-        As in `accumulate`.
-    splits : sequence of (train, test) arrays of row numbers
-    grid : Grid
     """
 
     def sum_up(rows: IntArray) -> CellStatistics:
@@ -173,16 +166,10 @@ def _pair(
 def passes_on(
     grids: Sequence[Grid], sum_up: Callable[[list[Grid]], list[Pass]], *, whole: bool
 ) -> Iterator[Pass]:
-    """Yield a pass on each grid, coarsened from a narrower one where that is exact.
+    """Yield a pass on each grid, of rising bin width, coarsened from a narrower one where exact.
 
-    Parameters
-    ----------
-    grids : sequence of Grid
-        Of rising bin width.
-    sum_up : callable
-        Passes over the data on the given grids.
-    whole : bool
-        Whether all predictions are whole numbers.
+    `sum_up` passes over the data on the grids that are needed. `whole` says whether all predictions
+    are whole numbers.
     """
     sources = []
     for number, grid in enumerate(grids):

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import row_chunks
 from skensir._core.compiled import TruthTable
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 # Rows that wait to be counted together, which is cheaper than counting them chunk by chunk.
 _MAX_PENDING = 2**18

@@ -13,9 +13,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from skensir._core._typing import BoolArray, FloatArray
 from skensir._core.objective import Solution, Unsolved
-from skensir._core.progress import Track
+from skensir._track import Track
+from skensir._typing import BoolArray, FloatArray
 
 # On unit-diagonal moments. The ridge keeps the systems of duplicate and dependent models solvable;
 # a model enters only if that gains more than the tolerance, far above the rounding.
@@ -116,18 +116,11 @@ def _refine(solution: FloatArray, matrices: FloatArray, rhs: FloatArray) -> Floa
 
 
 def simplex_weights(moments: FloatArray) -> FloatArray:
-    """Return the convex weights of least mean squared error.
+    """Return the convex weights of least mean squared error, (..., n_models).
 
-    Parameters
-    ----------
-    moments : ndarray of shape (..., n_models, n_models)
-        Mean products of the models' errors: symmetric, positive semi-definite, of any scale.
-        They may be singular.
-
-    Returns
-    -------
-    ndarray of shape (..., n_models)
-        Non-negative, each line sums to one. Models without any error share the weight evenly.
+    The moments, (..., n_models, n_models), are mean products of the models' errors: symmetric,
+    positive semi-definite, of any scale; they may be singular. Models without any error share the
+    weight evenly.
     """
     shape, n_models = moments.shape[:-1], moments.shape[-1]
     moments = moments.reshape(-1, n_models, n_models)

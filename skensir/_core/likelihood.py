@@ -14,10 +14,10 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-from skensir._core._typing import BoolArray, FloatArray, IntArray
 from skensir._core.histogram import TruthHistogram
 from skensir._core.objective import Solution, Unsolved
-from skensir._core.progress import Track, untracked
+from skensir._track import Track, untracked
+from skensir._typing import BoolArray, FloatArray, IntArray
 
 # The published program adds this to sums of responsibilities.
 _PUBLISHED_RESP_FLOOR = 1e-6
@@ -27,7 +27,12 @@ _PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
 
 @dataclass(frozen=True)
 class Likelihood:
-    """The objective: the parameters of `skensir.EnsIRRegressor` that it knows."""
+    """The objective: the parameters of `skensir.EnsIRRegressor` that it knows.
+
+    Variances are about the component mean, as in Eq. 11, with `reg_var` as floor; or, with the
+    centre "responsibility", about the responsibility-weighted mean of the truth, with `reg_var`
+    added, as the published program has it. There a component that dies makes the cell degenerate.
+    """
 
     shrinkage: float = 0.0
     variance_center: str = "model"
@@ -183,10 +188,6 @@ def fit_mixtures(
     variances, weights : ndarray of shape (n_cells, n_models)
         Where EM starts (Eq. 13).
     settings : Likelihood
-        With the centre "model" variances are about the component mean, as in Eq. 11, with `reg_var`
-        as floor; with "responsibility" about the responsibility-weighted mean of the truth, with
-        `reg_var` added, as the published program has it. There a component that dies makes the
-        cell degenerate.
     prior_weights : ndarray of shape (n_models,), optional
         How the pseudo-rows of the shrinkage are distributed over the models; None for no prior.
     track : callable

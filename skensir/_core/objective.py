@@ -6,9 +6,9 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from skensir._core._typing import BoolArray, FloatArray, IntArray
-from skensir._core.progress import Track
 from skensir._core.statistics import CellStatistics
+from skensir._track import Track
+from skensir._typing import BoolArray, FloatArray, IntArray
 
 
 class Solution(NamedTuple):

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import FloatArray
 from skensir._core.least_squares import simplex_weights
+from skensir._typing import FloatArray
 
 # Of the published program; it bounds the exponent of models that agree exactly.
 _DEVIATION_FLOOR = 1e-10
@@ -36,16 +36,8 @@ def best_model_weights(error_moments: FloatArray) -> FloatArray:
 def inverse_deviation_weights(error_moments: FloatArray) -> FloatArray:
     """Return the softmax over models of ``1 / (1e-10 + rmse)``.
 
-    Parameters
-    ----------
-    error_moments : ndarray of shape (..., n_models, n_models)
-        Mean products of the models' errors. The distance of a model from the average of the models
-        follows from them, since the truth cancels.
-
-    Returns
-    -------
-    ndarray of shape (..., n_models)
-        rmse is each model's root mean squared distance from the average of the models.
+    rmse is each model's root mean squared distance from the average of the models. It follows from
+    the errors' moments, (..., n_models, n_models), since the truth cancels.
     """
     own = np.einsum("...ii->...i", error_moments)
     with_average = error_moments.mean(axis=-1)
@@ -58,17 +50,9 @@ def inverse_deviation_weights(error_moments: FloatArray) -> FloatArray:
 
 
 def greedy_weights(error_moments: FloatArray, n_selections: int) -> FloatArray:
-    """Return the best ensemble on the way of greedy selection with replacement, as weights.
+    """Return the best ensemble on the way of greedy selection with replacement.
 
-    Parameters
-    ----------
-    error_moments : ndarray of shape (n_models, n_models)
-    n_selections : int
-
-    Returns
-    -------
-    ndarray of shape (n_models,)
-        Share of the selections that each model got.
+    Its weights are the shares of the selections that each model got.
     """
     counts = np.zeros(len(error_moments))
     best, best_error = counts, np.inf

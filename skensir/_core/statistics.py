@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core._typing import FloatArray, IntArray
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.histogram import TruthHistogram, auto_resolution
+from skensir._typing import FloatArray, IntArray
 
 
 class CellStatistics(NamedTuple):
@@ -96,14 +96,9 @@ class CellStatistics(NamedTuple):
         return np.asarray(_symmetric(pooled, self.n_models)[0])
 
     def squared_error(self, weights: FloatArray) -> FloatArray:
-        """Sum over the rows of each cell of the squared error that `weights` make there.
+        """Sum over the rows of each cell of the squared error that its weights make there.
 
         No prediction is needed: with error products P of a cell it is ``w' P w``.
-
-        Parameters
-        ----------
-        weights : ndarray of shape (n_cells, n_models)
-            Each line sums to one.
         """
         total = np.zeros(self.n_cells)
         pairs = zip(*np.triu_indices(self.n_models), self.error_products, strict=True)

@@ -6,14 +6,14 @@ from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
 
-from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import MAX_BIN_INDEX
 from skensir._core.least_squares import SquaredError, blocks_of_cells
 from skensir._core.likelihood import Likelihood
 from skensir._core.objective import Objective, Solution, Unsolved
 from skensir._core.pooled import WEIGHTINGS, Pooled
-from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
+from skensir._track import Track, untracked
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 OBJECTIVES: dict[str, type[Likelihood | SquaredError]] = {
     "likelihood": Likelihood,

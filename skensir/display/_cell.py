@@ -13,11 +13,11 @@ from scipy.stats import norm
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 
-from skensir._core._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._core.binning import bin_indices
 from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
 from skensir._optional import import_optional
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir.display._figure import check_model_names, model_colors, set_legend, single_axes
 
 if TYPE_CHECKING:

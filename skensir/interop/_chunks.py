@@ -9,8 +9,8 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skensir._base import StackedRegressor
-from skensir._core._typing import AnyArray
 from skensir._optional import import_optional
+from skensir._typing import AnyArray
 
 dask = import_optional("dask", "skensir.interop.dask")
 da = import_optional("dask.array", "skensir.interop.dask")

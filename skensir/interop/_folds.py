@@ -10,12 +10,12 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_cv
 from sklearn.utils import check_array
 
-from skensir._core._typing import AnyArray, IntArray
 from skensir._core.accumulate import accumulate
 from skensir._core.cross_validation import Grid, Pass, pass_over_folds
 from skensir._core.histogram import is_whole
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
+from skensir._typing import AnyArray, IntArray
 from skensir.interop._chunks import (
     Lazy,
     chunk_lengths,

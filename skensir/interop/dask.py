@@ -13,12 +13,12 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
-from skensir._core._typing import FloatArray
 from skensir._core.histogram import auto_resolution
-from skensir._core.progress import Track, untracked
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
+from skensir._track import Track, untracked
+from skensir._typing import FloatArray
 from skensir.interop._chunks import (
     Lazy,
     check_predictions,

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skensir._base import check_number
-from skensir._core._typing import FloatArray, IntArray
 from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming
+from skensir._typing import FloatArray, IntArray
 from skensir.interop._torch_file import Pairs, read_torch_file
 
 if TYPE_CHECKING:
