@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -53,7 +54,7 @@ class Look(NamedTuple):
     lowest: float  # prediction
     highest: float
     whole: bool  # whether all of the truth is whole numbers
-    group_sizes: dict[Any, int]
+    group_sizes: Counter[Any]
 
 
 def look_at_chunk(
@@ -62,29 +63,25 @@ def look_at_chunk(
     """Look at the rows of a chunk."""
     rows = rows_of_chunk(estimator, X, y, sample_weight, groups=groups)
     if rows is None:
-        return Look([0], np.inf, -np.inf, True, {})
+        return Look([0], np.inf, -np.inf, True, Counter())
     X, y, sample_weight = rows
-    sizes = {}
+    sizes: Counter[Any] = Counter()
     if groups is not None:
         groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
         labels, counts = np.unique(groups, return_counts=True)
-        sizes = dict(zip(labels.tolist(), counts.tolist(), strict=True))
+        sizes.update(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
     whole = is_whole(y, sample_weight)
     return Look([len(X)], float(X.min()), float(X.max()), whole, sizes)
 
 
 def merge_looks(parts: list[Look]) -> Look:
     """Put together what was seen in several chunks, in their order."""
-    sizes: dict[Any, int] = {}
-    for part in parts:
-        for label, size in part.group_sizes.items():
-            sizes[label] = sizes.get(label, 0) + size
     return Look(
         [length for part in parts for length in part.lengths],
         min(part.lowest for part in parts),
         max(part.highest for part in parts),
         all(part.whole for part in parts),
-        sizes,
+        sum((part.group_sizes for part in parts), Counter()),
     )
 
 
@@ -112,7 +109,7 @@ def contiguous_folds(n_splits: int, n_rows: int) -> Folds:
     return Folds(np.cumsum(sizes) - sizes, np.arange(n_splits))
 
 
-def group_folds(cv: Any, group_sizes: dict[Any, int]) -> Folds:
+def group_folds(cv: Any, group_sizes: Counter[Any]) -> Folds:
     """Deal groups out as LeaveOneGroupOut or GroupKFold does."""
     labels = sorted(group_sizes)
     n_splits = cv.n_splits if isinstance(cv, GroupKFold) else max(2, len(labels))
