@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -78,12 +79,14 @@ def set_legend(ax: Axes, *, beside: bool) -> None:
 
 
 def _make_panels(
-    ax: AxesLike | None, n_panels: int, image_shape: tuple[int, ...]
+    plt: ModuleType, ax: AxesLike | None, n_panels: int, image_shape: tuple[int, ...]
 ) -> tuple[Axes | None, NDArray[Any]]:
     """Return the axes that the user's stands for, and `n_panels` axes for images in it.
 
     Parameters
     ----------
+    plt : module
+        pyplot.
     ax : None, Axes or array-like of Axes
         None makes a figure. One Axes is turned off and its place divided. Of many there must be
         as many as panels.
@@ -97,9 +100,6 @@ def _make_panels(
         The one Axes that was given.
     axes : ndarray of shape (n_panels,)
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-
     aspect = image_shape[1] / image_shape[0]
     if ax is None:
         n_rows, n_columns = _grid_shape(n_panels, aspect, _SHAPE)
@@ -107,7 +107,7 @@ def _make_panels(
         # A narrow panel still has a title.
         size = n_columns * max(width, 1.2) + 1, n_rows * (width / aspect + 0.5)
         _, axes = plt.subplots(n_rows, n_columns, squeeze=False, figsize=size, layout="compressed")
-    elif isinstance(ax, Axes):
+    elif isinstance(ax, plt.Axes):
         if not ax.axison:
             raise ValueError(
                 "ax is turned off, most likely by another display: pass that display's axes_."
@@ -168,27 +168,26 @@ class ImagePanels:
         im_kw: Mapping[str, Any],
         *,
         label: str,
-        largest: float | None = None,
+        largest: float = -np.inf,
         n_spare: int = 0,
     ) -> None:
         """Show a panel for each image and a colour bar, and leave `n_spare` panels empty.
 
         The colour bar has a tip if `largest` of all values lies beyond it.
         """
-        import_optional("matplotlib.pyplot", f"{type(self).__name__}.plot")
+        plt = import_optional("matplotlib.pyplot", f"{type(self).__name__}.plot")
         shape = images[0].shape
-        self.bounding_ax_, self.axes_ = _make_panels(ax, len(images) + n_spare, shape)
+        self.bounding_ax_, self.axes_ = _make_panels(plt, ax, len(images) + n_spare, shape)
         self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
         self.figure_ = self.ax_.figure
-        panels = self.axes_[: len(images)]
+        panels = list(self.axes_[: len(images)])
         self.images_ = [
             show_image(axis, image, **im_kw) for axis, image in zip(panels, images, strict=True)
         ]
-        extend = None
-        if largest is not None:
-            extend = "max" if largest > self.images_[0].get_clim()[1] else "neither"
+        first = self.images_[0]
+        extend = "max" if largest > first.get_clim()[1] else None
         self.colorbar_ = self.figure_.colorbar(
-            self.images_[0], ax=list(panels), label=label, pad=0.02, extend=extend
+            first, ax=panels, label=label, pad=0.02, extend=extend
         )
         for axis, title in zip(panels, titles, strict=True):
             set_title(axis, title, shape)
