@@ -12,13 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._optional import import_optional
-from skensir.display._figure import (
-    ImagePanels,
-    check_model_names,
-    model_colors,
-    set_title,
-    show_image,
-)
+from skensir.display._figure import ImagePanels, check_model_names, model_colors
 
 if TYPE_CHECKING:
     from matplotlib.image import AxesImage
@@ -199,8 +193,10 @@ class WeightMapDisplay(ImagePanels):
         titles = [
             f"{name}\nmean {weight.mean():.2f}" for name, weight in zip(names, weights, strict=True)
         ]
+        if most_trusted:
+            titles.append("most trusted\n(colours of the frames)")
         im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
-        self._show(list(weights), titles, ax, im_kw, label="weight", n_spare=bool(most_trusted))
+        self._show(list(weights), titles, ax, im_kw, label="weight")
         self.most_trusted_ = self._show_most_trusted(weights) if most_trusted else None
         return self
 
@@ -208,13 +204,11 @@ class WeightMapDisplay(ImagePanels):
         """Show the model of largest weight in the last panel, and frame the others in colours."""
         from matplotlib.colors import ListedColormap
 
-        n_models, *shape = weights.shape
-        colors = model_colors(n_models)
+        colors = model_colors(len(weights))
         *others, axis = self.axes_
         cmap = ListedColormap(colors)
-        image = show_image(axis, weights.argmax(axis=0), cmap=cmap, interpolation="nearest")
-        image.set_clim(-0.5, n_models - 0.5)
-        set_title(axis, "most trusted\n(colours of the frames)", tuple(shape))
+        image: AxesImage = axis.imshow(weights.argmax(axis=0), cmap=cmap, interpolation="nearest")
+        image.set_clim(-0.5, len(weights) - 0.5)
         for other, color in zip(others, colors, strict=True):
             other.spines[:].set(color=color, linewidth=4)
         return image

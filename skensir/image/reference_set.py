@@ -6,7 +6,6 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import index as as_index
 from pathlib import Path
 from typing import Self, SupportsIndex, overload
 
@@ -147,7 +146,7 @@ class ReferenceSet(Sequence[Scene]):
     def __getitem__(self, index: SupportsIndex | slice) -> Scene | Self:
         if isinstance(index, slice):
             return self.subset(self.names[index])
-        name = self.names[as_index(index)]
+        name = self.names[index]
         images = self._read(name, self._files)
         target = None if self.target is None else images.pop()
         return Scene(name, np.stack(images), target)
@@ -208,8 +207,7 @@ class ReferenceSet(Sequence[Scene]):
         """Return a scene's images in some of the sub-folders."""
         # How much to cut off can only be known from all of them.
         paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
-        images = {path: read_image(path) for path in paths}
-        images = common_part(images, self.crop)
+        images = common_part({path: read_image(path) for path in paths}, self.crop)
         check_depth(images)
         return [images[self._files[folder][name]] for folder in folders]
 
@@ -261,8 +259,8 @@ class Images(Sequence[Image]):
     def __getitem__(self, index: slice) -> Images: ...
 
     def __getitem__(self, index: SupportsIndex | slice) -> Image | Images:
-        names = self.names[index] if isinstance(index, slice) else [self.names[as_index(index)]]
-        images = Images(self._reference_set.subset(names), self._part, self._functions)
+        chosen = self._reference_set.subset(self.names[index])
+        images = Images(chosen, self._part, self._functions)
         if isinstance(index, slice):
             return images
         [image] = images

@@ -19,10 +19,8 @@ def _natural(name: str) -> tuple[Any, ...]:
 
 def choose_models(folder: Path, models: Sequence[str] | None, others: set[str]) -> tuple[str, ...]:
     """Return the names of the base models' sub-folders; None takes all but `others`."""
-    found = sorted(
-        (path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."),
-        key=_natural,
-    )
+    found = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    found.sort(key=_natural)
     if models is None:
         models = [name for name in found if name not in others]
         if not models:
