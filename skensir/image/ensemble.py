@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import repeat
+from itertools import zip_longest
 from numbers import Integral
 from typing import Any, Self, TypeAlias
 
@@ -20,7 +20,6 @@ from skensir._state import PlainState
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of, peak_signal_noise_ratio
 
-_END: Any = object()
 # Predictions and truth of an image, both in parts that have a regressor each.
 Parts: TypeAlias = tuple[Sequence[Image], Sequence[Image]]
 
@@ -306,12 +305,11 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 "one array per image; put that of a single image into a list."
             )
         describe = getattr(predictions, "describe", "Image {}".format)
-        truths: Iterator[Any] = repeat(None) if targets is None else iter(targets)
         n_images = 0
-        # Not by zip, which would hold on to the image before.
-        for prediction in predictions:
-            target = next(truths, _END)
-            if target is _END:
+        for prediction, target in zip_longest(predictions, () if targets is None else targets):
+            if prediction is None:
+                raise ValueError(f"predictions has {n_images} images only, targets has more.")
+            if target is None and targets is not None:
                 raise ValueError(f"targets has {n_images} images only, predictions has more.")
             try:
                 prediction = np.asarray(prediction)
@@ -321,8 +319,6 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 raise ValueError(f"{describe(n_images)}: {error}.") from None
             yield prediction, target
             n_images += 1
-        if next(truths, None) is not None:
-            raise ValueError(f"predictions has {n_images} images only, targets has more.")
         if targets is not None and not n_images:
             raise ValueError("predictions has no image, must have at least one.")
 

@@ -84,11 +84,3 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
             )
     height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
     return {path: image[:height, :width] for path, image in images.items()}
-
-
-def check_depth(images: dict[Path, Image]) -> None:
-    """Raise an error that names two files of whole numbers whose depths differ."""
-    whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
-    for path, dtype in whole[1:]:
-        if dtype != whole[0][1]:
-            raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
