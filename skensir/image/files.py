@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,8 +16,6 @@ from skensir._files import write_whole
 from skensir._optional import import_optional
 
 Image = NDArray[Any]
-Decoder: TypeAlias = Callable[[bytes, Path], Image]
-Encoder: TypeAlias = Callable[[Image, str, Path], bytes]
 
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
@@ -121,7 +119,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     write_whole(path, encode(image, path.suffix.lower(), path))
 
 
-def _codec_of(path: Path) -> tuple[Decoder, Encoder]:
+def _codec_of(path: Path) -> tuple[Callable[..., Image], Callable[..., bytes]]:
     """Return what decodes and encodes files of this suffix, or raise an error without any."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -253,7 +251,8 @@ def _encode_numpy(image: Image, *_: Any) -> bytes:
     return buffer.getvalue()
 
 
-_CODECS: dict[str, tuple[Decoder, Encoder]] = {
+# Of the files of each suffix: what decodes them, and what encodes them.
+_CODECS: dict[str, tuple[Callable[..., Image], Callable[..., bytes]]] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg"), (_decode_opencv, encode_opencv)),
     **dict.fromkeys((".tif", ".tiff"), (_decode_tiff, _encode_tiff)),
     ".npy": (_decode_numpy, _encode_numpy),

@@ -25,8 +25,7 @@ def choose_models(folder: Path, models: Sequence[str] | None, others: set[str]) 
         models = [name for name in found if name not in others]
         if not models:
             raise ValueError(f"{folder} has no sub-folder of a base model.")
-        return tuple(models)
-    if isinstance(models, str) or not models or len(set(models)) < len(models):
+    elif isinstance(models, str) or not models or len(set(models)) < len(models):
         raise ValueError(f"models == {models!r}, must be a list of different names.")
     for name in models:
         if Path(name).name != name or name == "..":
