@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
-from typing import TYPE_CHECKING, Any, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,13 +18,16 @@ from skensir._optional import import_optional
 from skensir.display._figure import model_colors, set_legend, single_axes
 
 if TYPE_CHECKING:
-    from _typeshed import SupportsKeysAndGetItem
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
     from matplotlib.lines import Line2D
 
-    # What is asked of `cv_results_`: a mapping, or a data frame.
-    CVResults: TypeAlias = SupportsKeysAndGetItem[str, Any]
+    class CVResults(Protocol):
+        """What is asked of `cv_results_`: a mapping, or a data frame."""
+
+        def keys(self) -> Iterable[str]: ...
+        def __getitem__(self, key: str, /) -> Any: ...
+
 
 _MARKERS = "osD^vPX"
 # More widths than these have no room for a tick each.
