@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from numbers import Real
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.stats import sem
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -17,20 +20,18 @@ from skensir.display._figure import model_colors, set_legend, single_axes
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.collections import PolyCollection
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
+
+    class CVResults(Protocol):
+        """What is asked of `cv_results_`: a mapping, or a data frame."""
+
+        def keys(self) -> Iterable[str]: ...
+        def __getitem__(self, key: str, /) -> Any: ...
+
 
 _MARKERS = "osD^vPX"
 # More widths than these have no room for a tick each.
 _MOST_TICKS = 12
-
-
-class CVResults(Protocol):
-    """What is asked of `cv_results_`: a mapping, or a data frame."""
-
-    def __contains__(self, key: Any, /) -> bool: ...
-    def __getitem__(self, key: Any, /) -> Any: ...
-    def __iter__(self) -> Iterator[Any]: ...
 
 
 def find_parameter(params: Sequence[Mapping[str, Any]], name: str) -> str:
@@ -45,34 +46,33 @@ def find_parameter(params: Sequence[Mapping[str, Any]], name: str) -> str:
     return found[0]
 
 
-def _mean_scores(cv_results: CVResults, metric: str) -> NDArray[np.float64]:
+def _mean_scores(results: Mapping[str, Any], metric: str) -> NDArray[np.float64]:
     """Return the mean score of each candidate."""
-    if f"mean_test_{metric}" not in cv_results:
-        found = [key[10:] for key in cv_results if key.startswith("mean_test_")]
+    if f"mean_test_{metric}" not in results:
+        found = [key[10:] for key in results if key.startswith("mean_test_")]
         raise ValueError(
             f"metric == {metric!r} is not in cv_results, which has "
             f"{', '.join(map(repr, found)) or 'none'}."
         )
-    return np.asarray(cv_results[f"mean_test_{metric}"], dtype=np.float64)
+    return np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
 
 
-def _std_errors(cv_results: CVResults, metric: str, best_index: int) -> NDArray[np.float64] | None:
+def _std_errors(
+    results: Mapping[str, Any], metric: str, best_index: int
+) -> NDArray[np.float64] | None:
     """Return standard errors of the candidates' differences from the best; one split has none.
 
     Some images are harder than others, by far more than bin widths differ. So the errors are
     those of the difference from the best candidate on the same split.
     """
-    splits: list[NDArray[np.float64]] = []
-    while f"split{len(splits)}_test_{metric}" in cv_results:
-        splits.append(np.asarray(cv_results[f"split{len(splits)}_test_{metric}"], dtype=np.float64))
-    if len(splits) < 2:
+    is_split = re.compile(rf"split\d+_test_{re.escape(metric)}").fullmatch
+    scores = np.array([results[key] for key in results if is_split(key)], dtype=np.float64)
+    if len(scores) < 2:
         return None
-    scores = np.stack(splits)
-    differences = scores - scores[:, [best_index]]
-    errors: NDArray[np.float64] = differences.std(axis=0, ddof=1) / np.sqrt(len(splits))
-    return errors
+    return np.asarray(sem(scores - scores[:, [best_index]]))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class BinWidthDisplay:
     """Held-out score against bin width, as a search found it.
 
@@ -128,26 +128,11 @@ class BinWidthDisplay:
     array([ 16.,  64., 256.])
     """
 
-    lines_: list[Line2D]
-    bands_: list[PolyCollection]
-    chosen_: Line2D | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        *,
-        bin_widths: ArrayLike,
-        scores: Mapping[str, ArrayLike],
-        std_errors: Mapping[str, ArrayLike] | None = None,
-        chosen: tuple[float, float] | None = None,
-        score_name: str = "mean held-out score",
-    ) -> None:
-        self.bin_widths = bin_widths
-        self.scores = scores
-        self.std_errors = std_errors
-        self.chosen = chosen
-        self.score_name = score_name
+    bin_widths: ArrayLike
+    scores: Mapping[str, ArrayLike]
+    std_errors: Mapping[str, ArrayLike] | None = None
+    chosen: tuple[float, float] | None = None
+    score_name: str = "mean held-out score"
 
     @classmethod
     def from_estimator(
@@ -247,41 +232,38 @@ class BinWidthDisplay:
         ax: Axes | None,
     ) -> Self:
         """Pick the best candidate for each line and width, and plot them."""
-        means = _mean_scores(cv_results, metric)
-        params = list(cv_results["params"])
-        width_name = find_parameter(params, "bin_width")
-        names = [width_name] if by is None else [width_name, find_parameter(params, by)]
+        results = dict(cv_results)
+        means = _mean_scores(results, metric)
+        params = list(results["params"])
+        names = [find_parameter(params, name) for name in ("bin_width", by) if name is not None]
         tried = [
-            int(i)
-            for i in np.flatnonzero(np.isfinite(means))
-            if all(name in params[i] for name in names)
+            i
+            for i, point in enumerate(params)
+            if np.isfinite(means[i]) and all(name in point for name in names)
         ]
         if not tried:
             raise ValueError(f"cv_results has no bin width whose {metric} is finite.")
         if best_index is None:
             best_index = max(tried, key=lambda i: means[i])
 
-        errors = _std_errors(cv_results, metric, best_index)
-        widths = np.unique([float(params[i][width_name]) for i in tried])
-        best: dict[str, dict[float, int]] = {}  # the best candidate for each line and width
+        widths = np.unique([float(params[i][names[0]]) for i in tried])
+        best: dict[str, NDArray[np.intp]] = {}  # the best candidate at each width, -1 without any
         for i in tried:
             value = params[i][names[-1]]
             value = f"{value:g}" if isinstance(value, Real) else value
             label = "" if by is None else f"{by} = {value}"
-            of_width = best.setdefault(label, {})
-            width = float(params[i][width_name])
-            if width not in of_width or means[i] > means[of_width[width]]:
-                of_width[width] = i
+            line = best.setdefault(label, np.full(len(widths), -1))
+            place = np.searchsorted(widths, params[i][names[0]])
+            if line[place] < 0 or means[i] > means[line[place]]:
+                line[place] = i
 
         def lay_out(values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-            return {
-                label: np.array([values[of_width[w]] if w in of_width else np.nan for w in widths])
-                for label, of_width in best.items()
-            }
+            return {label: np.where(line < 0, np.nan, values[line]) for label, line in best.items()}
 
+        errors = _std_errors(results, metric, best_index)
         chosen = None
-        if width_name in params[best_index]:
-            chosen = float(params[best_index][width_name]), float(means[best_index])
+        if names[0] in params[best_index]:
+            chosen = float(params[best_index][names[0]]), float(means[best_index])
         return cls(
             bin_widths=widths,
             scores=lay_out(means),
@@ -306,27 +288,25 @@ class BinWidthDisplay:
         own_figure = ax is None
         ax = single_axes(ax, f"{type(self).__name__}.plot")
         self.ax_, self.figure_ = ax, ax.figure
-        self.lines_, self.bands_ = [], []
+        self.lines_: list[Line2D] = []
+        self.bands_: list[PolyCollection] = []
         widths = np.asarray(self.bin_widths, dtype=np.float64)
         colors = model_colors(len(self.scores))
         for n, (label, scores) in enumerate(self.scores.items()):
             scores = np.asarray(scores, dtype=np.float64)
             tried = np.isfinite(scores)
+            x, y = widths[tried], scores[tried]
             look: dict[str, Any] = {"color": colors[n], "marker": _MARKERS[n % len(_MARKERS)]}
-            self.lines_ += ax.plot(widths[tried], scores[tried], label=label or None, **look)
+            self.lines_ += ax.plot(x, y, label=label or None, **look)
             if self.std_errors is not None:
-                error = np.asarray(self.std_errors[label])[tried]
-                band = scores[tried] - error, scores[tried] + error
-                self.bands_.append(
-                    ax.fill_between(widths[tried], *band, color=colors[n], alpha=0.15, lw=0)
-                )
+                e = np.asarray(self.std_errors[label])[tried]
+                band = ax.fill_between(x, y - e, y + e, color=colors[n], alpha=0.15, lw=0)
+                self.bands_.append(band)
         if self.bands_:
             self.bands_[-1].set_label("± one standard error\nof the difference")
-        self.chosen_ = None
+        self.chosen_: Line2D | None = None
         if self.chosen is not None:
-            [self.chosen_] = ax.plot(
-                *self.chosen, "o", ms=14, mfc="none", mec="black", label="chosen"
-            )
+            [self.chosen_] = ax.plot(*self.chosen, "ok", ms=14, mfc="none", label="chosen")
         ax.set_xscale("log", base=2)
         if len(widths) <= _MOST_TICKS:
             ax.set_xticks(widths, labels=[f"{width:g}" for width in widths])

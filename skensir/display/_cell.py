@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Sequence
-from itertools import cycle
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -13,19 +13,16 @@ from scipy.stats import norm
 from sklearn.utils import check_array, check_consistent_length, column_or_1d
 from sklearn.utils.validation import _check_sample_weight
 
-from skensir._core.binning import bin_indices
+from skensir._core.combine import find_cells
 from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
 from skensir._optional import import_optional
-from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
+from skensir._typing import AnyArray, FloatArray, IntArray
 from skensir.display._figure import check_model_names, model_colors, set_legend, single_axes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure, SubFigure
     from matplotlib.lines import Line2D
-    from matplotlib.patches import StepPatch
-    from matplotlib.typing import ColorType
 
 # Of a histogram, about.
 _N_BARS = 64
@@ -55,15 +52,6 @@ def cell_number(estimator: EnsIRRegressor, cell: Sequence[int] | None) -> int:
     return int(found[0])
 
 
-def rows_in_cell(X: AnyArray, cell: Sequence[int], cells: IntArray, bin_width: float) -> BoolArray:
-    """Return a mask of the rows of `X` that the lookup table takes to `cell`."""
-    inside = np.ones(len(X), dtype=bool)
-    for column, index, occupied in zip(X.T, cell, cells.T, strict=True):
-        bins = np.clip(bin_indices(column, bin_width), occupied.min(), occupied.max())
-        inside &= bins == index
-    return inside
-
-
 def histogram_edges(truth: FloatArray) -> FloatArray:
     """Return the edges of the bars: whole numbers lie in the middle, where bars are that narrow."""
     lowest, highest = truth.min(), truth.max()
@@ -71,10 +59,10 @@ def histogram_edges(truth: FloatArray) -> FloatArray:
         return np.linspace(lowest, highest, _N_BARS + 1)
     n_values = highest - lowest + 1
     step = np.ceil(n_values / _N_BARS)
-    edges: FloatArray = lowest - 0.5 + step * np.arange(np.ceil(n_values / step) + 1)
-    return edges
+    return np.asarray(lowest - 0.5 + step * np.arange(np.ceil(n_values / step) + 1))
 
 
+@dataclass(eq=False, repr=False, kw_only=True)
 class CellDisplay:
     """Histogram of the truth in one cell, with the mixture that was fitted to it.
 
@@ -137,34 +125,15 @@ class CellDisplay:
     'fitted'
     """
 
-    histogram_: StepPatch
-    lines_: list[Line2D]
-    mixture_: Line2D | None
-    ax_: Axes
-    figure_: Figure | SubFigure
-
-    def __init__(
-        self,
-        *,
-        counts: ArrayLike,
-        edges: ArrayLike,
-        cell: Sequence[int],
-        bin_width: float,
-        origin: str,
-        means: ArrayLike,
-        weights: ArrayLike,
-        variances: ArrayLike | None = None,
-        model_names: Sequence[str] | None = None,
-    ) -> None:
-        self.counts = counts
-        self.edges = edges
-        self.cell = cell
-        self.bin_width = bin_width
-        self.origin = origin
-        self.means = means
-        self.weights = weights
-        self.variances = variances
-        self.model_names = model_names
+    counts: ArrayLike
+    edges: ArrayLike
+    cell: Sequence[int]
+    bin_width: float
+    origin: str
+    means: ArrayLike
+    weights: ArrayLike
+    variances: ArrayLike | None = None
+    model_names: Sequence[str] | None = None
 
     @classmethod
     def from_estimator(
@@ -236,13 +205,12 @@ class CellDisplay:
     ) -> Self:
         """Return the display of a cell, given by its number."""
         indices = tuple(estimator.cells_[number].tolist())
-        inside = rows_in_cell(X, indices, estimator.cells_, estimator.bin_width_)
-        inside &= sample_weight > 0
+        found = find_cells(X, estimator._index, estimator.bin_width_) == number
+        inside = found & (sample_weight > 0)
         if not inside.any():
             raise ValueError(f"No row of X falls into the cell {indices}; pass another cell.")
-        counts, edges = np.histogram(
-            y[inside], histogram_edges(y[inside]), weights=sample_weight[inside]
-        )
+        truth, weight = y[inside], sample_weight[inside]
+        counts, edges = np.histogram(truth, histogram_edges(truth), weights=weight)
         origin = str(estimator.cell_origin_[number])
         has_mixture = estimator.objective == "likelihood" and origin == FITTED
         return cls(
@@ -270,61 +238,41 @@ class CellDisplay:
         display : CellDisplay
             The display itself.
         """
-        self.ax_ = single_axes(ax, f"{type(self).__name__}.plot")
-        self.figure_ = self.ax_.figure
+        own_figure = ax is None
+        ax = single_axes(ax, f"{type(self).__name__}.plot")
+        self.ax_, self.figure_ = ax, ax.figure
         counts, edges = np.asarray(self.counts, dtype=np.float64), np.asarray(self.edges)
         density = counts / (counts.sum() * np.diff(edges))
-        self.histogram_ = self.ax_.stairs(density, edges, fill=True, color="0.8", label="truth")
+        self.histogram_ = ax.stairs(density, edges, fill=True, color="0.8", label="truth")
         means, weights = np.asarray(self.means), np.asarray(self.weights)
         names = check_model_names(self.model_names, len(means))
-        labels = [
-            textwrap.fill(f"{name}, weight {weight:.2f}", _LABEL_WIDTH)
-            for name, weight in zip(names, weights, strict=True)
+        looks: list[dict[str, Any]] = [
+            {"color": color, "label": textwrap.fill(f"{name}, weight {weight:.2f}", _LABEL_WIDTH)}
+            for name, weight, color in zip(names, weights, model_colors(len(means)), strict=True)
         ]
-        self.mixture_ = None
+        self.mixture_: Line2D | None = None
+        self.lines_: list[Line2D] = []
         if self.variances is None:
-            self._plot_means(means, labels, model_colors(len(means)))
+            # From wide to narrow, so that lines at the same place are all seen.
+            line_widths = np.linspace(6, 1.5, len(means))
+            for mean, line_width, look in zip(means, line_widths, looks, strict=True):
+                self.lines_.append(ax.axvline(mean, lw=line_width, **look))
         else:
             # The means belong to the grid: a narrow component lies between its other points.
             values = np.union1d(np.linspace(edges[0], edges[-1], 501), means)
             components = weights * norm.pdf(values[:, None], means, np.sqrt(self.variances))
-            self._plot_mixture(values, components, labels, model_colors(len(means)))
-            highest = min(components.sum(axis=1).max(), _HEADROOM * density.max())
-            self.ax_.set_ylim(0, 1.05 * max(highest, density.max()))
-        self.ax_.set(xlabel="truth", ylabel="density")
-        self.ax_.set_title(
+            mixture = components.sum(axis=1)
+            [self.mixture_] = ax.plot(values, mixture, "k", lw=2.5, label="mixture")
+            for component, look in zip(components.T, looks, strict=True):
+                style = _LINE_STYLES[len(self.lines_) % len(_LINE_STYLES)]
+                self.lines_ += ax.plot(values, component, style, **look)
+            highest = min(mixture.max(), _HEADROOM * density.max())
+            ax.set_ylim(0, 1.05 * max(highest, density.max()))
+        ax.set(xlabel="truth", ylabel="density")
+        ax.set_title(
             f"Cell {self.cell}, bins of width {self.bin_width:g}\n"
             f"{counts.sum():,.10g} rows, {self.origin}",
             fontsize="medium",
         )
-        set_legend(self.ax_, beside=ax is None)
+        set_legend(ax, beside=own_figure)
         return self
-
-    def _plot_means(self, means: AnyArray, labels: list[str], colors: list[ColorType]) -> None:
-        """Draw a vertical line at the mean of each model."""
-        # From wide to narrow, so that lines at the same place are all seen.
-        line_widths = np.linspace(6, 1.5, len(means))
-        self.lines_ = [
-            self.ax_.axvline(mean, color=color, lw=line_width, label=label)
-            for mean, color, line_width, label in zip(
-                means, colors, line_widths, labels, strict=True
-            )
-        ]
-
-    def _plot_mixture(
-        self,
-        values: AnyArray,
-        components: AnyArray,
-        labels: list[str],
-        colors: list[ColorType],
-    ) -> None:
-        """Draw the weighted components, of shape (n_values, n_models), and their sum."""
-        [self.mixture_] = self.ax_.plot(
-            values, components.sum(axis=1), color="black", lw=2.5, label="mixture"
-        )
-        self.lines_ = [
-            self.ax_.plot(values, component, style, color=color, label=label)[0]
-            for component, style, color, label in zip(
-                components.T, cycle(_LINE_STYLES), colors, labels, strict=False
-            )
-        ]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
-from skensir._base import check_number
 from skensir._optional import import_optional
 from skensir.display._figure import ImagePanels
-from skensir.image.metrics import error_map, peak_of, peak_signal_noise_ratio
+from skensir.image.metrics import check_axes, error_map, peak_of, peak_signal_noise_ratio
 
 if TYPE_CHECKING:
     from skensir.display._figure import AxesLike
@@ -27,30 +27,7 @@ def _check_image(image: ArrayLike, name: str) -> NDArray[Any]:
     return checked
 
 
-def _check_target(target: ArrayLike) -> NDArray[Any]:
-    """Return the truth as an array."""
-    target = _check_image(target, "target")
-    if target.ndim not in (2, 3):
-        raise ValueError(
-            f"target has shape {target.shape}, must be (height, width) or "
-            "(height, width, n_channels)."
-        )
-    return target
-
-
-def _check_data_range(data_range: float | None, dtype: np.dtype[Any]) -> float:
-    """Return the peak, which only 8- and 16-bit targets tell by themselves."""
-    if data_range is None:
-        if dtype not in (np.uint8, np.uint16):
-            raise ValueError(
-                f"data_range is None, must be a number for a target of dtype {dtype}: 255 if its "
-                "values go from 0 to 255, 1 if they go from 0 to 1."
-            )
-        return peak_of(dtype)
-    check_number(data_range, "data_range")
-    return data_range
-
-
+@dataclass(eq=False, repr=False)
 class ErrorMapDisplay(ImagePanels):
     """Maps of the absolute errors of several images, side by side on one colour scale.
 
@@ -98,9 +75,8 @@ class ErrorMapDisplay(ImagePanels):
     48.13
     """
 
-    def __init__(self, errors: Mapping[str, ArrayLike], psnr: Mapping[str, float]) -> None:
-        self.errors = errors
-        self.psnr = psnr
+    errors: Mapping[str, ArrayLike]
+    psnr: Mapping[str, float]
 
     @classmethod
     def from_predictions(
@@ -140,8 +116,15 @@ class ErrorMapDisplay(ImagePanels):
             missing or below the values of a whole-numbered target.
         """
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_predictions")
-        target = _check_target(target)
-        data_range = _check_data_range(data_range, target.dtype)
+        target = _check_image(target, "target")
+        check_axes(target)
+        if data_range is None:
+            if target.dtype not in (np.uint8, np.uint16):
+                raise ValueError(
+                    f"data_range is None, must be a number for a target of dtype {target.dtype}: "
+                    "255 if its values go from 0 to 255, 1 if they go from 0 to 1."
+                )
+            data_range = peak_of(target.dtype)
         if not isinstance(images, Mapping):
             raise ValueError(f"images is a {type(images).__name__}, must be a dict of arrays.")
         errors, psnr = {}, {}

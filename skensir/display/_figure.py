@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import textwrap
 from collections.abc import Mapping, Sequence
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from skensir._optional import import_optional
 
@@ -78,12 +79,14 @@ def set_legend(ax: Axes, *, beside: bool) -> None:
 
 
 def _make_panels(
-    ax: AxesLike | None, n_panels: int, image_shape: tuple[int, ...]
-) -> tuple[Axes | None, NDArray[Any]]:
-    """Return the axes that the user's stands for, and `n_panels` axes for images in it.
+    plt: ModuleType, ax: AxesLike | None, n_panels: int, image_shape: tuple[int, ...]
+) -> NDArray[Any]:
+    """Return `n_panels` axes for images: of a new figure, in the place of one, or those given.
 
     Parameters
     ----------
+    plt : module
+        pyplot.
     ax : None, Axes or array-like of Axes
         None makes a figure. One Axes is turned off and its place divided. Of many there must be
         as many as panels.
@@ -93,13 +96,9 @@ def _make_panels(
 
     Returns
     -------
-    bounding_ax : Axes or None
-        The one Axes that was given.
     axes : ndarray of shape (n_panels,)
     """
-    import matplotlib.pyplot as plt
-    from matplotlib.axes import Axes
-
+    axes: NDArray[Any]
     aspect = image_shape[1] / image_shape[0]
     if ax is None:
         n_rows, n_columns = _grid_shape(n_panels, aspect, _SHAPE)
@@ -107,7 +106,7 @@ def _make_panels(
         # A narrow panel still has a title.
         size = n_columns * max(width, 1.2) + 1, n_rows * (width / aspect + 0.5)
         _, axes = plt.subplots(n_rows, n_columns, squeeze=False, figsize=size, layout="compressed")
-    elif isinstance(ax, Axes):
+    elif isinstance(ax, plt.Axes):
         if not ax.axison:
             raise ValueError(
                 "ax is turned off, most likely by another display: pass that display's axes_."
@@ -122,22 +121,15 @@ def _make_panels(
         n_rows, n_columns = _grid_shape(n_panels, aspect, ax.bbox.width / ax.bbox.height)
         axes = place.subgridspec(n_rows, n_columns).subplots(squeeze=False)
     else:
-        axes = np.asarray(ax, dtype=object).ravel()
-        if len(axes) != n_panels:
-            raise ValueError(f"ax has {len(axes)} axes, must be one or {n_panels}, one per panel.")
-        return None, axes
+        axes = np.asarray(ax, dtype=object)
+        if axes.size != n_panels:
+            raise ValueError(f"ax has {axes.size} axes, must be one or {n_panels}, one per panel.")
     for spare in axes.ravel()[n_panels:]:
         spare.remove()
-    return ax, axes.ravel()[:n_panels]
+    return axes.ravel()[:n_panels]
 
 
-def show_image(axis: Axes, image: ArrayLike, **im_kw: Any) -> AxesImage:
-    """Show an image without ticks and return matplotlib's."""
-    axis.set(xticks=[], yticks=[])
-    return axis.imshow(image, **im_kw)
-
-
-def set_title(axis: Axes, title: str, image_shape: tuple[int, ...]) -> None:
+def _set_title(axis: Axes, title: str, image_shape: tuple[int, ...]) -> None:
     """Set a title, in lines that are no longer than the image above which they stand."""
     points = 72 / axis.figure.dpi
     width = min(axis.bbox.width, axis.bbox.height * image_shape[1] / image_shape[0]) * points
@@ -168,27 +160,27 @@ class ImagePanels:
         im_kw: Mapping[str, Any],
         *,
         label: str,
-        largest: float | None = None,
-        n_spare: int = 0,
+        largest: float = -np.inf,
     ) -> None:
-        """Show a panel for each image and a colour bar, and leave `n_spare` panels empty.
+        """Show a panel for each title, the images in the first of them, and a colour bar.
 
         The colour bar has a tip if `largest` of all values lies beyond it.
         """
-        import_optional("matplotlib.pyplot", f"{type(self).__name__}.plot")
+        plt = import_optional("matplotlib.pyplot", f"{type(self).__name__}.plot")
         shape = images[0].shape
-        self.bounding_ax_, self.axes_ = _make_panels(ax, len(images) + n_spare, shape)
-        self.ax_ = self.axes_[0] if self.bounding_ax_ is None else self.bounding_ax_
+        self.axes_ = _make_panels(plt, ax, len(titles), shape)
+        self.bounding_ax_ = ax if isinstance(ax, plt.Axes) else None
+        self.ax_ = self.bounding_ax_ or self.axes_[0]
         self.figure_ = self.ax_.figure
-        panels = self.axes_[: len(images)]
+        panels = list(self.axes_[: len(images)])
         self.images_ = [
-            show_image(axis, image, **im_kw) for axis, image in zip(panels, images, strict=True)
+            axis.imshow(image, **im_kw) for axis, image in zip(panels, images, strict=True)
         ]
-        extend = None
-        if largest is not None:
-            extend = "max" if largest > self.images_[0].get_clim()[1] else "neither"
+        first = self.images_[0]
+        extend = "max" if largest > first.get_clim()[1] else None
         self.colorbar_ = self.figure_.colorbar(
-            self.images_[0], ax=list(panels), label=label, pad=0.02, extend=extend
+            first, ax=panels, label=label, pad=0.02, extend=extend
         )
-        for axis, title in zip(panels, titles, strict=True):
-            set_title(axis, title, shape)
+        for axis, title in zip(self.axes_, titles, strict=True):
+            axis.set(xticks=[], yticks=[])
+            _set_title(axis, title, shape)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import KW_ONLY, dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -11,29 +12,12 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._optional import import_optional
-from skensir.display._figure import (
-    ImagePanels,
-    check_model_names,
-    model_colors,
-    set_title,
-    show_image,
-)
+from skensir.display._figure import ImagePanels, check_model_names, model_colors
 
 if TYPE_CHECKING:
     from matplotlib.image import AxesImage
 
     from skensir.display._figure import AxesLike
-
-
-def _check_predictions(predictions: ArrayLike) -> NDArray[Any]:
-    """Return what the models make of one image as an array."""
-    predictions = np.asarray(predictions)
-    if predictions.ndim not in (3, 4):
-        raise ValueError(
-            f"predictions has shape {predictions.shape}, must be (n_models, height, width) or "
-            "(n_models, height, width, n_channels)."
-        )
-    return predictions
 
 
 def _weights_of_image(estimator: Any, predictions: NDArray[Any]) -> NDArray[np.float64]:
@@ -54,6 +38,7 @@ def _weights_of_image(estimator: Any, predictions: NDArray[Any]) -> NDArray[np.f
     return weights
 
 
+@dataclass(eq=False, repr=False)
 class WeightMapDisplay(ImagePanels):
     """Maps of the base models' weights over an image, one panel per model.
 
@@ -108,11 +93,9 @@ class WeightMapDisplay(ImagePanels):
     [(64, 256), (64, 256)]
     """
 
-    most_trusted_: AxesImage | None
-
-    def __init__(self, weights: ArrayLike, *, model_names: Sequence[str] | None = None) -> None:
-        self.weights = weights
-        self.model_names = model_names
+    weights: ArrayLike
+    _: KW_ONLY
+    model_names: Sequence[str] | None = None
 
     @classmethod
     def from_estimator(
@@ -160,7 +143,12 @@ class WeightMapDisplay(ImagePanels):
                 "best_estimator_."
             )
         check_is_fitted(estimator)
-        predictions = _check_predictions(predictions)
+        predictions = np.asarray(predictions)
+        if predictions.ndim not in (3, 4):
+            raise ValueError(
+                f"predictions has shape {predictions.shape}, must be (n_models, height, width) or "
+                "(n_models, height, width, n_channels)."
+            )
         names = check_model_names(model_names, len(predictions), estimator)
         weights = _weights_of_image(estimator, predictions)
         return cls(weights, model_names=names).plot(ax, most_trusted=most_trusted, im_kw=im_kw)
@@ -205,8 +193,10 @@ class WeightMapDisplay(ImagePanels):
         titles = [
             f"{name}\nmean {weight.mean():.2f}" for name, weight in zip(names, weights, strict=True)
         ]
+        if most_trusted:
+            titles.append("most trusted\n(colours of the frames)")
         im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
-        self._show(list(weights), titles, ax, im_kw, label="weight", n_spare=bool(most_trusted))
+        self._show(list(weights), titles, ax, im_kw, label="weight")
         self.most_trusted_ = self._show_most_trusted(weights) if most_trusted else None
         return self
 
@@ -214,18 +204,11 @@ class WeightMapDisplay(ImagePanels):
         """Show the model of largest weight in the last panel, and frame the others in colours."""
         from matplotlib.colors import ListedColormap
 
-        n_models, *shape = weights.shape
-        colors = model_colors(n_models)
+        colors = model_colors(len(weights))
         *others, axis = self.axes_
-        image = show_image(
-            axis,
-            weights.argmax(axis=0),
-            cmap=ListedColormap(colors),
-            vmin=-0.5,
-            vmax=n_models - 0.5,
-            interpolation="nearest",
-        )
-        set_title(axis, "most trusted\n(colours of the frames)", tuple(shape))
+        cmap = ListedColormap(colors)
+        image: AxesImage = axis.imshow(weights.argmax(axis=0), cmap=cmap, interpolation="nearest")
+        image.set_clim(-0.5, len(weights) - 0.5)
         for other, color in zip(others, colors, strict=True):
             other.spines[:].set(color=color, linewidth=4)
         return image

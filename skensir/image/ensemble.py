@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from itertools import repeat
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import zip_longest
 from numbers import Integral
-from typing import Any, NamedTuple, Self
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,56 +20,46 @@ from skensir._state import PlainState
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of, peak_signal_noise_ratio
 
-_END: Any = object()
+# Predictions and truth of an image, both in parts that have a regressor each.
+Parts: TypeAlias = tuple[Sequence[Image], Sequence[Image]]
+
+# What all images of an ensemble have in common, by its attributes, and how an error says it of one.
+_LAYOUT = {
+    "n_models_": "there are {} models",
+    "n_channels_": "there are {} channels",
+    "pixel_dtype_": "the pixels are {}",
+}
 
 
-class _Layout(NamedTuple):
-    """What all images of an ensemble have in common."""
-
-    n_models: int
-    n_channels: int
-    pixel_dtype: np.dtype[Any] | None
+def _rows(stack: Image) -> Image:
+    """Return the predictions of (n_models, ...) pixel by pixel, (n_pixels, n_models)."""
+    return stack.reshape(len(stack), -1).T
 
 
-def _has_weights(ensemble: ImageEnsemble) -> bool:
-    """Tell whether the regressor shows its weights."""
-    return hasattr(ensemble._regressor(), "predict_weights")
+def _fit_image_by_image(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:
+    """Return a clone for each part, fitted on one image after the other."""
+    regressors: list[Any] = []
+    for predictions, target in images:
+        regressors = regressors or [clone(regressor) for _ in target]
+        for model, stack, truth in zip(regressors, predictions, target, strict=True):
+            model.partial_fit(_rows(stack), truth.ravel())
+    for model in regressors:
+        model.solve()
+    return regressors
 
 
-def _pixel_dtype(prediction: Image, target: Image | None) -> np.dtype[Any] | None:
-    """Return the dtype of an image of unsigned whole numbers, None for others."""
-    images = [image for image in (prediction, target) if image is not None]
-    dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
-    if len(set(dtypes)) > 1:
-        raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
-    return dtypes[0] if dtypes else None
-
-
-def _check_equal(layout: _Layout, expected: _Layout) -> None:
-    """Raise an error unless an image has the layout of those before it or of those in `fit`."""
-    for what in ("n_models", "n_channels"):
-        found, needed = getattr(layout, what), getattr(expected, what)
-        if found != needed:
-            noun = what.removeprefix("n_")
-            raise ValueError(f"there are {found} {noun}, must be {needed} as before")
-    if None not in (layout.pixel_dtype, expected.pixel_dtype) and (
-        layout.pixel_dtype != expected.pixel_dtype
-    ):
-        raise ValueError(
-            f"the pixels are {layout.pixel_dtype}, must be {expected.pixel_dtype} as before"
-        )
-
-
-def _fit_gathered(regressors: list[Any], rows: list[list[Image]], truth: list[list[Image]]) -> None:
-    """Fit each regressor on its rows, here transposed, of all images together."""
+def _fit_gathered(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:
+    """Return a clone for each part, fitted on the rows of all images together."""
+    stacks, truths = zip(*images, strict=True)
     fit_params = {}
-    if len(rows) > 1 and has_fit_parameter(regressors[0], "groups"):
-        sizes = [X[0].shape[1] for X in rows]
-        fit_params["groups"] = np.repeat(np.arange(len(sizes)), sizes)
+    if len(truths) > 1 and has_fit_parameter(regressor, "groups"):
+        fit_params["groups"] = np.repeat(np.arange(len(truths)), [t[0].size for t in truths])
+    regressors = [clone(regressor) for _ in truths[0]]
     for channel, model in enumerate(regressors):
-        X = np.concatenate([of_image[channel] for of_image in rows], axis=1)
-        y = np.concatenate([of_image[channel][0] for of_image in truth])
-        model.fit(X.T, y, **fit_params)
+        X = np.concatenate([_rows(stack[channel]) for stack in stacks])
+        y = np.concatenate([truth[channel].ravel() for truth in truths])
+        model.fit(X, y, **fit_params)
+    return regressors
 
 
 class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -185,35 +175,14 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             number, or its scene where the predictions are those of a :class:`ReferenceSet`.
         """
         regressor = self._regressor()
-        image_by_image = isinstance(regressor, IncrementalRegressor)
-        regressors: list[Any] = []
-        rows: list[list[Image]] = []
-        truth: list[list[Image]] = []
-        pixel_dtype = None
-        for prediction, target in self._images(predictions, targets):
-            assert target is not None
-            layout = self._layout(prediction, target)
-            pixel_dtype = layout.pixel_dtype if pixel_dtype is None else pixel_dtype
-            X, y = self._rows(prediction), self._rows(target[np.newaxis])
-            if not regressors:
-                regressors = [clone(regressor) for _ in X]
-            if image_by_image:
-                for channel, model in enumerate(regressors):
-                    model.partial_fit(X[channel].T, y[channel][0])
-            else:
-                rows.append(X)
-                truth.append(y)
-        if not regressors:
-            raise ValueError("predictions has no image, must have at least one.")
-        if image_by_image:
-            for model in regressors:
-                model.solve()
-        else:
-            _fit_gathered(regressors, rows, truth)
-        self.regressors_ = regressors
-        self.n_models_, self.n_channels_, self.pixel_dtype_ = layout._replace(
-            pixel_dtype=pixel_dtype
+        layout: dict[str, Any] = {}
+        images = (
+            (self._channels(prediction), self._channels(target))
+            for prediction, target in self._images(predictions, targets, layout)
         )
+        in_parts = isinstance(regressor, IncrementalRegressor)
+        self.regressors_ = (_fit_image_by_image if in_parts else _fit_gathered)(regressor, images)
+        self.n_models_, self.n_channels_, self.pixel_dtype_ = (layout[name] for name in _LAYOUT)
         self.model_names_ = getattr(predictions, "models", None)
         return self
 
@@ -233,7 +202,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         images = self._images_to_predict(predictions)
         return [self._apply("predict", prediction) for prediction, _ in images]
 
-    @available_if(_has_weights)
+    @available_if(lambda ensemble: hasattr(ensemble._regressor(), "predict_weights"))
     def predict_weights(self, predictions: Iterable[ArrayLike]) -> list[NDArray[np.float64]]:
         """Return the weights that `predict` gives to the models, where the regressor shows them.
 
@@ -269,12 +238,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         """
         scores = []
         for prediction, target in self._images_to_predict(predictions, targets):
-            assert target is not None
-            combined = self._apply("predict", prediction)
-            peak = peak_of(target.dtype)
+            combined, peak = self._apply("predict", prediction), peak_of(target.dtype)
             scores.append(peak_signal_noise_ratio(target, combined, data_range=peak))
-        if not scores:
-            raise ValueError("predictions has no image, must have at least one.")
         return float(np.mean(scores))
 
     def _regressor(self) -> BaseEstimator:
@@ -298,25 +263,19 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             return [stack]
         return list(np.moveaxis(stack, axis, 0))
 
-    def _rows(self, stack: Image) -> list[Image]:
-        """Return (n_models, n_pixels) for each regressor: its rows, transposed."""
-        return [channel.reshape(len(channel), -1) for channel in self._channels(stack)]
-
     def _apply(self, method: str, prediction: Image) -> NDArray[np.float64]:
         """Return what a method of the regressors gives for each pixel of an image."""
-        axis = self._axis()
         parts: list[NDArray[np.float64]] = []
         for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
-            result = getattr(regressor, method)(channel.reshape(len(channel), -1).T)
+            result = getattr(regressor, method)(_rows(channel))
             # (n_pixels,) or (n_pixels, n_models), of which the models come first.
             parts.append(result.T.reshape(*result.shape[1:], *channel.shape[1:]))
-        if axis is None or not self.per_channel:
-            return parts[0]
-        return np.stack(parts, axis=axis)
+        axis = self._axis()
+        return parts[0] if axis is None or not self.per_channel else np.stack(parts, axis=axis)
 
     def _images_to_predict(
         self, predictions: Iterable[ArrayLike], targets: Iterable[ArrayLike] | None = None
-    ) -> Iterator[tuple[Image, Image | None]]:
+    ) -> Iterator[tuple[Image, Any]]:
         """Return an iterator over images that fit to those of `fit`."""
         check_is_fitted(self)
         models = getattr(predictions, "models", None)
@@ -326,16 +285,19 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 f"The predictions are those of {', '.join(models)}; the ensemble was fitted on "
                 f"{', '.join(fitted_on)}, in this order."
             )
-        fitted = _Layout(self.n_models_, self.n_channels_, self.pixel_dtype_)
-        return self._images(predictions, targets, fitted)
+        layout = {name: getattr(self, name) for name in _LAYOUT}
+        return self._images(predictions, targets, layout)
 
     def _images(
         self,
         predictions: Iterable[ArrayLike],
         targets: Iterable[ArrayLike] | None,
-        expected: _Layout | None = None,
-    ) -> Iterator[tuple[Image, Image | None]]:
-        """Yield predictions and truth of each image; the layout must be that of all others."""
+        layout: dict[str, Any],
+    ) -> Iterator[tuple[Image, Any]]:
+        """Yield predictions and truth of each image, None without targets.
+
+        Its layout must be the one given; what that does not have yet is put into it.
+        """
         n_dimensions = 3 if self._axis() is None else 4
         if isinstance(predictions, np.ndarray) and predictions.ndim == n_dimensions:
             raise ValueError(
@@ -343,31 +305,27 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 "one array per image; put that of a single image into a list."
             )
         describe = getattr(predictions, "describe", "Image {}".format)
-        truths: Iterator[Any] = repeat(None) if targets is None else iter(targets)
         n_images = 0
-        # Not by zip, which would hold on to the image before.
-        for prediction in predictions:
-            target = next(truths, _END)
-            if target is _END:
+        for prediction, target in zip_longest(predictions, () if targets is None else targets):
+            if prediction is None:
+                raise ValueError(f"predictions has {n_images} images only, targets has more.")
+            if target is None and targets is not None:
                 raise ValueError(f"targets has {n_images} images only, predictions has more.")
             try:
                 prediction = np.asarray(prediction)
                 target = None if target is None else np.asarray(target)
-                layout = self._layout(prediction, target)
-                expected = layout if expected is None else expected
-                _check_equal(layout, expected)
-                if expected.pixel_dtype is None:
-                    # Floats fit to either depth; but not to both, one after the other.
-                    expected = expected._replace(pixel_dtype=layout.pixel_dtype)
+                self._check_layout(prediction, target, layout)
             except ValueError as error:
                 raise ValueError(f"{describe(n_images)}: {error}.") from None
             yield prediction, target
             n_images += 1
-        if next(truths, None) is not None:
-            raise ValueError(f"predictions has {n_images} images only, targets has more.")
+        if targets is not None and not n_images:
+            raise ValueError("predictions has no image, must have at least one.")
 
-    def _layout(self, prediction: Image, target: Image | None) -> _Layout:
-        """Return the layout of one image, whose predictions and truth must fit together."""
+    def _check_layout(
+        self, prediction: Image, target: Image | None, layout: dict[str, Any]
+    ) -> None:
+        """Raise an error unless an image fits to its truth and to the layout; add to that."""
         axis = self._axis()
         if prediction.ndim != (3 if axis is None else 4):
             allowed = (
@@ -380,5 +338,17 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             raise ValueError(
                 f"each prediction has shape {prediction.shape[1:]}, but the target {target.shape}"
             )
+        images = [prediction] if target is None else [prediction, target]
+        dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
+        if len(set(dtypes)) > 1:
+            raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
         n_channels = 1 if axis is None else prediction.shape[axis]
-        return _Layout(len(prediction), n_channels, _pixel_dtype(prediction, target))
+        if not n_channels:
+            raise ValueError(f"the predictions have shape {prediction.shape}, without a channel")
+        found = (len(prediction), n_channels, dtypes[0] if dtypes else None)
+        for name, value in zip(_LAYOUT, found, strict=True):
+            if layout.get(name) is None:
+                layout[name] = value
+            # Floats fit to either depth; but not to both, one after the other.
+            elif value is not None and value != layout[name]:
+                raise ValueError(f"{_LAYOUT[name].format(value)}, must be {layout[name]} as before")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,10 +16,6 @@ from skensir._files import write_whole
 from skensir._optional import import_optional
 
 Image = NDArray[Any]
-
-_OPENCV = (".png", ".jpg", ".jpeg")
-_TIFF = (".tif", ".tiff")
-SUFFIXES = (*_OPENCV, *_TIFF, ".npy")
 
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
@@ -69,15 +67,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     array([[    0,     1, 65535]], dtype=uint16)
     """
     path = Path(path)
-    suffix = _checked_suffix(path)
-    data = path.read_bytes()
-    if suffix in _OPENCV:
-        image = _decode_opencv(data, path)
-    elif suffix in _TIFF:
-        image = _decode_tiff(data, path)
-    else:
-        image = _decode_numpy(data, path)
-    image = _without_opaque_alpha(image)
+    decode, _ = _codec_of(path)
+    image = _without_opaque_alpha(decode(path.read_bytes(), path))
     _check_image(image, path)
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
@@ -121,26 +112,19 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     array([[  0,   0, 255]], dtype=uint8)
     """
     path = Path(path)
-    suffix = _checked_suffix(path)
+    _, encode = _codec_of(path)
     image = np.asarray(image)
     _check_image(image, path)
     image = _to_bits(image, bits, path)
-    _check_format(image, suffix, path)
-    if suffix in _OPENCV:
-        data = encode_opencv(image, suffix, path)
-    elif suffix in _TIFF:
-        data = _encode_tiff(image)
-    else:
-        data = _encode_numpy(image)
-    write_whole(path, data)
+    write_whole(path, encode(image, path.suffix.lower(), path))
 
 
-def _checked_suffix(path: Path) -> str:
-    """Return the suffix in small letters, or raise an error if it is unknown."""
+def _codec_of(path: Path) -> tuple[Callable[..., Image], Callable[..., bytes]]:
+    """Return what decodes and encodes files of this suffix, or raise an error without any."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
         raise ValueError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
-    return suffix
+    return _CODECS[suffix]
 
 
 def _check_image(image: Image, path: Path) -> None:
@@ -158,17 +142,6 @@ def _check_image(image: Image, path: Path) -> None:
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(f"{path}: an image with NaN or infinity, must be finite.")
-
-
-def _check_format(image: Image, suffix: str, path: Path) -> None:
-    """Raise an error unless files of this suffix hold every value of the image."""
-    if image.dtype.kind == "f" and suffix in _OPENCV:
-        raise ValueError(
-            f"{path} can hold whole numbers only and the image has {image.dtype} values; pass "
-            "bits=8 if they lie between 0 and 255, bits=16 if between 0 and 65535."
-        )
-    if image.dtype == np.uint16 and suffix in (".jpg", ".jpeg"):
-        raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
 
 
 def _without_opaque_alpha(image: Image) -> Image:
@@ -203,10 +176,8 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
     # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
     # begins at FFDA, must come to an end, FFD9.
     if data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda") or data[:2] != b"\xff\xd8":
-        try:
+        with suppress(cv2.error):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-        except cv2.error:
-            image = None
     if image is None:
         raise ValueError(f"{path} cannot be read: it is damaged, cut short or not an image.")
     if image.ndim == 3:
@@ -217,18 +188,23 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
 
 def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
     """Encode an image of whole numbers as PNG or JPEG."""
+    if image.dtype.kind == "f":
+        raise ValueError(
+            f"{path} can hold whole numbers only and the image has {image.dtype} values; pass "
+            "bits=8 if they lie between 0 and 255, bits=16 if between 0 and 65535."
+        )
+    if image.dtype == np.uint16 and suffix != ".png":
+        raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
     cv2 = import_optional("cv2", "Writing PNG and JPEG files")
     if image.ndim == 3:
         image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    try:
+    encoded = False
+    with suppress(cv2.error):
         encoded, buffer = cv2.imencode(suffix, image, options)
-    except cv2.error:
-        encoded = False
     if not encoded:
         raise ValueError(f"{path}: an image of shape {image.shape} cannot be written as {suffix}.")
-    data: bytes = buffer.tobytes()
-    return data
+    return bytes(buffer)
 
 
 def _decode_tiff(data: bytes, path: Path) -> Image:
@@ -251,7 +227,7 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
     return image
 
 
-def _encode_tiff(image: Image) -> bytes:
+def _encode_tiff(image: Image, *_: Any) -> bytes:
     """Encode an image as a TIFF of one page, without compression."""
     tifffile = import_optional("tifffile", "Writing TIFF files")
     buffer = BytesIO()
@@ -268,8 +244,17 @@ def _decode_numpy(data: bytes, path: Path) -> Image:
         raise ValueError(f"{path} cannot be read: {error}.") from error
 
 
-def _encode_numpy(image: Image) -> bytes:
+def _encode_numpy(image: Image, *_: Any) -> bytes:
     """Encode an array in NumPy's format, without pickles."""
     buffer = BytesIO()
     np.save(buffer, image, allow_pickle=False)
     return buffer.getvalue()
+
+
+# Of the files of each suffix: what decodes them, and what encodes them.
+_CODECS: dict[str, tuple[Callable[..., Image], Callable[..., bytes]]] = {
+    **dict.fromkeys((".png", ".jpg", ".jpeg"), (_decode_opencv, encode_opencv)),
+    **dict.fromkeys((".tif", ".tiff"), (_decode_tiff, _encode_tiff)),
+    ".npy": (_decode_numpy, _encode_numpy),
+}
+SUFFIXES = tuple(_CODECS)

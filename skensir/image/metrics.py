@@ -33,6 +33,15 @@ def error_map(target: ArrayLike, image: ArrayLike) -> NDArray[np.float64]:
     return error.mean(axis=2) if error.ndim == 3 else error
 
 
+def check_axes(target: NDArray[Any]) -> None:
+    """Raise an error unless an array has the axes of an image."""
+    if target.ndim not in (2, 3):
+        raise ValueError(
+            f"target has shape {target.shape}, must be (height, width) or "
+            "(height, width, n_channels)."
+        )
+
+
 def peak_signal_noise_ratio(
     target: ArrayLike,
     image: ArrayLike,
@@ -165,17 +174,13 @@ def _prepare(
     check_number(data_range, "data_range")
     if target.shape != image.shape:
         raise ValueError(f"target has shape {target.shape} and image {image.shape}, must be equal.")
-    if target.ndim not in (2, 3):
-        raise ValueError(
-            f"target has shape {target.shape}, must be (height, width) or "
-            "(height, width, n_channels)."
-        )
+    check_axes(target)
     if channel == "luma" and target.shape[2:] not in ((), (3,)):
         raise ValueError(
             f"channel == 'luma' needs grey or RGB, but target has shape {target.shape}."
         )
     inner = tuple(slice(crop_border, size - crop_border) for size in target.shape[:2])
-    if not target[inner].size or min(target.shape[:2]) <= 2 * crop_border:
+    if not target[inner].size:
         raise ValueError(f"crop_border == {crop_border} leaves nothing of shape {target.shape}.")
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(

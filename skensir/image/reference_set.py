@@ -6,20 +6,13 @@ import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from operator import index as as_index
 from pathlib import Path
 from typing import Self, SupportsIndex, overload
 
 import numpy as np
 
 from skensir.image.files import Image, read_image
-from skensir.image.scene_files import (
-    check_depth,
-    choose_models,
-    common_part,
-    common_scenes,
-    list_scenes,
-)
+from skensir.image.scene_files import choose_models, common_part, common_scenes, list_scenes
 
 
 @dataclass(frozen=True, eq=False)
@@ -147,7 +140,7 @@ class ReferenceSet(Sequence[Scene]):
     def __getitem__(self, index: SupportsIndex | slice) -> Scene | Self:
         if isinstance(index, slice):
             return self.subset(self.names[index])
-        name = self.names[as_index(index)]
+        name = self.names[index]
         images = self._read(name, self._files)
         target = None if self.target is None else images.pop()
         return Scene(name, np.stack(images), target)
@@ -192,11 +185,6 @@ class ReferenceSet(Sequence[Scene]):
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
         return chosen
 
-    def _describe(self, name: str) -> str:
-        """Name a scene and its files, for a sentence on what is wrong with it."""
-        first, *_, last = [files[name] for files in self._files.values()] * 2
-        return f"Scene {name!r} ({first}, ..., {last})"
-
     def _read_part(self, name: str, part: str) -> Image:
         """Return the predictions or the target of a scene, and read no more than it takes."""
         if part == "predictions":
@@ -208,9 +196,11 @@ class ReferenceSet(Sequence[Scene]):
         """Return a scene's images in some of the sub-folders."""
         # How much to cut off can only be known from all of them.
         paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
-        images = {path: read_image(path) for path in paths}
-        images = common_part(images, self.crop)
-        check_depth(images)
+        images = common_part({path: read_image(path) for path in paths}, self.crop)
+        whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
+        for path, dtype in whole[1:]:
+            if dtype != whole[0][1]:
+                raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
         return [images[self._files[folder][name]] for folder in folders]
 
 
@@ -243,7 +233,9 @@ class Images(Sequence[Image]):
 
     def describe(self, index: int) -> str:
         """Name a scene and its files, for a sentence on what is wrong with it."""
-        return self._reference_set._describe(self.names[index])
+        name = self.names[index]
+        first, *_, last = [files[name] for files in self._reference_set._files.values()] * 2
+        return f"Scene {name!r} ({first}, ..., {last})"
 
     def __len__(self) -> int:
         return len(self.names)
@@ -261,8 +253,8 @@ class Images(Sequence[Image]):
     def __getitem__(self, index: slice) -> Images: ...
 
     def __getitem__(self, index: SupportsIndex | slice) -> Image | Images:
-        names = self.names[index] if isinstance(index, slice) else [self.names[as_index(index)]]
-        images = Images(self._reference_set.subset(names), self._part, self._functions)
+        chosen = self._reference_set.subset(self.names[index])
+        images = Images(chosen, self._part, self._functions)
         if isinstance(index, slice):
             return images
         [image] = images

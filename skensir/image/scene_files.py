@@ -19,16 +19,13 @@ def _natural(name: str) -> tuple[Any, ...]:
 
 def choose_models(folder: Path, models: Sequence[str] | None, others: set[str]) -> tuple[str, ...]:
     """Return the names of the base models' sub-folders; None takes all but `others`."""
-    found = sorted(
-        (path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."),
-        key=_natural,
-    )
+    found = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    found.sort(key=_natural)
     if models is None:
         models = [name for name in found if name not in others]
         if not models:
             raise ValueError(f"{folder} has no sub-folder of a base model.")
-        return tuple(models)
-    if isinstance(models, str) or not models or len(set(models)) < len(models):
+    elif isinstance(models, str) or not models or len(set(models)) < len(models):
         raise ValueError(f"models == {models!r}, must be a list of different names.")
     for name in models:
         if Path(name).name != name or name == "..":
@@ -86,11 +83,3 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
             )
     height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
     return {path: image[:height, :width] for path, image in images.items()}
-
-
-def check_depth(images: dict[Path, Image]) -> None:
-    """Raise an error that names two files of whole numbers whose depths differ."""
-    whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
-    for path, dtype in whole[1:]:
-        if dtype != whole[0][1]:
-            raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")

@@ -69,6 +69,11 @@ def test_different_numbers_of_images():
         ImageEnsemble().fit(predictions, targets).score([], [])
 
 
+def test_an_image_without_channels_is_an_error():
+    with pytest.raises(ValueError, match=r"Image 0: .* shape \(2, 4, 4, 0\), without a channel"):
+        ImageEnsemble().fit([np.zeros((2, 4, 4, 0))], [np.zeros((4, 4, 0))])
+
+
 @pytest.mark.parametrize("n_channels", [3, None])
 def test_one_array_is_no_sequence_of_images(n_channels):
     predictions, targets = images(n_channels=n_channels)
