@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from skensir import __version__
 from skensir.cli import compare, demo, evaluate, fit, import_released, inspect, predict
+from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 
 
@@ -29,7 +30,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for command in (fit, predict, evaluate, compare, inspect, import_released, demo):
-        command.add_parser(commands)
+        add_command(commands, command.COMMAND)
     return parser
 
 

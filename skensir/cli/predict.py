@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.common import CommandError, Commands, add_crop_option, check_installed
+from skensir.cli.arguments import CROP, Command
+from skensir.cli.common import CommandError, check_installed, check_parent
 from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import on_scale
@@ -28,9 +29,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a folder to write to, whose files go to `folder` when all of them are there."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file; give the name of a folder.")
+    check_parent(folder)
     parent = folder if folder.is_dir() else folder.absolute().parent
-    if not parent.is_dir():
-        raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot go there.")
     try:
         # In the folder itself if there is one: it may be a file system of its own.
         with tempfile.TemporaryDirectory(prefix=".skensir-", dir=parent) as name:
@@ -137,28 +137,17 @@ def _depth(dtype: np.dtype[Any], bits: int | None) -> tuple[int | None, float]:
     return bits, peak_of(f"uint{bits}") / peak_of(dtype)
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Combine the outputs of the base models, scene by scene."
-    parser = commands.add_parser("predict", help=description, description=description)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file that `skensir fit` wrote")
-    parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder per base model"
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the images"
-    )
-    parser.add_argument(
-        "--bits",
-        type=int,
-        choices=(8, 16),
-        help="bits per channel of the PNGs (default: those of the input); 16 keeps fractions of "
-        "8-bit values, scaled by 257",
-    )
-    parser.add_argument(
-        "--weight-maps",
-        action="store_true",
-        help=f"write the weights of the models as images too, to OUT/{WEIGHT_MAPS}/<model>",
-    )
-    add_crop_option(parser)
-    parser.set_defaults(run=predict)
+COMMAND = Command(
+    predict,
+    "Combine the outputs of the base models, scene by scene.",
+    {
+        "model MODEL": "file that `skensir fit` wrote",
+        "folder FOLDER": "folder with one sub-folder per base model",
+        "-o/--output OUT": "folder for the images",
+        "--bits {8,16}": "bits per channel of the PNGs (default: those of the input); 16 keeps "
+        "fractions of 8-bit values, scaled by 257",
+        "--weight-maps": "write the weights of the models as images too, to "
+        f"OUT/{WEIGHT_MAPS}/<model>",
+        **CROP,
+    },
+)

@@ -11,6 +11,7 @@ from skensir.comparison.ensembles import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
 from skensir.image import ReferenceSet
 
 ORACLE = "Oracle"
+BEST = "* best of the column but for the oracle."  # stands below a table
 
 
 class Row(NamedTuple):

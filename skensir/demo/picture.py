@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
 from skensir.demo.photographs import crop_centre, to_8_bits
 from skensir.image.files import Image
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 SHOWN_SIDE = 192  # height and width of the part that is shown, pixels
 
@@ -25,9 +27,8 @@ class PictureRow:
     equal: float  # its weight in plain averaging
 
 
-def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
-    """Return a PNG of the centres of images, a row for each task, with a note below them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def draw_picture(rows: Sequence[PictureRow], note: str) -> Figure:
+    """Return a figure of the centres of images, a row for each task, with a note below them."""
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
@@ -52,8 +53,4 @@ def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
         bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
         figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
     figure.supxlabel(note, fontsize="medium")
-
-    buffer = BytesIO()
-    canvas: Any = FigureCanvasAgg(figure)  # which has no types
-    canvas.print_png(buffer)
-    return buffer.getvalue()
+    return figure
