@@ -76,10 +76,8 @@ def add_command(commands: Commands, command: Command) -> None:
         parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
         settings = _settings(parameter.annotation, values)
         if written.startswith("-"):
-            settings |= {
-                "default": parameter.default,
-                "required": parameter.default is Parameter.empty,
-            }
+            settings["default"] = parameter.default
+            settings["required"] = parameter.default is Parameter.empty
         parser.add_argument(*names, help=text, **settings)
 
 

@@ -22,10 +22,7 @@ class CommandError(Exception):
 def check_installed(command: str, *modules: str, extra: str | None = None) -> None:
     """Raise an error that says what to install unless all modules are there."""
     for module in modules:
-        try:
-            import_optional(module, command, extra)
-        except ModuleNotFoundError as error:
-            raise CommandError(str(error)) from error
+        import_optional(module, command, extra)
 
 
 def check_parent(path: Path) -> None:

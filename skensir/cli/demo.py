@@ -17,8 +17,8 @@ from skensir.cli.common import (
 from skensir.comparison.text import format_table
 from skensir.demo.picture import draw_picture
 from skensir.demo.results import (
+    PICTURED,
     explain_photographs,
-    explain_picture,
     explain_task,
     make_picture_row,
     run_task,
@@ -57,7 +57,7 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
             print(f"{explain_task(name)}\n\n{format_table(comparison.rows)}\n", flush=True)
         if folder is not None:
             sets.rename(folder)
-    write_picture(output, draw_picture(rows, explain_picture(rows)))
+    write_picture(output, draw_picture(rows, PICTURED))
     print(f"{wrap(explain_photographs())}\n\n{wrap(comparison.methods)}\n\nPicture: {output}")
     if folder is not None:
         print(

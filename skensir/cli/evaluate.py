@@ -11,22 +11,10 @@ from skensir._text import plural
 from skensir.cli.arguments import CROP, SCORING, Command
 from skensir.cli.common import CommandError, check_installed, print_json
 from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
-from skensir.image.files import Image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 from skensir.image.progress import progress
 from skensir.image.scene_files import common_part, common_scenes, list_scenes
-
-
-def on_one_scale(image: Image, target: Image) -> tuple[Image, float]:
-    """Return the image on the scale of the target, and the peak.
-
-    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
-    have the scale of the target; floats on both sides are taken for values up to 255.
-    """
-    peak = peak_of(target.dtype)
-    own = peak_of(image.dtype) if image.dtype.kind == "u" else peak
-    return (image if own == peak else image * (peak / own)), peak
 
 
 def evaluate(
@@ -78,12 +66,19 @@ def evaluate(
 def _score(
     name: str, paths: list[Path], settings: dict[str, Any], *, crop: bool
 ) -> dict[str, float]:
-    """Return PSNR and SSIM of a scene; the second file has the truth."""
+    """Return PSNR and SSIM of a scene; the second file has the truth.
+
+    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
+    have the scale of the truth; floats on both sides are taken for values up to 255.
+    """
     images = common_part({path: read_image(path) for path in paths}, crop)
     for path, part in images.items():
         check_scale(part, str(path))
     image, target = (images[path] for path in paths)
-    image, peak = on_one_scale(image, target)
+    peak = peak_of(target.dtype)
+    own_peak = peak_of(image.dtype) if image.dtype.kind == "u" else peak
+    if own_peak != peak:
+        image = image * (peak / own_peak)
     try:
         return {
             "psnr": peak_signal_noise_ratio(target, image, **settings, data_range=peak),

@@ -58,9 +58,7 @@ def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
     table: EnsIRRegressor = regressor.best_estimator_ if is_chosen else regressor
     names, counts = np.unique(table.cell_origin_, return_counts=True)
     origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    chosen = ""
-    if is_chosen:
-        chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
+    chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, " if is_chosen else ""
     return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
 
 

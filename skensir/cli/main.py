@@ -67,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CommandError, ValueError, OSError) as error:
+    except (CommandError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"skensir: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

@@ -52,17 +52,6 @@ def written_whole(folder: Path) -> Iterator[Path]:
         raise OSError(error.errno, error.strerror, str(folder / hidden[1])) from error
 
 
-def load_ensemble(path: Path) -> ImageEnsemble:
-    """Return the image ensemble that a model file holds."""
-    ensemble = load_table(path)
-    if not isinstance(ensemble, ImageEnsemble):
-        raise CommandError(
-            f"{path} holds a single table and not one of images, as `skensir fit` writes; use it "
-            "in Python with skensir.load_table."
-        )
-    return ensemble
-
-
 def predict(
     model: Path,
     folder: Path,
@@ -91,7 +80,12 @@ def predict(
         As in `skensir.image.ReferenceSet`.
     """
     check_installed("skensir predict", "cv2", "tifffile", "tqdm")
-    ensemble = load_ensemble(model)
+    ensemble = load_table(model)
+    if not isinstance(ensemble, ImageEnsemble):
+        raise CommandError(
+            f"{model} holds a single table and not one of images, as `skensir fit` writes; use it "
+            "in Python with skensir.load_table."
+        )
     if ensemble.model_names_ is None:
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
     names = list(ensemble.model_names_)
@@ -115,10 +109,10 @@ def _write_combined(
     images = scene.through(lambda _: [prediction])
     [image] = ensemble.predict(images)
     depth, scale = _depth(prediction.dtype, bits)
-    suffix = ".tif" if depth is None else ".png"
     if depth is None:
-        image = image.astype(np.float32)
-    write_image(folder / f"{name}{suffix}", image * scale, depth)
+        write_image(folder / f"{name}.tif", image.astype(np.float32))
+    else:
+        write_image(folder / f"{name}.png", image * scale, depth)
     if weight_maps:
         [weights] = ensemble.predict_weights(images)
         for model, weight in zip(scene.models, weights, strict=True):

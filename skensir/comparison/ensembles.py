@@ -49,20 +49,14 @@ def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list
     single scene cannot be split by scenes.
     """
     # Here, as it takes a tenth of a second, for which no other command should wait.
-    from sklearn.ensemble import (
-        AdaBoostRegressor,
-        BaggingRegressor,
-        GradientBoostingRegressor,
-        HistGradientBoostingRegressor,
-        RandomForestRegressor,
-    )
+    from sklearn import ensemble
 
     of_trees = [
-        Method("Bagging", BaggingRegressor(random_state=0), SAMPLE),
-        Method("AdaBoost", AdaBoostRegressor(random_state=0), SAMPLE),
-        Method("RForest", RandomForestRegressor(n_jobs=-1, random_state=0), SAMPLE),
-        Method("GBDT", GradientBoostingRegressor(random_state=0), SAMPLE),
-        Method("HGBT", HistGradientBoostingRegressor(random_state=0), SAMPLE),
+        Method("Bagging", ensemble.BaggingRegressor(random_state=0), SAMPLE),
+        Method("AdaBoost", ensemble.AdaBoostRegressor(random_state=0), SAMPLE),
+        Method("RForest", ensemble.RandomForestRegressor(n_jobs=-1, random_state=0), SAMPLE),
+        Method("GBDT", ensemble.GradientBoostingRegressor(random_state=0), SAMPLE),
+        Method("HGBT", ensemble.HistGradientBoostingRegressor(random_state=0), SAMPLE),
     ]
     squared_error = EnsIRRegressor(bin_width, objective="squared_error", shrinkage=SHRINKAGE)
     cross_validated = EnsIRRegressorCV(cv=LeaveOneGroupOut() if n_scenes > 1 else None)

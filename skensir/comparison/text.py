@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from skensir._text import plural
@@ -24,21 +24,35 @@ class Row(NamedTuple):
     seconds_image: float | None = None
 
 
+def best_of(
+    table: Iterable[Mapping[str, Any]],
+    column: str,
+    digits: int,
+    better: Callable[[list[float]], float] = max,
+) -> float | None:
+    """Return the best number of a column, rounded as it is shown; the oracle is no competitor.
+
+    There is none among fewer than two numbers, which None and NaN are not.
+    """
+    numbers = [row[column] for row in table if row["name"] != ORACLE]
+    shown = [round(n, digits) for n in numbers if n is not None and not math.isnan(n)]
+    return better(shown) if len(shown) > 1 else None
+
+
 def format_table(rows: Sequence[Row]) -> str:
-    """Lay out the rows as aligned lines, the best PSNR and SSIM below the oracle's marked."""
-    psnr = [f"{row.psnr:.3f}" for row in rows]
-    ssim = [f"{row.ssim:.4f}" for row in rows]
-    rivals = [row.name != ORACLE for row in rows]
-    best_psnr, best_ssim = (max(compress(texts, rivals), key=float) for texts in (psnr, ssim))
+    """Lay out the rows as aligned lines, the best PSNR and SSIM but for the oracle's marked."""
+    table = [row._asdict() for row in rows]
+    best_psnr, best_ssim = best_of(table, "psnr", 3), best_of(table, "ssim", 4)
     width = max(len(row.name) for row in rows)
     lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)    s/image"]
-    for row, p, s, rival in zip(rows, psnr, ssim, rivals, strict=True):
-        p, s = p + " *"[rival and p == best_psnr], s + " *"[rival and s == best_ssim]
-        fit, image = (
-            "-" if seconds is None else f"{seconds:.2f}"
-            for seconds in (row.seconds_fit, row.seconds_image)
+    for name, psnr, ssim, *seconds in rows:
+        fit, image = ("-" if number is None else f"{number:.2f}" for number in seconds)
+        rival = name != ORACLE
+        psnr_mark = "*" if rival and round(psnr, 3) == best_psnr else " "
+        ssim_mark = "*" if rival and round(ssim, 4) == best_ssim else " "
+        lines.append(
+            f"{name:{width}}  {psnr:9.3f}{psnr_mark} {ssim:7.4f}{ssim_mark} {fit:>9} {image:>10}"
         )
-        lines.append(f"{row.name:{width}}  {p:>10} {s:>8} {fit:>9} {image:>10}")
     return "\n".join(lines)
 
 

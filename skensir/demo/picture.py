@@ -27,8 +27,8 @@ class PictureRow:
     equal: float  # its weight in plain averaging
 
 
-def draw_picture(rows: Sequence[PictureRow], note: str) -> Figure:
-    """Return a figure of the centres of images, a row for each task, with a note below them."""
+def draw_picture(rows: Sequence[PictureRow], photograph: str) -> Figure:
+    """Return a figure of the centres of a photograph's images, a row for each task."""
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
@@ -52,5 +52,9 @@ def draw_picture(rows: Sequence[PictureRow], note: str) -> Figure:
         row_axes[-1].set_title(row.weight_title.replace(", ", ",\n"), fontsize="medium")
         bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
         figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
+    note = (
+        f"The centre of the photograph {photograph}; PSNR is that of the whole photograph. "
+        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
+    )
     figure.supxlabel(note, fontsize="medium")
     return figure

@@ -71,11 +71,3 @@ def explain_photographs() -> str:
         "Base models are classical methods with parameters chosen on the photographs for fitting. "
         "Their images are rounded to 8 bits, those of the ensembles are not."
     )
-
-
-def explain_picture(rows: list[PictureRow]) -> str:
-    """Return what stands below the picture."""
-    return (
-        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
-        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
-    )
