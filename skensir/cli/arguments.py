@@ -57,21 +57,20 @@ class Command(NamedTuple):
 
 def add_command(commands: Commands, command: Command) -> None:
     """Add a command to the parsers of `skensir`."""
+    formatter = argparse.RawDescriptionHelpFormatter if command.epilog else argparse.HelpFormatter
     parser = commands.add_parser(
         command.run.__name__.replace("_", "-"),
         help=command.description,
         description=f"{command.description} {command.details}".strip(),
         epilog=command.epilog,
-        formatter_class=argparse.RawDescriptionHelpFormatter
-        if command.epilog
-        else argparse.HelpFormatter,
+        formatter_class=formatter,
     )
     parser.set_defaults(run=command.run)
     parameters = dict(signature(command.run, eval_str=True).parameters)
     if command.passes_to is not None:
         parameters |= signature(command.passes_to, eval_str=True).parameters
-    for written, text in command.arguments.items():
-        written, _, values = written.partition(" ")
+    for usage, text in command.arguments.items():
+        written, _, values = usage.partition(" ")
         names = written.split("/")
         parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
         settings = _settings(parameter.annotation, values)

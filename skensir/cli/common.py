@@ -31,6 +31,13 @@ def check_parent(path: Path) -> None:
         raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
 
 
+def check_new_folder(folder: Path) -> None:
+    """Raise an error now if a folder is there already or could not be made later."""
+    if folder.exists():
+        raise CommandError(f"{folder} is there already; name a new folder.")
+    check_parent(folder)
+
+
 def check_output_file(path: Path) -> None:
     """Raise an error now if a file could not be written later."""
     if path.is_dir():

@@ -82,12 +82,12 @@ def compare(
         print(f"\nReport: {report}")
 
 
-FOLDER = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
+_FOLDER = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
 COMMAND = Command(
     compare,
     "Fit the ensembles on one set of images and measure them on another, beside base models.",
     {
-        "reference REFERENCE_SET": f"folder to fit on: {FOLDER}",
+        "reference REFERENCE_SET": f"folder to fit on: {_FOLDER}",
         "test TEST_SET": "such a folder to measure on, of other scenes",
         **READING,
         **SCORING,

@@ -7,22 +7,10 @@ from pathlib import Path
 
 from skensir._text import wrap
 from skensir.cli.arguments import Command
-from skensir.cli.common import (
-    CommandError,
-    check_installed,
-    check_parent,
-    check_picture_file,
-    write_picture,
-)
+from skensir.cli.common import check_installed, check_new_folder, check_picture_file, write_picture
 from skensir.comparison.text import format_table
 from skensir.demo.picture import draw_picture
-from skensir.demo.results import (
-    PICTURED,
-    explain_photographs,
-    explain_task,
-    make_picture_row,
-    run_task,
-)
+from skensir.demo.results import explain_photographs, explain_task, make_picture_row, run_task
 from skensir.demo.tasks import TASKS
 
 
@@ -42,9 +30,7 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
     check_installed("The demo", "matplotlib", "skimage", "cv2", "tqdm", extra="demo")
     check_picture_file(output)
     if folder is not None:
-        if folder.exists():
-            raise CommandError(f"{folder} is there already; name a new folder.")
-        check_parent(folder)
+        check_new_folder(folder)
     names = list(TASKS) if task == "all" else [task]
     # Beside the folder, to be renamed when all is there.
     place = None if folder is None else folder.absolute().parent
@@ -57,7 +43,7 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
             print(f"{explain_task(name)}\n\n{format_table(comparison.rows)}\n", flush=True)
         if folder is not None:
             sets.rename(folder)
-    write_picture(output, draw_picture(rows, PICTURED))
+    write_picture(output, draw_picture(rows))
     print(f"{wrap(explain_photographs())}\n\n{wrap(comparison.methods)}\n\nPicture: {output}")
     if folder is not None:
         print(

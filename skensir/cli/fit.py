@@ -31,16 +31,13 @@ def make_regressor(
     default_bin_width: float = 32.0,
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
-    given = {
-        "--bin-width": bin_width is not None,
-        "--objective": objective is not None,
-        "--shrinkage": shrinkage is not None,
-        "--published": published,
-    }
-    chosen = {name for name, is_given in given.items() if is_given}
-    if cv and (excluded := chosen - {"--objective"}):
+    values = {"--bin-width": bin_width, "--objective": objective, "--shrinkage": shrinkage}
+    given = {name for name, value in values.items() if value is not None}
+    if published:
+        given.add("--published")
+    if cv and (excluded := given - {"--objective"}):
         raise CommandError(f"--cv chooses the settings itself, so {min(excluded)} does not fit.")
-    if published and (excluded := chosen - {"--bin-width", "--published"}):
+    if published and (excluded := given - {"--bin-width", "--published"}):
         raise CommandError(f"--published sets the rest itself, so {min(excluded)} does not fit.")
     if cv:
         # A single scene cannot be left out; its rows are split.

@@ -74,8 +74,8 @@ def draw(tables: list[EnsIRRegressor], names: list[str]) -> Figure:
             ax.set_title(f"channel {number}", loc="left", fontsize="medium")
     what = "share of the rows" if known else "cells"
     axes[-1].set_xlabel(f"{what}, from cells of dark to cells of bright values")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), 4))
+    areas = list(axes[0].collections)
+    figure.legend(handles=areas, loc="outside upper center", ncols=min(len(names), 4))
     return figure
 
 

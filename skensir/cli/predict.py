@@ -7,7 +7,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -108,11 +107,13 @@ def _write_combined(
     # Read once, and still under their names.
     images = scene.through(lambda _: [prediction])
     [image] = ensemble.predict(images)
-    depth, scale = _depth(prediction.dtype, bits)
-    if depth is None:
+    if prediction.dtype.kind == "u":
+        bits = bits or 8 * prediction.dtype.itemsize
+        image = image * (peak_of(f"uint{bits}") / peak_of(prediction.dtype))
+    if bits is None:
         write_image(folder / f"{name}.tif", image.astype(np.float32))
     else:
-        write_image(folder / f"{name}.png", image * scale, depth)
+        write_image(folder / f"{name}.png", image, bits)
     if weight_maps:
         [weights] = ensemble.predict_weights(images)
         for model, weight in zip(scene.models, weights, strict=True):
@@ -120,15 +121,6 @@ def _write_combined(
             maps.mkdir(parents=True, exist_ok=True)
             mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
             write_image(maps / f"{name}.png", 255 * mean, 8)
-
-
-def _depth(dtype: np.dtype[Any], bits: int | None) -> tuple[int | None, float]:
-    """Return the bits to write and by what to multiply; None writes floats as they are."""
-    if dtype.kind != "u":
-        return bits, 1.0
-    own = 8 * dtype.itemsize
-    bits = own if bits is None else bits
-    return bits, peak_of(f"uint{bits}") / peak_of(dtype)
 
 
 COMMAND = Command(

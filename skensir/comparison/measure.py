@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from itertools import chain
@@ -71,8 +71,7 @@ class Comparison:
 def oracle(scene: Scene) -> Image:
     """Return the best convex combinations: in each value what comes closest to the truth."""
     lowest, highest = scene.predictions.min(axis=0), scene.predictions.max(axis=0)
-    best: Image = np.clip(np.asarray(scene.target), lowest, highest)
-    return best
+    return np.asarray(scene.target).clip(lowest, highest)
 
 
 class GivenImages:
@@ -197,7 +196,12 @@ def compare_sets(
     bin_width = pixel_format.bin_width if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
     methods = make_methods(bin_width, len(reference), trees=trees)
-    _check_names(reference, test, (INPUT, ORACLE, *(method.name for method in methods)))
+    for name in (INPUT, ORACLE, *(method.name for method in methods)):
+        if name in test.models:
+            raise ValueError(
+                f"A base model has the name {name!r} of another row of the table; rename "
+                f"{reference.folder / name} and {test.folder / name}."
+            )
     # Before the long work, as it finds out what is wrong with the test set.
     given = GivenImages(test)
     rows = measure(test, pixel_format, given, "Measuring", convention)
@@ -214,13 +218,3 @@ def compare_sets(
         measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
     how = explain_methods(fitted, len(reference), bin_width)
     return Comparison(rows, measured, how, test, fitted, convention)
-
-
-def _check_names(reference: ReferenceSet, test: ReferenceSet, names: Iterable[str]) -> None:
-    """Raise an error if a base model has the name of another row of the table."""
-    for name in names:
-        if name in test.models:
-            raise ValueError(
-                f"A base model has the name {name!r} of another row of the table; rename "
-                f"{reference.folder / name} and {test.folder / name}."
-            )

@@ -35,7 +35,7 @@ from numpy.typing import ArrayLike
 
 from skensir._files import whole_file
 from skensir.comparison.measure import ComparedScene
-from skensir.comparison.text import ORACLE, best_of
+from skensir.comparison.text import is_best
 from skensir.image.files import Image, encode_opencv
 from skensir.image.metrics import error_map
 
@@ -123,26 +123,21 @@ def _notes_html(notes: str) -> str:
 
 def _results_html(table: Sequence[Mapping[str, Any]]) -> str:
     """Lay out the rows of the table; the best of a column and its ties are strong."""
-    best = {
-        column: best_of(table, column, digits, better)
-        for column, (digits, better) in _COLUMNS.items()
-    }
     rows = []
     for number, row in enumerate(table, 1):
-        cells = [f'<th scope="row"><button type="button">{escape(row["name"])}</button></th>']
-        for column, (digits, _) in _COLUMNS.items():
-            is_best = row["name"] != ORACLE
-            cells.append(_number_html(row[column], digits, best[column] if is_best else None))
-        rows.append(f'<tr data-row="{number}">{"".join(cells)}</tr>')
+        name = f'<th scope="row"><button type="button">{escape(row["name"])}</button></th>'
+        cells = (_number_html(row, column, table) for column in _COLUMNS)
+        rows.append(f'<tr data-row="{number}">{name}{"".join(cells)}</tr>')
     return "\n".join(rows)
 
 
-def _number_html(number: float | None, digits: int, best: float | None) -> str:
-    """Return the cell of a number, which is strong if it is the best."""
+def _number_html(row: Mapping[str, Any], column: str, table: Sequence[Mapping[str, Any]]) -> str:
+    """Return the cell of a number, which is empty but for a dash if there is none."""
+    number, (digits, better) = row[column], _COLUMNS[column]
     if number is None or math.isnan(number):
         return "<td>–</td>"
     text = f"{number:,.{digits}f}".replace("inf", "∞")
-    if round(number, digits) == best:
+    if is_best(row, column, table, digits, better):
         text = f'<strong title="best of the column">{text}</strong>'
     return f'<td data-value="{float(number)!r}">{text}</td>'
 

@@ -24,35 +24,34 @@ class Row(NamedTuple):
     seconds_image: float | None = None
 
 
-def best_of(
-    table: Iterable[Mapping[str, Any]],
+def is_best(
+    row: Mapping[str, Any],
     column: str,
+    table: Iterable[Mapping[str, Any]],
     digits: int,
     better: Callable[[list[float]], float] = max,
-) -> float | None:
-    """Return the best number of a column, rounded as it is shown; the oracle is no competitor.
+) -> bool:
+    """Tell whether a number is the best of its column, ties after rounding to digits included.
 
-    There is none among fewer than two numbers, which None and NaN are not.
+    The oracle is no competitor, nor is a number that is None or NaN, and one alone is not the best.
     """
-    numbers = [row[column] for row in table if row["name"] != ORACLE]
+    numbers = [rival[column] for rival in table if rival["name"] != ORACLE]
     shown = [round(n, digits) for n in numbers if n is not None and not math.isnan(n)]
-    return better(shown) if len(shown) > 1 else None
+    is_rival = row["name"] != ORACLE and len(shown) > 1
+    return is_rival and round(row[column], digits) == better(shown)
 
 
 def format_table(rows: Sequence[Row]) -> str:
     """Lay out the rows as aligned lines, the best PSNR and SSIM but for the oracle's marked."""
     table = [row._asdict() for row in rows]
-    best_psnr, best_ssim = best_of(table, "psnr", 3), best_of(table, "ssim", 4)
     width = max(len(row.name) for row in rows)
     lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)    s/image"]
-    for name, psnr, ssim, *seconds in rows:
-        fit, image = ("-" if number is None else f"{number:.2f}" for number in seconds)
-        rival = name != ORACLE
-        psnr_mark = "*" if rival and round(psnr, 3) == best_psnr else " "
-        ssim_mark = "*" if rival and round(ssim, 4) == best_ssim else " "
-        lines.append(
-            f"{name:{width}}  {psnr:9.3f}{psnr_mark} {ssim:7.4f}{ssim_mark} {fit:>9} {image:>10}"
-        )
+    for row in table:
+        psnr = f"{row['psnr']:.3f}" + ("*" if is_best(row, "psnr", table, 3) else " ")
+        ssim = f"{row['ssim']:.4f}" + ("*" if is_best(row, "ssim", table, 4) else " ")
+        times = (row["seconds_fit"], row["seconds_image"])
+        fit, image = ("-" if seconds is None else f"{seconds:.2f}" for seconds in times)
+        lines.append(f"{row['name']:{width}}  {psnr:>10} {ssim:>8} {fit:>9} {image:>10}")
     return "\n".join(lines)
 
 

@@ -15,6 +15,11 @@ from skensir.image.files import Image
 BLUR = 1.6  # standard deviation of the Gaussian blur, pixels
 NOISE = 5.0  # standard deviation of the Gaussian noise, on values from 0 to 255
 
+NOTE = (
+    f"blurred by a Gaussian of standard deviation {BLUR:g} pixels, with Gaussian noise of standard "
+    f"deviation {NOISE:g}"
+)
+
 
 def degrade(photograph: Image, seed: int) -> Image:
     """Blur a photograph and add noise."""

@@ -16,6 +16,8 @@ SLANT = 15.0  # largest angle between streaks and the vertical, degrees
 DENSITY = 0.004  # streaks per pixel
 BRIGHTNESS = 90.0  # what streaks add at most, on values from 0 to 255
 
+NOTE = f"under streaks of rain {LENGTH} pixels long, slanted by up to {SLANT:g} degrees"
+
 
 def _streak(slant: float) -> Image:
     """Return one streak: a line of LENGTH pixels with smooth edges, at most one."""

@@ -11,11 +11,10 @@ from skensir._text import wrap
 from skensir.comparison.measure import INPUT, INPUT_FOLDER, Comparison, compare_sets
 from skensir.comparison.text import BEST, explain_convention
 from skensir.demo.photographs import FITTING, TESTING
-from skensir.demo.picture import PictureRow
+from skensir.demo.picture import PICTURED, PictureRow
 from skensir.demo.tasks import LARGEST_SIDE, TASKS, make_sets
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
 
-PICTURED = TESTING[0]
 SHOWN = "EnsIR, cross-validated"
 
 

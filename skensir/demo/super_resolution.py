@@ -13,6 +13,8 @@ from skensir.image.files import Image
 
 SCALE = 4
 
+NOTE = f"made smaller by {SCALE} in height and width, bicubic"
+
 
 def _cubic(distance: Image) -> Image:
     """Return Keys' cubic kernel with a = -0.5, as bicubic resizing programs have it."""
