@@ -74,7 +74,7 @@ class PageParser(HTMLParser):
             self.scripts[-1][1] += data
         else:
             self.texts.append(data)
-        if "tr" in self.open:
+        if {"th", "td"} & set(self.open):
             self.rows[-1][-1] += data
 
     @property

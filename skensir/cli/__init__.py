@@ -1,4 +1,4 @@
-"""The command `skensir`: one module per command, each a plain function and its parser."""
+"""The command `skensir`: one module per command, each a plain function and its arguments."""
 
 from skensir.cli.main import main
 

@@ -1,20 +1,18 @@
-"""What several commands share: options, checks before the work begins, and JSON."""
+"""What several commands share: checks before the work begins, and what they give."""
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
 import tempfile
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
-from skensir import EnsIRRegressor
+from skensir._files import whole_file
 from skensir._optional import import_optional
-from skensir.image import ImageEnsemble
 
-# What the parsers of the commands are added to.
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 class CommandError(Exception):
@@ -24,28 +22,34 @@ class CommandError(Exception):
 def check_installed(command: str, *modules: str, extra: str | None = None) -> None:
     """Raise an error that says what to install unless all modules are there."""
     for module in modules:
-        try:
-            import_optional(module, command, extra)
-        except ModuleNotFoundError as error:
-            raise CommandError(str(error)) from error
+        import_optional(module, command, extra)
+
+
+def check_parent(path: Path) -> None:
+    """Raise an error now if a file or folder could not be made later, for want of a folder."""
+    if not path.absolute().parent.is_dir():
+        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
+
+
+def check_new_folder(folder: Path) -> None:
+    """Raise an error now if a folder is there already or could not be made later."""
+    if folder.exists():
+        raise CommandError(f"{folder} is there already; name a new folder.")
+    check_parent(folder)
 
 
 def check_output_file(path: Path) -> None:
-    """Raise an error now if a file could not be written later, for want of a folder."""
+    """Raise an error now if a file could not be written later."""
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
-    if not path.parent.is_dir():
-        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
+    check_parent(path)
 
 
 def check_picture_file(file: Path) -> None:
     """Raise an error now if a PNG could not be written later."""
-    if file.is_dir():
-        raise CommandError(f"The output {file} is a folder; name a file that ends in .png.")
+    check_output_file(file)
     if file.suffix.lower() != ".png":
         raise CommandError(f"The picture is a PNG, so the output {file} must end in .png.")
-    if not file.parent.is_dir():
-        raise CommandError(f"The folder {file.parent} of the output does not exist.")
     try:
         # Permissions say less than an attempt: file systems can be read-only or full.
         tempfile.TemporaryFile(dir=file.parent).close()
@@ -55,59 +59,18 @@ def check_picture_file(file: Path) -> None:
         ) from error
 
 
-def tables_of(model: EnsIRRegressor | ImageEnsemble) -> list[EnsIRRegressor]:
-    """Return the fitted estimators with the tables, one per channel."""
-    return list(getattr(model, "regressors_", [model]))
-
-
-def with_finite_psnr(line: dict[str, Any]) -> dict[str, Any]:
-    """Return a line of results for JSON: it has no infinity, the PSNR of equal images."""
-    return {**line, "psnr": line["psnr"] if math.isfinite(line["psnr"]) else None}
+def write_picture(file: Path, figure: Figure) -> None:
+    """Write a figure of matplotlib as a PNG, whole or not at all."""
+    with whole_file(file) as opened:
+        figure.savefig(opened, format="png")
 
 
 def print_json(result: dict[str, Any]) -> None:
-    """Print an object that any reader of JSON understands."""
-    print(json.dumps(result, indent=1, allow_nan=False))
+    """Print an object that any reader of JSON understands.
 
-
-def add_reading_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that say how a reference set is read."""
-    parser.add_argument(
-        "--models",
-        nargs="+",
-        metavar="NAME",
-        help="sub-folders of the base models, in this order (default: all but gt and lq, sorted)",
+    JSON has no infinity, which is the PSNR of equal images: it is null.
+    """
+    finite = json.loads(
+        json.dumps(result), parse_constant=lambda name: None if name == "Infinity" else math.nan
     )
-    parser.add_argument(
-        "--target",
-        default="gt",
-        metavar="NAME",
-        help="sub-folder with the truth (default: %(default)s)",
-    )
-    add_crop_option(parser)
-
-
-def add_crop_option(parser: argparse.ArgumentParser) -> None:
-    """Add the option for images that were saved padded."""
-    parser.add_argument(
-        "--crop",
-        action="store_true",
-        help="cut images of a scene that differ in size to their common top left part",
-    )
-
-
-def add_scoring_options(parser: argparse.ArgumentParser) -> None:
-    """Add the options that name the convention of PSNR and SSIM."""
-    parser.add_argument(
-        "--channel",
-        choices=("rgb", "luma"),
-        default="rgb",
-        help="compare all channels, or the brightness of BT.601 (default: %(default)s)",
-    )
-    parser.add_argument(
-        "--crop-border",
-        type=int,
-        default=0,
-        metavar="N",
-        help="pixels to leave out at every side (default: %(default)s)",
-    )
+    print(json.dumps(finite, indent=1, allow_nan=False))

@@ -2,22 +2,14 @@
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 from skensir._text import wrap
-from skensir.cli.common import (
-    Commands,
-    add_reading_options,
-    add_scoring_options,
-    check_installed,
-    check_output_file,
-    print_json,
-    with_finite_psnr,
-)
+from skensir.cli.arguments import READING, SCORING, Command
+from skensir.cli.common import check_installed, check_output_file, print_json
 from skensir.comparison.measure import compare_sets
 from skensir.comparison.report import write_report
-from skensir.comparison.text import format_table
+from skensir.comparison.text import BEST, format_table
 from skensir.image import ReferenceSet
 
 _KEYS = """\
@@ -42,8 +34,8 @@ def compare(
     channel: str = "rgb",
     crop_border: int = 0,
     bin_width: float | None = None,
-    trees: bool = True,
-    as_json: bool = False,
+    no_trees: bool = False,
+    json: bool = False,
     report: Path | None = None,
 ) -> None:
     """Print a table of base models and ensembles.
@@ -57,9 +49,11 @@ def compare(
         As in `skensir.image.ReferenceSet`.
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
-    bin_width, trees
+    bin_width
         As in `skensir.comparison.measure.compare_sets`.
-    as_json : bool, default=False
+    no_trees : bool, default=False
+        Whether to leave out the ensembles of trees.
+    json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
         Where to write the report: HTML with the table and all images.
@@ -74,58 +68,34 @@ def compare(
         channel=channel,
         crop_border=crop_border,
         bin_width=bin_width,
-        trees=trees,
+        trees=not no_trees,
     )
     if report is not None:
         title = f"Ensembles on {test}"
         write_report(report, title, comparison.table(), comparison.scenes(), notes=comparison.notes)
-    if as_json:
-        table = [with_finite_psnr(row) for row in comparison.table()]
-        print_json({**comparison.convention, "table": table, "notes": comparison.notes})
+    if json:
+        table, notes = comparison.table(), comparison.notes
+        print_json({**comparison.convention, "table": table, "notes": notes})
         return
-    print(f"{format_table(comparison.rows)}\n\n* best of the column.\n\n{wrap(comparison.notes)}")
+    print(f"{format_table(comparison.rows)}\n\n{BEST}\n\n{wrap(comparison.notes)}")
     if report is not None:
         print(f"\nReport: {report}")
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = (
-        "Fit the ensembles on one set of images and measure them on another, beside base models."
-    )
-    folder = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
-    parser = commands.add_parser(
-        "compare",
-        help=description,
-        description=description,
-        epilog=_KEYS,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument(
-        "reference", type=Path, metavar="REFERENCE_SET", help=f"folder to fit on: {folder}"
-    )
-    parser.add_argument(
-        "test", type=Path, metavar="TEST_SET", help="such a folder to measure on, of other scenes"
-    )
-    add_reading_options(parser)
-    add_scoring_options(parser)
-    parser.add_argument(
-        "--bin-width",
-        type=float,
-        metavar="N",
-        help="of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 bits, 8224 "
-        "for 16)",
-    )
-    parser.add_argument(
-        "--no-trees",
-        dest="trees",
-        action="store_false",
-        help="leave out the ensembles of trees, which take most of the time",
-    )
-    parser.add_argument(
-        "--json", dest="as_json", action="store_true", help="print JSON instead of a table"
-    )
-    parser.add_argument(
-        "--report", type=Path, metavar="OUT", help="write a report: HTML with table and images"
-    )
-    parser.set_defaults(run=compare)
+_FOLDER = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
+COMMAND = Command(
+    compare,
+    "Fit the ensembles on one set of images and measure them on another, beside base models.",
+    {
+        "reference REFERENCE_SET": f"folder to fit on: {_FOLDER}",
+        "test TEST_SET": "such a folder to measure on, of other scenes",
+        **READING,
+        **SCORING,
+        "--bin-width N": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
+        "bits, 8224 for 16)",
+        "--no-trees": "leave out the ensembles of trees, which take most of the time",
+        "--json": "print JSON instead of a table",
+        "--report OUT": "write a report: HTML with table and images",
+    },
+    epilog=_KEYS,
+)

@@ -8,32 +8,13 @@ from typing import Any
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.common import (
-    CommandError,
-    Commands,
-    add_crop_option,
-    add_scoring_options,
-    check_installed,
-    print_json,
-    with_finite_psnr,
-)
+from skensir.cli.arguments import CROP, SCORING, Command
+from skensir.cli.common import CommandError, check_installed, print_json
 from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
-from skensir.image.files import Image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 from skensir.image.progress import progress
 from skensir.image.scene_files import common_part, common_scenes, list_scenes
-
-
-def on_one_scale(image: Image, target: Image) -> tuple[Image, float]:
-    """Return the image on the scale of the target, and the peak.
-
-    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
-    have the scale of the target; floats on both sides are taken for values up to 255.
-    """
-    peak = peak_of(target.dtype)
-    own = peak_of(image.dtype) if image.dtype.kind == "u" else peak
-    return (image if own == peak else image * (peak / own)), peak
 
 
 def evaluate(
@@ -43,7 +24,7 @@ def evaluate(
     channel: str = "rgb",
     crop_border: int = 0,
     crop: bool = False,
-    as_json: bool = False,
+    json: bool = False,
 ) -> None:
     """Print PSNR and SSIM of the images in a folder.
 
@@ -57,7 +38,7 @@ def evaluate(
         As in `skensir.image.peak_signal_noise_ratio`.
     crop : bool, default=False
         Whether images that differ in size are cut to their common top left part.
-    as_json : bool, default=False
+    json : bool, default=False
         Whether to print JSON instead of a table.
     """
     check_installed("skensir evaluate", "cv2", "skimage", "tifffile", "tqdm")
@@ -71,9 +52,8 @@ def evaluate(
         pair = [files[folder][name] for folder in (output, truth)]
         scenes.append({"name": name, **_score(name, pair, settings, crop=crop)})
     means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
-    if as_json:
-        scenes = [with_finite_psnr(scene) for scene in scenes]
-        print_json({**settings, "mean": with_finite_psnr(means), "scenes": scenes})
+    if json:
+        print_json({**settings, "mean": means, "scenes": scenes})
         return
     width = max(len("mean"), *(len(scene["name"]) for scene in scenes))
     print(f"{'':{width}}  PSNR (dB)    SSIM")
@@ -86,12 +66,19 @@ def evaluate(
 def _score(
     name: str, paths: list[Path], settings: dict[str, Any], *, crop: bool
 ) -> dict[str, float]:
-    """Return PSNR and SSIM of a scene; the second file has the truth."""
+    """Return PSNR and SSIM of a scene; the second file has the truth.
+
+    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
+    have the scale of the truth; floats on both sides are taken for values up to 255.
+    """
     images = common_part({path: read_image(path) for path in paths}, crop)
     for path, part in images.items():
         check_scale(part, str(path))
     image, target = (images[path] for path in paths)
-    image, peak = on_one_scale(image, target)
+    peak = peak_of(target.dtype)
+    own_peak = peak_of(image.dtype) if image.dtype.kind == "u" else peak
+    if own_peak != peak:
+        image = image * (peak / own_peak)
     try:
         return {
             "psnr": peak_signal_noise_ratio(target, image, **settings, data_range=peak),
@@ -101,19 +88,15 @@ def _score(
         raise CommandError(f"Scene {name!r}: {error}") from error
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Compare images with the truth: PSNR and SSIM of each scene, and their means."
-    parser = commands.add_parser("evaluate", help=description, description=description)
-    parser.add_argument("output", type=Path, metavar="OUT", help="folder of images")
-    parser.add_argument("truth", type=Path, metavar="GT", help="folder with the truth of each")
-    add_scoring_options(parser)
-    add_crop_option(parser)
-    parser.add_argument(
-        "--json",
-        dest="as_json",
-        action="store_true",
-        help="print an object with channel, crop_border, mean and scenes; mean and each of scenes "
-        "have psnr, null where it is infinite, and ssim",
-    )
-    parser.set_defaults(run=evaluate)
+COMMAND = Command(
+    evaluate,
+    "Compare images with the truth: PSNR and SSIM of each scene, and their means.",
+    {
+        "output OUT": "folder of images",
+        "truth GT": "folder with the truth of each",
+        **SCORING,
+        **CROP,
+        "--json": "print an object with channel, crop_border, mean and scenes; mean and each of "
+        "scenes have psnr, null where it is infinite, and ssim",
+    },
+)

@@ -12,13 +12,8 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
-from skensir.cli.common import (
-    CommandError,
-    Commands,
-    add_reading_options,
-    check_installed,
-    check_output_file,
-)
+from skensir.cli.arguments import READING, Command
+from skensir.cli.common import CommandError, check_installed, check_output_file
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.pixel_format import on_scale, pixel_format_of
 from skensir.image.progress import progress
@@ -36,16 +31,13 @@ def make_regressor(
     default_bin_width: float = 32.0,
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
-    given = {
-        "--bin-width": bin_width is not None,
-        "--objective": objective is not None,
-        "--shrinkage": shrinkage is not None,
-        "--published": published,
-    }
-    chosen = {name for name, is_given in given.items() if is_given}
-    if cv and (excluded := chosen - {"--objective"}):
+    values = {"--bin-width": bin_width, "--objective": objective, "--shrinkage": shrinkage}
+    given = {name for name, value in values.items() if value is not None}
+    if published:
+        given.add("--published")
+    if cv and (excluded := given - {"--objective"}):
         raise CommandError(f"--cv chooses the settings itself, so {min(excluded)} does not fit.")
-    if published and (excluded := chosen - {"--bin-width", "--published"}):
+    if published and (excluded := given - {"--bin-width", "--published"}):
         raise CommandError(f"--published sets the rest itself, so {min(excluded)} does not fit.")
     if cv:
         # A single scene cannot be left out; its rows are split.
@@ -63,9 +55,7 @@ def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
     table: EnsIRRegressor = regressor.best_estimator_ if is_chosen else regressor
     names, counts = np.unique(table.cell_origin_, return_counts=True)
     origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    chosen = ""
-    if is_chosen:
-        chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, "
+    chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, " if is_chosen else ""
     return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
 
 
@@ -117,48 +107,21 @@ def fit(
     print(f"Model: {output}")
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Estimate the weights on a folder of images and write them to a file."
-    parser = commands.add_parser(
-        "fit",
-        help=description,
-        description=f"{description} Files belong to one scene if their names agree but for the "
-        "suffix.",
-    )
-    parser.add_argument(
-        "reference_set",
-        type=Path,
-        metavar="REFERENCE_SET",
-        help="folder with one sub-folder per base model, and gt with the truth",
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
-    )
-    add_reading_options(parser)
-    parser.add_argument(
-        "--bin-width",
-        type=float,
-        metavar="W",
-        help="in the unit of the pixels (default: 32 for 8 bits, 8224 for 16)",
-    )
-    parser.add_argument(
-        "--cv",
-        action="store_true",
-        help="choose bin width and shrinkage by cross-validation, leaving one scene out",
-    )
-    parser.add_argument(
-        "--objective",
-        choices=("likelihood", "squared_error"),
-        help="default: likelihood as in the paper; squared_error with --cv",
-    )
-    parser.add_argument(
-        "--shrinkage",
-        type=float,
-        metavar="S",
-        help="pseudo-rows of the pooled data that are added to each cell (default: 0)",
-    )
-    parser.add_argument(
-        "--published", action="store_true", help="follow the published program, not the paper"
-    )
-    parser.set_defaults(run=fit)
+COMMAND = Command(
+    fit,
+    "Estimate the weights on a folder of images and write them to a file.",
+    {
+        "reference_set REFERENCE_SET": "folder with one sub-folder per base model, and gt with "
+        "the truth",
+        "-o/--output MODEL": "file to write",
+        **READING,
+        "--bin-width W": "in the unit of the pixels (default: 32 for 8 bits, 8224 for 16)",
+        "--cv": "choose bin width and shrinkage by cross-validation, leaving one scene out",
+        "--objective {likelihood,squared_error}": "default: likelihood as in the paper; "
+        "squared_error with --cv",
+        "--shrinkage S": "pseudo-rows of the pooled data that are added to each cell (default: 0)",
+        "--published": "follow the published program, not the paper",
+    },
+    details="Files belong to one scene if their names agree but for the suffix.",
+    passes_to=make_regressor,
+)

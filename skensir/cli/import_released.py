@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from skensir._text import plural
-from skensir.cli.common import Commands, check_output_file, tables_of
+from skensir.cli.arguments import Command
+from skensir.cli.common import check_output_file
 from skensir.interop.released import read_released
 from skensir.persistence import save_table
 
@@ -29,7 +30,7 @@ def import_released(
     check_output_file(output)
     ensemble = read_released(weights, models, bin_width)
     save_table(ensemble, output)
-    tables = tables_of(ensemble)
+    tables = ensemble.regressors_
     table = tables[0]
     print(
         f"Imported {plural(len(tables), 'table')} of {plural(table.n_features_in_, 'model')}, "
@@ -43,25 +44,15 @@ def import_released(
         print(f"Base models{source}: {', '.join(ensemble.model_names_)}")
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Turn a file of weights published with the paper into a model file."
-    parser = commands.add_parser(
-        "import-released",
-        help=description,
-        description=f"{description} It is read without torch, and nothing in it is run.",
-    )
-    parser.add_argument("weights", type=Path, metavar="WEIGHTS.pth", help="the published file")
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="MODEL", help="file to write"
-    )
-    parser.add_argument(
-        "--models",
-        nargs="+",
-        metavar="NAME",
-        help="the base models, in the order of the weights; default: those in the file's name",
-    )
-    parser.add_argument(
-        "--bin-width", type=float, metavar="W", help="default: the width in the file"
-    )
-    parser.set_defaults(run=import_released)
+COMMAND = Command(
+    import_released,
+    "Turn a file of weights published with the paper into a model file.",
+    {
+        "weights WEIGHTS.pth": "the published file",
+        "-o/--output MODEL": "file to write",
+        "--models NAME": "the base models, in the order of the weights; default: those in the "
+        "file's name",
+        "--bin-width W": "default: the width in the file",
+    },
+    details="It is read without torch, and nothing in it is run.",
+)

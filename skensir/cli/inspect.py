@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from skensir import EnsIRRegressor
-from skensir._files import write_whole
 from skensir._text import plural
-from skensir.cli.common import Commands, check_installed, check_picture_file, tables_of
+from skensir.cli.arguments import Command
+from skensir.cli.common import check_installed, check_picture_file, write_picture
+from skensir.display._figure import check_model_names
 from skensir.persistence import load_table
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
@@ -49,9 +52,8 @@ def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     return lines
 
 
-def draw(tables: list[EnsIRRegressor], names: list[str]) -> bytes:
-    """Return a PNG of each table's weights and rows, its cells in order."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def draw(tables: list[EnsIRRegressor], names: list[str]) -> Figure:
+    """Return a figure of each table's weights and rows, its cells in order."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.6 * len(tables) + 0.4), layout="constrained")
@@ -72,12 +74,9 @@ def draw(tables: list[EnsIRRegressor], names: list[str]) -> bytes:
             ax.set_title(f"channel {number}", loc="left", fontsize="medium")
     what = "share of the rows" if known else "cells"
     axes[-1].set_xlabel(f"{what}, from cells of dark to cells of bright values")
-    handles, labels = axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper center", ncols=min(len(names), 4))
-    buffer = BytesIO()
-    canvas: Any = FigureCanvasAgg(figure)  # which has no types
-    canvas.print_png(buffer)
-    return buffer.getvalue()
+    areas = list(axes[0].collections)
+    figure.legend(handles=areas, loc="outside upper center", ncols=min(len(names), 4))
+    return figure
 
 
 def inspect(model: Path, plot: Path | None = None) -> None:
@@ -94,27 +93,23 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         check_installed("skensir inspect --plot", "matplotlib")
         check_picture_file(plot)
     loaded = load_table(model)
-    tables = tables_of(loaded)
-    names = getattr(loaded, "model_names_", None)
-    if names is None:
-        names = getattr(tables[0], "feature_names_in_", None)
-    if names is None:
-        names = [f"model {number}" for number in range(tables[0].n_features_in_)]
-    names = [str(name) for name in names]
+    tables = list(getattr(loaded, "regressors_", [loaded]))
+    names = check_model_names(None, tables[0].n_features_in_, loaded)
     print(f"{model}: {plural(len(tables), 'table')} of {', '.join(names)}")
     for number, table in enumerate(tables):
         title = f"channel {number}: " if len(tables) > 1 else ""
         first, *others = describe_table(table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
-        write_whole(plot, draw(tables, names))
+        write_picture(plot, draw(tables, names))
         print(f"\nPlot: {plot}")
 
 
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Tell what a model file holds: cells, weights, and how they came about."
-    parser = commands.add_parser("inspect", help=description, description=description)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file of lookup tables")
-    parser.add_argument("--plot", type=Path, metavar="FILE", help="PNG of the weights to write")
-    parser.set_defaults(run=inspect)
+COMMAND = Command(
+    inspect,
+    "Tell what a model file holds: cells, weights, and how they came about.",
+    {
+        "model MODEL": "file of lookup tables",
+        "--plot FILE": "PNG of the weights to write",
+    },
+)

@@ -10,6 +10,7 @@ from typing import NoReturn
 
 from skensir import __version__
 from skensir.cli import compare, demo, evaluate, fit, import_released, inspect, predict
+from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 
 
@@ -29,7 +30,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     for command in (fit, predict, evaluate, compare, inspect, import_released, demo):
-        command.add_parser(commands)
+        add_command(commands, command.COMMAND)
     return parser
 
 
@@ -66,7 +67,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CommandError, ValueError, OSError) as error:
+    except (CommandError, ValueError, OSError, ModuleNotFoundError) as error:
         print(f"skensir: {_sentence(error)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:

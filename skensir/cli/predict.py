@@ -7,12 +7,12 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.common import CommandError, Commands, add_crop_option, check_installed
+from skensir.cli.arguments import CROP, Command
+from skensir.cli.common import CommandError, check_installed, check_parent
 from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import on_scale
@@ -28,9 +28,8 @@ def written_whole(folder: Path) -> Iterator[Path]:
     """Yield a folder to write to, whose files go to `folder` when all of them are there."""
     if folder.exists() and not folder.is_dir():
         raise CommandError(f"{folder} is a file; give the name of a folder.")
+    check_parent(folder)
     parent = folder if folder.is_dir() else folder.absolute().parent
-    if not parent.is_dir():
-        raise CommandError(f"{folder.parent} is not a folder, so {folder.name} cannot go there.")
     try:
         # In the folder itself if there is one: it may be a file system of its own.
         with tempfile.TemporaryDirectory(prefix=".skensir-", dir=parent) as name:
@@ -50,17 +49,6 @@ def written_whole(folder: Path) -> Iterator[Path]:
         if hidden is None:
             raise
         raise OSError(error.errno, error.strerror, str(folder / hidden[1])) from error
-
-
-def load_ensemble(path: Path) -> ImageEnsemble:
-    """Return the image ensemble that a model file holds."""
-    ensemble = load_table(path)
-    if not isinstance(ensemble, ImageEnsemble):
-        raise CommandError(
-            f"{path} holds a single table and not one of images, as `skensir fit` writes; use it "
-            "in Python with skensir.load_table."
-        )
-    return ensemble
 
 
 def predict(
@@ -91,7 +79,12 @@ def predict(
         As in `skensir.image.ReferenceSet`.
     """
     check_installed("skensir predict", "cv2", "tifffile", "tqdm")
-    ensemble = load_ensemble(model)
+    ensemble = load_table(model)
+    if not isinstance(ensemble, ImageEnsemble):
+        raise CommandError(
+            f"{model} holds a single table and not one of images, as `skensir fit` writes; use it "
+            "in Python with skensir.load_table."
+        )
     if ensemble.model_names_ is None:
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
     names = list(ensemble.model_names_)
@@ -114,11 +107,13 @@ def _write_combined(
     # Read once, and still under their names.
     images = scene.through(lambda _: [prediction])
     [image] = ensemble.predict(images)
-    depth, scale = _depth(prediction.dtype, bits)
-    suffix = ".tif" if depth is None else ".png"
-    if depth is None:
-        image = image.astype(np.float32)
-    write_image(folder / f"{name}{suffix}", image * scale, depth)
+    if prediction.dtype.kind == "u":
+        bits = bits or 8 * prediction.dtype.itemsize
+        image = image * (peak_of(f"uint{bits}") / peak_of(prediction.dtype))
+    if bits is None:
+        write_image(folder / f"{name}.tif", image.astype(np.float32))
+    else:
+        write_image(folder / f"{name}.png", image, bits)
     if weight_maps:
         [weights] = ensemble.predict_weights(images)
         for model, weight in zip(scene.models, weights, strict=True):
@@ -128,37 +123,17 @@ def _write_combined(
             write_image(maps / f"{name}.png", 255 * mean, 8)
 
 
-def _depth(dtype: np.dtype[Any], bits: int | None) -> tuple[int | None, float]:
-    """Return the bits to write and by what to multiply; None writes floats as they are."""
-    if dtype.kind != "u":
-        return bits, 1.0
-    own = 8 * dtype.itemsize
-    bits = own if bits is None else bits
-    return bits, peak_of(f"uint{bits}") / peak_of(dtype)
-
-
-def add_parser(commands: Commands) -> None:
-    """Add the command to the parsers of `skensir`."""
-    description = "Combine the outputs of the base models, scene by scene."
-    parser = commands.add_parser("predict", help=description, description=description)
-    parser.add_argument("model", type=Path, metavar="MODEL", help="file that `skensir fit` wrote")
-    parser.add_argument(
-        "folder", type=Path, metavar="FOLDER", help="folder with one sub-folder per base model"
-    )
-    parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="folder for the images"
-    )
-    parser.add_argument(
-        "--bits",
-        type=int,
-        choices=(8, 16),
-        help="bits per channel of the PNGs (default: those of the input); 16 keeps fractions of "
-        "8-bit values, scaled by 257",
-    )
-    parser.add_argument(
-        "--weight-maps",
-        action="store_true",
-        help=f"write the weights of the models as images too, to OUT/{WEIGHT_MAPS}/<model>",
-    )
-    add_crop_option(parser)
-    parser.set_defaults(run=predict)
+COMMAND = Command(
+    predict,
+    "Combine the outputs of the base models, scene by scene.",
+    {
+        "model MODEL": "file that `skensir fit` wrote",
+        "folder FOLDER": "folder with one sub-folder per base model",
+        "-o/--output OUT": "folder for the images",
+        "--bits {8,16}": "bits per channel of the PNGs (default: those of the input); 16 keeps "
+        "fractions of 8-bit values, scaled by 257",
+        "--weight-maps": "write the weights of the models as images too, to "
+        f"OUT/{WEIGHT_MAPS}/<model>",
+        **CROP,
+    },
+)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from time import perf_counter
 from typing import NamedTuple
 
@@ -49,20 +50,14 @@ def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list
     single scene cannot be split by scenes.
     """
     # Here, as it takes a tenth of a second, for which no other command should wait.
-    from sklearn.ensemble import (
-        AdaBoostRegressor,
-        BaggingRegressor,
-        GradientBoostingRegressor,
-        HistGradientBoostingRegressor,
-        RandomForestRegressor,
-    )
+    from sklearn import ensemble
 
     of_trees = [
-        Method("Bagging", BaggingRegressor(random_state=0), SAMPLE),
-        Method("AdaBoost", AdaBoostRegressor(random_state=0), SAMPLE),
-        Method("RForest", RandomForestRegressor(n_jobs=-1, random_state=0), SAMPLE),
-        Method("GBDT", GradientBoostingRegressor(random_state=0), SAMPLE),
-        Method("HGBT", HistGradientBoostingRegressor(random_state=0), SAMPLE),
+        Method("Bagging", ensemble.BaggingRegressor(random_state=0), SAMPLE),
+        Method("AdaBoost", ensemble.AdaBoostRegressor(random_state=0), SAMPLE),
+        Method("RForest", ensemble.RandomForestRegressor(n_jobs=-1, random_state=0), SAMPLE),
+        Method("GBDT", ensemble.GradientBoostingRegressor(random_state=0), SAMPLE),
+        Method("HGBT", ensemble.HistGradientBoostingRegressor(random_state=0), SAMPLE),
     ]
     squared_error = EnsIRRegressor(bin_width, objective="squared_error", shrinkage=SHRINKAGE)
     cross_validated = EnsIRRegressorCV(cv=LeaveOneGroupOut() if n_scenes > 1 else None)
@@ -116,24 +111,14 @@ def draw_sample(
     return values[:-1], values[-1]
 
 
-class _Clock:
-    """The seconds that it takes to read images."""
-
-    def __init__(self) -> None:
-        self.seconds = 0.0
-
-    def measure(self, images: Images) -> Iterator[Image]:
-        """Yield the images, and measure the time until each is there."""
-        unread = iter(images)
-        for _ in range(len(images)):
-            # Without a name, for an image to be forgotten before the next is read.
-            yield self._read(unread)
-
-    def _read(self, unread: Iterator[Image]) -> Image:
+def _timed(seconds: list[float], images: Images) -> Iterator[Image]:
+    """Yield the images, and note how long it takes until each is there."""
+    start = perf_counter()
+    for image in images:
+        seconds.append(perf_counter() - start)
+        yield image
+        del image  # before the next is read
         start = perf_counter()
-        image = next(unread)
-        self.seconds += perf_counter() - start
-        return image
 
 
 def fit(
@@ -153,15 +138,14 @@ def fit(
     )
     # One scene is enough to learn the number of models and channels.
     scenes = reference[:1] if method.fitted_on == NOTHING else reference
-    clock = _Clock()
+    of_reading: list[float] = []
+    timed = partial(_timed, of_reading)
     start = perf_counter()
     if method.fitted_on == SAMPLE and sample is not None:
         ensemble.fit(*([images] for images in sample))
     else:
-        ensemble.fit(
-            scenes.predictions.through(clock.measure), scenes.targets.through(clock.measure)
-        )
+        ensemble.fit(scenes.predictions.through(timed), scenes.targets.through(timed))
     for regressor in ensemble.regressors_:
         getattr(regressor, "weights_", None)  # tables are solved when they are asked for
-    seconds = perf_counter() - start - clock.seconds
+    seconds = perf_counter() - start - sum(of_reading)
     return Fitted(method, ensemble, None if method.fitted_on == NOTHING else seconds)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from time import perf_counter
 from typing import Any, TypedDict
 
@@ -57,13 +58,11 @@ class Comparison:
         """Yield the test scenes with the images of all rows, one scene in memory at a time."""
         given = GivenImages(self.test)
         for scene in self.test:
-            images = {name: image for name, image, _ in given(scene)}
-            combined = {name: image for name, image, _ in combine(self.fitted, scene)}
-            oracle = images.pop(ORACLE)
+            images = chain(given(scene), combine(self.fitted, scene))
             yield {
                 "name": scene.name,
                 "target": np.asarray(scene.target),
-                "images": {**images, **combined, ORACLE: oracle},
+                "images": {name: image for name, image, _ in images},
                 "weight_maps": weight_maps(self.fitted, scene, self.test.models),
                 "data_range": self.convention["data_range"],
             }
@@ -72,12 +71,11 @@ class Comparison:
 def oracle(scene: Scene) -> Image:
     """Return the best convex combinations: in each value what comes closest to the truth."""
     lowest, highest = scene.predictions.min(axis=0), scene.predictions.max(axis=0)
-    best: Image = np.clip(np.asarray(scene.target), lowest, highest)
-    return best
+    return np.asarray(scene.target).clip(lowest, highest)
 
 
 class GivenImages:
-    """The images of a scene that no ensemble makes: the input, the base models, the oracle.
+    """The images of a scene that are there before any ensemble: the input, the base models.
 
     Inputs are given if there is a sub-folder of them and the first has the size and depth of the
     truth.
@@ -113,15 +111,15 @@ class GivenImages:
             yield INPUT, image, None
         for model, image in zip(self.models, scene.predictions, strict=True):
             yield model, image, None
-        yield ORACLE, oracle(scene), None
 
 
-def combine(fitted: Sequence[Fitted], scene: Scene) -> Iterator[tuple[str, Image, float]]:
-    """Yield the name of each method, the image that it makes, and the seconds that it takes."""
+def combine(fitted: Sequence[Fitted], scene: Scene) -> Iterator[tuple[str, Image, float | None]]:
+    """Yield names, the images that the methods make, and the seconds; at last the oracle."""
     for method, ensemble, _ in fitted:
         start = perf_counter()
         [image] = ensemble.predict([scene.predictions])
         yield method.name, image, perf_counter() - start
+    yield ORACLE, oracle(scene), None
 
 
 def weight_maps(
@@ -198,31 +196,25 @@ def compare_sets(
     bin_width = pixel_format.bin_width if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
     methods = make_methods(bin_width, len(reference), trees=trees)
-    _check_names(reference, test, (INPUT, ORACLE, *(method.name for method in methods)))
-    # Before the long work, as it finds out what is wrong with the test set.
-    given = GivenImages(test)
-    *of_base_models, of_oracle = measure(test, pixel_format, given, "Measuring", convention)
-
-    sample = draw_sample(reference, pixel_format) if trees else None
-    bar = progress(methods, "Fitting")
-    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
-
-    rows = measure(test, pixel_format, partial(combine, fitted), "Combining", convention)
-    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
-    rows = [row._replace(seconds_fit=seconds_fit[row.name]) for row in rows]
-    rows = [*of_base_models, *rows, of_oracle]
-    measured = explain_numbers(reference, test, convention)
-    if (test.folder / INPUT_FOLDER).is_dir() and given.inputs is None:
-        measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
-    how = explain_methods(fitted, len(reference), bin_width)
-    return Comparison(rows, measured, how, test, fitted, convention)
-
-
-def _check_names(reference: ReferenceSet, test: ReferenceSet, names: Iterable[str]) -> None:
-    """Raise an error if a base model has the name of another row of the table."""
-    for name in names:
+    for name in (INPUT, ORACLE, *(method.name for method in methods)):
         if name in test.models:
             raise ValueError(
                 f"A base model has the name {name!r} of another row of the table; rename "
                 f"{reference.folder / name} and {test.folder / name}."
             )
+    # Before the long work, as it finds out what is wrong with the test set.
+    given = GivenImages(test)
+    rows = measure(test, pixel_format, given, "Measuring", convention)
+
+    sample = draw_sample(reference, pixel_format) if trees else None
+    bar = progress(methods, "Fitting")
+    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
+
+    rows += measure(test, pixel_format, partial(combine, fitted), "Combining", convention)
+    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
+    rows = [row._replace(seconds_fit=seconds_fit.get(row.name)) for row in rows]
+    measured = explain_numbers(reference, test, convention)
+    if (test.folder / INPUT_FOLDER).is_dir() and given.inputs is None:
+        measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
+    how = explain_methods(fitted, len(reference), bin_width)
+    return Comparison(rows, measured, how, test, fitted, convention)

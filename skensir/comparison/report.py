@@ -27,35 +27,26 @@ from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from html import escape
 from importlib.resources import files
-from itertools import compress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._files import whole_file
 from skensir.comparison.measure import ComparedScene
-from skensir.comparison.text import ORACLE
+from skensir.comparison.text import is_best
 from skensir.image.files import Image, encode_opencv
 from skensir.image.metrics import error_map
 
-
-class _Column(NamedTuple):
-    """A column of numbers in the table."""
-
-    key: str
-    title: str
-    format: str
-    best: str
-
-
-_COLUMNS = (
-    _Column("psnr", "PSNR (dB)", ".3f", "largest"),
-    _Column("ssim", "SSIM", ".4f", "largest"),
-    _Column("seconds_fit", "fit (s)", ",.3f", "smallest"),
-    _Column("seconds_image", "s/image", ",.3f", "smallest"),
-)
+# The digits that a column of numbers shows, and which of them is the best. report.html has the
+# heads of the columns, in the same order.
+_COLUMNS = {
+    "psnr": (3, max),
+    "ssim": (4, max),
+    "seconds_fit": (3, min),
+    "seconds_image": (3, min),
+}
 _ROUND = (1, 1.5, 2, 3, 4, 5, 6, 8, 10)  # ends of colour scales, but for powers of ten
 
 
@@ -103,7 +94,7 @@ def write_report(
             raise ValueError(f"table has the name {name!r} twice, names must differ.")
     values = {
         "title": escape(title),
-        "table": _table_html(table),
+        "results": _results_html(table),
         "notes": _notes_html(notes),
         "script": _part_of_report("report.js"),
     }
@@ -130,51 +121,25 @@ def _notes_html(notes: str) -> str:
     return "\n".join(f"<p>{escape(paragraph)}</p>" for paragraph in paragraphs if paragraph)
 
 
-def _table_html(table: Sequence[Mapping[str, Any]]) -> str:
-    """Lay out the head and the body of the table; the best of a column and its ties are strong.
-
-    The oracle is out of competition.
-    """
-    head = ['<th scope="col" data-best="smallest"><button type="button">Result</button></th>']
-    body = [[_name_html(row["name"])] for row in table]
-    for column in _COLUMNS:
-        head.append(
-            f'<th scope="col" data-best="{column.best}">'
-            f'<button type="button">{column.title}</button></th>'
-        )
-        numbers = [row[column.key] for row in table]
-        texts = ["" if number is None else format(number, column.format) for number in numbers]
-        rivals = [row["name"] != ORACLE for row in table]
-        shown = [
-            float(text.replace(",", ""))
-            for text in compress(texts, rivals)
-            if text and text != "nan"
-        ]
-        best = (max if column.best == "largest" else min)(shown) if len(shown) > 1 else None
-        for cells, number, text, rival in zip(body, numbers, texts, rivals, strict=True):
-            if not text or text == "nan":
-                cells.append("<td>–</td>")
-                continue
-            is_best = rival and float(text.replace(",", "")) == best
-            text = text.replace("inf", "∞")
-            text = f'<strong title="best of the column">{text}</strong>' if is_best else text
-            cells.append(f'<td data-value="{float(number)!r}">{text}</td>')
-    truth = f'<tr data-row="0">{_name_html("Truth")}{"<td></td>" * len(_COLUMNS)}</tr>'
-    rows = (f'<tr data-row="{row}">{"".join(cells)}</tr>' for row, cells in enumerate(body, 1))
-    return "\n".join(
-        [
-            f"<thead><tr>{''.join(head)}</tr></thead>",
-            f"<tbody>{truth}</tbody>",
-            '<tbody id="results">',
-            *rows,
-            "</tbody>",
-        ]
-    )
+def _results_html(table: Sequence[Mapping[str, Any]]) -> str:
+    """Lay out the rows of the table; the best of a column and its ties are strong."""
+    rows = []
+    for number, row in enumerate(table, 1):
+        name = f'<th scope="row"><button type="button">{escape(row["name"])}</button></th>'
+        cells = (_number_html(row, column, table) for column in _COLUMNS)
+        rows.append(f'<tr data-row="{number}">{name}{"".join(cells)}</tr>')
+    return "\n".join(rows)
 
 
-def _name_html(name: str) -> str:
-    """Return the cell with which an image is chosen."""
-    return f'<th scope="row"><button type="button">{escape(name)}</button></th>'
+def _number_html(row: Mapping[str, Any], column: str, table: Sequence[Mapping[str, Any]]) -> str:
+    """Return the cell of a number, which is empty but for a dash if there is none."""
+    number, (digits, better) = row[column], _COLUMNS[column]
+    if number is None or math.isnan(number):
+        return "<td>–</td>"
+    text = f"{number:,.{digits}f}".replace("inf", "∞")
+    if is_best(row, column, table, digits, better):
+        text = f'<strong title="best of the column">{text}</strong>'
+    return f'<td data-value="{float(number)!r}">{text}</td>'
 
 
 def _scene_html(names: Sequence[str], path: Path, scene: ComparedScene) -> str:

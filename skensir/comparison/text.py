@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import compress
+import math
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from skensir._text import plural
@@ -11,6 +11,7 @@ from skensir.comparison.ensembles import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
 from skensir.image import ReferenceSet
 
 ORACLE = "Oracle"
+BEST = "* best of the column but for the oracle."  # stands below a table
 
 
 class Row(NamedTuple):
@@ -23,21 +24,34 @@ class Row(NamedTuple):
     seconds_image: float | None = None
 
 
+def is_best(
+    row: Mapping[str, Any],
+    column: str,
+    table: Iterable[Mapping[str, Any]],
+    digits: int,
+    better: Callable[[list[float]], float] = max,
+) -> bool:
+    """Tell whether a number is the best of its column, ties after rounding to digits included.
+
+    The oracle is no competitor, nor is a number that is None or NaN, and one alone is not the best.
+    """
+    numbers = [rival[column] for rival in table if rival["name"] != ORACLE]
+    shown = [round(n, digits) for n in numbers if n is not None and not math.isnan(n)]
+    is_rival = row["name"] != ORACLE and len(shown) > 1
+    return is_rival and round(row[column], digits) == better(shown)
+
+
 def format_table(rows: Sequence[Row]) -> str:
-    """Lay out the rows as aligned lines, the best PSNR and SSIM below the oracle's marked."""
-    psnr = [f"{row.psnr:.3f}" for row in rows]
-    ssim = [f"{row.ssim:.4f}" for row in rows]
-    rivals = [row.name != ORACLE for row in rows]
-    best_psnr, best_ssim = (max(compress(texts, rivals), key=float) for texts in (psnr, ssim))
+    """Lay out the rows as aligned lines, the best PSNR and SSIM but for the oracle's marked."""
+    table = [row._asdict() for row in rows]
     width = max(len(row.name) for row in rows)
     lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)    s/image"]
-    for row, p, s, rival in zip(rows, psnr, ssim, rivals, strict=True):
-        p, s = p + " *"[rival and p == best_psnr], s + " *"[rival and s == best_ssim]
-        fit, image = (
-            "-" if seconds is None else f"{seconds:.2f}"
-            for seconds in (row.seconds_fit, row.seconds_image)
-        )
-        lines.append(f"{row.name:{width}}  {p:>10} {s:>8} {fit:>9} {image:>10}")
+    for row in table:
+        psnr = f"{row['psnr']:.3f}" + ("*" if is_best(row, "psnr", table, 3) else " ")
+        ssim = f"{row['ssim']:.4f}" + ("*" if is_best(row, "ssim", table, 4) else " ")
+        times = (row["seconds_fit"], row["seconds_image"])
+        fit, image = ("-" if seconds is None else f"{seconds:.2f}" for seconds in times)
+        lines.append(f"{row['name']:{width}}  {psnr:>10} {ssim:>8} {fit:>9} {image:>10}")
     return "\n".join(lines)
 
 

@@ -8,15 +8,17 @@ from functools import partial
 import numpy as np
 from scipy import ndimage
 
+from skensir.demo.filters import non_local_means, total_variation, with_margin
 from skensir.demo.photographs import to_8_bits
 from skensir.image.files import Image
 
 BLUR = 1.6  # standard deviation of the Gaussian blur, pixels
 NOISE = 5.0  # standard deviation of the Gaussian noise, on values from 0 to 255
 
-# Deconvolution by Fourier transform takes an image for periodic; a reflected margin keeps
-# opposite edges apart.
-_MARGIN = 16
+NOTE = (
+    f"blurred by a Gaussian of standard deviation {BLUR:g} pixels, with Gaussian noise of standard "
+    f"deviation {NOISE:g}"
+)
 
 
 def degrade(photograph: Image, seed: int) -> Image:
@@ -37,40 +39,17 @@ def point_spread() -> Image:
     return spread
 
 
-def _deconvolve(image: Image, method: Callable[..., Image]) -> Image:
-    """Apply the method of one channel to each channel of an image."""
-    margins = ((_MARGIN, _MARGIN), (_MARGIN, _MARGIN), (0, 0))
-    padded = np.pad(image, margins, mode="reflect")
-    deconvolved = [method(padded[..., channel], point_spread()) for channel in range(3)]
-    return np.stack(deconvolved, axis=-1)[_MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+def _deconvolve(image: Image, method: str, **settings: float) -> Image:
+    """Apply one of scikit-image's deconvolutions to each channel of an image."""
+    from skimage import restoration
 
-
-def _wiener(image: Image, balance: float) -> Image:
-    from skimage.restoration import wiener
-
-    return _deconvolve(image, partial(wiener, balance=balance))
+    deconvolve = partial(getattr(restoration, method), psf=point_spread(), **settings)
+    channels = [with_margin(deconvolve, image[..., channel]) for channel in range(3)]
+    return np.stack(channels, axis=-1)
 
 
 def _richardson_lucy(image: Image) -> Image:
-    from skimage.restoration import richardson_lucy
-
-    return _deconvolve(image, partial(richardson_lucy, num_iter=30))
-
-
-def _non_local_means(image: Image, strength: float) -> Image:
-    from skimage.restoration import denoise_nl_means
-
-    denoised: Image = denoise_nl_means(
-        image, patch_size=5, patch_distance=6, h=strength, channel_axis=-1
-    )
-    return denoised
-
-
-def _total_variation(image: Image, weight: float) -> Image:
-    from skimage.restoration import denoise_tv_chambolle
-
-    denoised: Image = denoise_tv_chambolle(image, weight=weight, channel_axis=-1)
-    return denoised
+    return _deconvolve(image, "richardson_lucy", num_iter=30)
 
 
 # A base model is a deconvolution and a denoiser; they differ in both and in which comes first.
@@ -78,11 +57,13 @@ def _total_variation(image: Image, weight: float) -> Image:
 # with the highest mean PSNR on the photographs for fitting, each base model by itself. Images go
 # from 0 to 1 here.
 RESTORERS: dict[str, Callable[[Image], Image]] = {
-    "Wiener, non-local means": lambda image: _non_local_means(_wiener(image, 0.002), 0.04),
-    "Richardson-Lucy, total variation": lambda image: _total_variation(
+    "Wiener, non-local means": lambda image: non_local_means(
+        _deconvolve(image, "wiener", balance=0.002), 0.04
+    ),
+    "Richardson-Lucy, total variation": lambda image: total_variation(
         _richardson_lucy(image), 0.02
     ),
     "Non-local means, Richardson-Lucy": lambda image: _richardson_lucy(
-        _non_local_means(image, 0.015)
+        non_local_means(image, 0.015)
     ),
 }

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from skensir.demo.filters import non_local_means, with_margin
 from skensir.demo.photographs import to_8_bits
 from skensir.image.files import Image
 
@@ -14,6 +15,8 @@ LENGTH = 21  # of a streak, pixels
 SLANT = 15.0  # largest angle between streaks and the vertical, degrees
 DENSITY = 0.004  # streaks per pixel
 BRIGHTNESS = 90.0  # what streaks add at most, on values from 0 to 255
+
+NOTE = f"under streaks of rain {LENGTH} pixels long, slanted by up to {SLANT:g} degrees"
 
 
 def _streak(slant: float) -> Image:
@@ -44,15 +47,6 @@ def _open_across(image: Image, width: int) -> Image:
     return opened
 
 
-def _opening(image: Image) -> Image:
-    from skimage.restoration import denoise_nl_means
-
-    denoised: Image = denoise_nl_means(
-        _open_across(image, 3), patch_size=5, patch_distance=6, h=0.02, channel_axis=-1
-    )
-    return denoised
-
-
 def _top_hat(image: Image) -> Image:
     """Take away what is bright, narrow, without colour, and long in some steep direction."""
     narrow: Image = (image - _open_across(image, 4)).min(axis=-1)
@@ -77,9 +71,8 @@ def _decomposition(image: Image, along: float = 2.0, sparse: float = 0.4) -> Ima
     that of Deng et al. (Applied Mathematical Modelling 59, 2018), solved by thirty steps of the
     alternating direction method of multipliers.
     """
-    margin, penalty = 16, 20.0  # pixels, and how strongly a step ties the three parts together
-    padded = np.pad(image, ((margin, margin), (margin, margin), (0, 0)), mode="reflect")
-    height, width, _ = padded.shape
+    penalty = 20.0  # how strongly a step ties the three parts together
+    height, width, _ = image.shape
     dy = (1 - np.exp(-2j * np.pi * np.fft.fftfreq(height)))[:, np.newaxis, np.newaxis]
     dx = (1 - np.exp(-2j * np.pi * np.fft.rfftfreq(width)))[:, np.newaxis]
 
@@ -89,11 +82,11 @@ def _decomposition(image: Image, along: float = 2.0, sparse: float = 0.4) -> Ima
     def invert(part: Image) -> Image:
         return np.fft.irfft2(part, s=(height, width), axes=(0, 1))
 
-    across = invert(dx * transform(padded))
-    spectrum = np.zeros_like(transform(padded))
-    rain = np.zeros_like(padded)
+    across = invert(dx * transform(image))
+    spectrum = np.zeros_like(transform(image))
+    rain = np.zeros_like(image)
     # Each term has a part of its own, and what is still missing to agreement with the rain.
-    missing = [np.zeros_like(padded) for _ in range(3)]
+    missing = [np.zeros_like(image) for _ in range(3)]
     for _ in range(30):
         now = [invert(dy * spectrum), invert(dx * spectrum), rain]
         parts = [
@@ -106,13 +99,12 @@ def _decomposition(image: Image, along: float = 2.0, sparse: float = 0.4) -> Ima
         spectrum = dy.conj() * wanted[0] + dx.conj() * wanted[1] + wanted[2]
         spectrum /= np.abs(dy) ** 2 + np.abs(dx) ** 2 + 1
         rain = invert(spectrum)
-    restored: Image = padded - np.maximum(rain, 0)
-    return restored[margin:-margin, margin:-margin]
+    return image - np.maximum(rain, 0)
 
 
 # None of them is told the slant of the rain. The parameters were found as those of deblurring.
 RESTORERS: dict[str, Callable[[Image], Image]] = {
-    "Opening, non-local means": _opening,
+    "Opening, non-local means": lambda image: non_local_means(_open_across(image, 3), 0.02),
     "Top hat in three directions": _top_hat,
-    "Scene and rain, sparse": _decomposition,
+    "Scene and rain, sparse": lambda image: with_margin(_decomposition, image),
 }

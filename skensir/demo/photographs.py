@@ -20,10 +20,8 @@ def load_photograph(name: str) -> Image:
     """Return a photograph, of shape (height, width, 3) and 8 bits."""
     from skimage import data
 
-    if name == "motorcycle":  # one of a pair for stereo vision
-        left: Image = data.stereo_motorcycle()[0]
-        return left
-    photograph: Image = getattr(data, name)()
+    is_pair = name == "motorcycle"  # for stereo vision
+    photograph: Image = data.stereo_motorcycle()[0] if is_pair else getattr(data, name)()
     return photograph
 
 

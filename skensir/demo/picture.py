@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from io import BytesIO
-from typing import Any
+from typing import TYPE_CHECKING
 
-from skensir.demo.photographs import crop_centre, to_8_bits
+from skensir.demo.photographs import TESTING, crop_centre, to_8_bits
 from skensir.image.files import Image
 
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+PICTURED = TESTING[0]
 SHOWN_SIDE = 192  # height and width of the part that is shown, pixels
 
 
@@ -25,20 +28,17 @@ class PictureRow:
     equal: float  # its weight in plain averaging
 
 
-def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
-    """Return a PNG of the centres of images, a row for each task, with a note below them."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
+def draw_picture(rows: Sequence[PictureRow]) -> Figure:
+    """Return a figure of the centres of a photograph's images, a row for each task."""
     from matplotlib.colors import TwoSlopeNorm
     from matplotlib.figure import Figure
 
     n_columns = len(rows[0].images) + 1
     height = 2.9 * len(rows) + 0.4
     figure = Figure(figsize=(2.3 * n_columns + 0.9, height), dpi=100, layout="compressed")
-    axes = figure.subplots(len(rows), n_columns, squeeze=False)
+    bare = {"xticks": [], "yticks": [], "frame_on": False}
+    axes = figure.subplots(len(rows), n_columns, squeeze=False, subplot_kw=bare)
     for row, row_axes in zip(rows, axes, strict=True):
-        for axis in row_axes:
-            axis.set(xticks=[], yticks=[])
-            axis.spines[:].set_visible(False)
         row_axes[0].set_ylabel(row.task, fontsize="large")
         width = list(row.images.values())[-1].shape[1]
         for axis, (title, image) in zip(row_axes, row.images.items(), strict=False):
@@ -51,9 +51,9 @@ def draw_picture(rows: Sequence[PictureRow], note: str) -> bytes:
         row_axes[-1].set_title(row.weight_title.replace(", ", ",\n"), fontsize="medium")
         bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
         figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
+    note = (
+        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
+        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
+    )
     figure.supxlabel(note, fontsize="medium")
-
-    buffer = BytesIO()
-    canvas: Any = FigureCanvasAgg(figure)  # which has no types
-    canvas.print_png(buffer)
-    return buffer.getvalue()
+    return figure

@@ -9,13 +9,12 @@ import numpy as np
 
 from skensir._text import wrap
 from skensir.comparison.measure import INPUT, INPUT_FOLDER, Comparison, compare_sets
-from skensir.comparison.text import explain_convention
+from skensir.comparison.text import BEST, explain_convention
 from skensir.demo.photographs import FITTING, TESTING
-from skensir.demo.picture import PictureRow
+from skensir.demo.picture import PICTURED, PictureRow
 from skensir.demo.tasks import LARGEST_SIDE, TASKS, make_sets
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
 
-PICTURED = TESTING[0]
 SHOWN = "EnsIR, cross-validated"
 
 
@@ -64,19 +63,10 @@ def explain_task(name: str) -> str:
 def explain_photographs() -> str:
     """Say what all tables have in common."""
     return (
-        "* best of the column but for the oracle. Every number is the mean over the photographs "
-        f"for testing: {', '.join(TESTING)}. The ensembles are fitted on others: "
-        f"{', '.join(FITTING)}. All are photographs of scikit-image, cut to {LARGEST_SIDE} x "
-        f"{LARGEST_SIDE} pixels at most. Seconds are those of this machine, without reading "
-        "files.\n\n"
+        f"{BEST} Every number is the mean over the photographs for testing: {', '.join(TESTING)}. "
+        f"The ensembles are fitted on others: {', '.join(FITTING)}. All are photographs of "
+        f"scikit-image, cut to {LARGEST_SIDE} x {LARGEST_SIDE} pixels at most. Seconds are those "
+        "of this machine, without reading files.\n\n"
         "Base models are classical methods with parameters chosen on the photographs for fitting. "
         "Their images are rounded to 8 bits, those of the ensembles are not."
-    )
-
-
-def explain_picture(rows: list[PictureRow]) -> str:
-    """Return what stands below the picture."""
-    return (
-        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
-        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
     )

@@ -7,10 +7,13 @@ from collections.abc import Callable
 import numpy as np
 from scipy import ndimage
 
+from skensir.demo.filters import non_local_means, total_variation
 from skensir.demo.photographs import to_8_bits
 from skensir.image.files import Image
 
 SCALE = 4
+
+NOTE = f"made smaller by {SCALE} in height and width, bicubic"
 
 
 def _cubic(distance: Image) -> Image:
@@ -40,9 +43,7 @@ def bicubic_matrix(n_pixels: int, n_resized: int) -> Image:
 
 def resize(image: Image, height: int, width: int) -> Image:
     """Resize an image by bicubic interpolation."""
-    rows, columns = (
-        bicubic_matrix(*sizes) for sizes in zip(image.shape[:2], (height, width), strict=True)
-    )
+    rows, columns = bicubic_matrix(image.shape[0], height), bicubic_matrix(image.shape[1], width)
     resized: Image = np.einsum("ih,hwc,jw->ijc", rows, image, columns, optimize=True)
     return resized
 
@@ -73,23 +74,16 @@ def _project_back(large: Image, image: Image) -> Image:
 
 
 def _total_variation(image: Image) -> Image:
-    from skimage.restoration import denoise_tv_chambolle
-
     large = _larger(image)
     for _ in range(6):
-        large = denoise_tv_chambolle(
-            _project_back(large, image), weight=0.01, max_num_iter=15, channel_axis=-1
-        )
+        large = total_variation(_project_back(large, image), 0.01, n_steps=15)
     return large
 
 
 def _non_local_means(image: Image) -> Image:
-    from skimage.restoration import denoise_nl_means
-
     large = _project_back(_larger(image), image)
     for _ in range(2):
-        similar = denoise_nl_means(large, patch_size=5, patch_distance=6, h=0.05, channel_axis=-1)
-        large = _project_back(similar, image)
+        large = _project_back(non_local_means(large, 0.05), image)
     return large
 
 

@@ -49,24 +49,10 @@ TASKS = {
         super_resolution.RESTORERS,
         "luma",
         super_resolution.SCALE,
-        f"made smaller by {super_resolution.SCALE} in height and width, bicubic",
+        super_resolution.NOTE,
     ),
-    "deblurring": Task(
-        deblurring.degrade,
-        deblurring.RESTORERS,
-        "rgb",
-        0,
-        f"blurred by a Gaussian of standard deviation {deblurring.BLUR:g} pixels, with Gaussian "
-        f"noise of standard deviation {deblurring.NOISE:g}",
-    ),
-    "deraining": Task(
-        deraining.degrade,
-        deraining.RESTORERS,
-        "luma",
-        0,
-        f"under streaks of rain {deraining.LENGTH} pixels long, slanted by up to "
-        f"{deraining.SLANT:g} degrees",
-    ),
+    "deblurring": Task(deblurring.degrade, deblurring.RESTORERS, "rgb", 0, deblurring.NOTE),
+    "deraining": Task(deraining.degrade, deraining.RESTORERS, "luma", 0, deraining.NOTE),
 }
 
 

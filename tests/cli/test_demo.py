@@ -11,6 +11,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 from commands import assert_mistake
+from matplotlib.figure import Figure
 
 from skensir.cli import common, demo, main
 from skensir.demo import FITTING, TASKS, TESTING, results
@@ -26,7 +27,7 @@ def quick_demo(monkeypatch):
 @pytest.fixture
 def quick_picture(quick_demo, monkeypatch):
     """Draw nothing, for tests of where files go."""
-    monkeypatch.setattr(demo, "draw_picture", lambda *arguments: b"picture")
+    monkeypatch.setattr(demo, "draw_picture", lambda *arguments: Figure(figsize=(1, 1)))
 
 
 @pytest.fixture
@@ -157,7 +158,7 @@ def test_failed_writing_leaves_the_old_picture(quick_picture, tmp_path, monkeypa
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("missing/demo.png", "missing of the output does not exist"),
+        ("missing/demo.png", "missing is not a folder, so demo.png cannot go there"),
         ("demo.jpg", "must end in .png"),
         ("demo", "must end in .png"),
         (".", "is a folder"),

@@ -1,0 +1,92 @@
+"""How commands say what their arguments are, and the parser that is made of that."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from inspect import Parameter, signature
+from types import UnionType
+from typing import Any, NamedTuple, TypeAlias, get_args
+
+# What the parsers of the commands are added to.
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+
+# Arguments of several commands: how a reference set is read, and the convention of PSNR and SSIM.
+CROP = {"--crop": "cut images of a scene that differ in size to their common top left part"}
+READING = {
+    "--models NAME": "sub-folders of the base models, in this order (default: all but gt and lq, "
+    "sorted)",
+    "--target NAME": "sub-folder with the truth (default: %(default)s)",
+    **CROP,
+}
+SCORING = {
+    "--channel {rgb,luma}": "compare all channels, or the brightness of BT.601 (default: "
+    "%(default)s)",
+    "--crop-border N": "pixels to leave out at every side (default: %(default)s)",
+}
+
+
+class Command(NamedTuple):
+    """A command: a function that is called with what the command line says.
+
+    Attributes
+    ----------
+    run : callable
+        The function. Its name is that of the command, and its parameters tell the types of the
+        arguments, their defaults, and which must be given.
+    description : str
+        A sentence for the help of `skensir` and that of the command.
+    arguments : mapping of str to str
+        What each argument is, by how it is written. ``model MODEL`` stands for the parameter
+        `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these.
+    details : str
+        More sentences, for the help of the command alone.
+    epilog : str
+        What stands below the arguments, in lines as they are.
+    passes_to : callable
+        The function that gets the keyword arguments that `run` only passes on.
+    """
+
+    run: Callable[..., None]
+    description: str
+    arguments: Mapping[str, str]
+    details: str = ""
+    epilog: str = ""
+    passes_to: Callable[..., Any] | None = None
+
+
+def add_command(commands: Commands, command: Command) -> None:
+    """Add a command to the parsers of `skensir`."""
+    formatter = argparse.RawDescriptionHelpFormatter if command.epilog else argparse.HelpFormatter
+    parser = commands.add_parser(
+        command.run.__name__.replace("_", "-"),
+        help=command.description,
+        description=f"{command.description} {command.details}".strip(),
+        epilog=command.epilog,
+        formatter_class=formatter,
+    )
+    parser.set_defaults(run=command.run)
+    parameters = dict(signature(command.run, eval_str=True).parameters)
+    if command.passes_to is not None:
+        parameters |= signature(command.passes_to, eval_str=True).parameters
+    for usage, text in command.arguments.items():
+        written, _, values = usage.partition(" ")
+        names = written.split("/")
+        parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
+        settings = _settings(parameter.annotation, values)
+        if written.startswith("-"):
+            settings["default"] = parameter.default
+            settings["required"] = parameter.default is Parameter.empty
+        parser.add_argument(*names, help=text, **settings)
+
+
+def _settings(annotation: Any, values: str) -> dict[str, Any]:
+    """Return what argparse has to know to make an argument of its type."""
+    kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
+    if kind is bool:
+        return {"action": "store_true"}
+    if kind == list[str]:
+        return {"nargs": "+", "metavar": values}
+    if values.startswith("{"):
+        return {"type": kind, "choices": [kind(value) for value in values[1:-1].split(",")]}
+    return {"type": kind, "metavar": values}
