@@ -160,19 +160,9 @@ def accumulate(
 ) -> CellStatistics:
     """Sum up the rows of each cell, in one pass of chunks that stay in cache.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n_rows, n_models)
-        Predictions, any real dtype; no converted copy is made.
-    y : ndarray of shape (n_rows,)
-        Truth, any real dtype.
-    sample_weight : ndarray of shape (n_rows,), optional
-        Non-negative. Rows of weight zero are as good as absent.
-    bin_width : float
-    target_resolution : float, optional
-        Grid step of the histogram of the truth; no histogram where it is None.
-    track : callable
-        Is told of each chunk.
+    Predictions, (n_rows, n_models), and truth may have any real dtype; no converted copy is made.
+    Rows of sample weight zero are as good as absent. `target_resolution` is the grid step of the
+    histogram of the truth; None makes none. `track` is told of each chunk.
     """
     n_rows, n_models = X.shape
     sums = _Accumulator(X, y, bin_width, target_resolution)
@@ -206,10 +196,7 @@ def _check_sums(sums: FloatArray) -> None:
 def pooled_error_moments(
     X: AnyArray, y: AnyArray, sample_weight: FloatArray | None = None
 ) -> FloatArray:
-    """Return the mean product of two models' errors over all rows, (n_models, n_models).
-
-    The same as `CellStatistics.pooled_error_moments`, where nothing else is asked for.
-    """
+    """Return `CellStatistics.pooled_error_moments` of rows of which nothing else is asked."""
     total = np.zeros((X.shape[1], X.shape[1]))
     for rows in row_chunks(*X.shape):
         errors = model_columns(X, rows) - y[rows].astype(np.float64)

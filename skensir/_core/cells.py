@@ -164,22 +164,9 @@ def distinct_cells(bins: AnyArray) -> IntArray:
 class CellIndex:
     """Find the number of the cell that a row of bin indices names.
 
-    Parameters
-    ----------
-    cells : ndarray of shape (n_cells, n_models)
-        Distinct rows of bin indices; the number of a cell is its position here.
-
-    Attributes
-    ----------
-    n_cells : int
-        Also the number that `find` gives to rows in no known cell.
-    low, high : ndarray of shape (n_models,)
-        First and last bin of each model.
-
-    Raises
-    ------
-    ValueError
-        If the bins span so wide a range that the cells cannot be numbered.
+    It is made of distinct cells, (n_cells, n_models), whose numbers are their positions, and has
+    `low` and `high`, first and last bin of each model. Bins that span so wide a range that cells
+    cannot be numbered are a ValueError.
     """
 
     def __init__(self, cells: IntArray) -> None:
