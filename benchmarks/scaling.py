@@ -102,7 +102,7 @@ def seconds_a_row(function, n_rows, repetitions=5):
 
 
 def measure(cases, n_rows=1_000_000):
-    """Return nanoseconds a row of fit, predict and np.mean for each (models, bin width)."""
+    """Return nanoseconds per row of fit, predict and np.mean for each (models, bin width)."""
     results = []
     for n_models, bin_width in cases:
         X, y = draw(n_rows, n_models)
@@ -150,7 +150,7 @@ def plot_costs(x, results, path, xlabel, title):
     ax.set_ylim(1, 10 ** np.ceil(np.log10(results.max())))
     if x[0] > x[-1]:
         ax.invert_xaxis()
-    style(ax, xlabel, "nanoseconds a row", title)
+    style(ax, xlabel, "nanoseconds per row", title)
     figure.savefig(path, dpi=100)
 
 

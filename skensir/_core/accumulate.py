@@ -22,7 +22,7 @@ _MAX_WAITING = 2**15
 
 
 class _Rows(NamedTuple):
-    """Rows on their way into the sums, one line a model."""
+    """Rows on their way into the sums, one line per model."""
 
     columns: AnyArray
     bins: AnyArray
@@ -81,7 +81,7 @@ class _Accumulator:
     def add(self, rows: _Rows) -> None:
         """Add rows of known cells to the sums; rows of new cells wait.
 
-        An index over all cells is built once for many rows that wait, not once a chunk: where
+        An index over all cells is built once for many rows that wait, not once per chunk: where
         most rows have a cell of their own, the cost still grows with the rows, not their square.
         """
         numbers = self.index.find(rows.bins)

@@ -100,7 +100,7 @@ def _pack(
     low: IntArray,
     high: IntArray,
 ) -> AnyArray:
-    """Pack the node and the bins of some models into one key a row, in mixed radix."""
+    """Pack the node and the bins of some models into one key per row, in mixed radix."""
     dtype = np.uint16 if node is None and size < 2**16 else np.int64
     key = None if node is None else node.astype(np.int64)
     for model in models:

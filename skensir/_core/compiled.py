@@ -97,7 +97,7 @@ def _add_rows(
     minus_corners: FloatArray,
     sums: FloatArray,
 ) -> None:
-    """Add each row to the sums of its cell, one line a cell; leave out rows of unseen cells."""
+    """Add each row to the sums of its cell, one line per cell; leave out rows of unseen cells."""
     for row in range(len(X)):
         number = numbers[row]
         if number == len(sums):
