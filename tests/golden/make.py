@@ -224,7 +224,10 @@ def environment() -> dict[str, object]:
     import scipy
     from threadpoolctl import threadpool_info
 
-    simd = np.show_config(mode="dicts")["SIMD Extensions"]
+    try:
+        simd = np.show_config(mode="dicts")["SIMD Extensions"].get("found", [])
+    except TypeError:  # NumPy before 1.26 prints it and no more
+        simd = ["unknown"]
     blas = {
         f"{info['internal_api']} {info['version']} {info.get('architecture')}"
         for info in threadpool_info()
@@ -233,7 +236,7 @@ def environment() -> dict[str, object]:
     return {
         "numpy": np.__version__,
         "scipy": scipy.__version__,
-        "simd": sorted(simd.get("found", [])),
+        "simd": sorted(simd),
         "blas": sorted(blas),
     }
 
