@@ -34,8 +34,8 @@ class PlainState:
         number = state.get(_NUMBER)
         if number is None:
             raise ValueError(
-                f"This {type(self).__name__} was pickled by skensir 0.1 before its release, which "
-                f"skensir {__version__} does not read; fit it anew."
+                f"This {type(self).__name__} was pickled by a skensir 0.1 before its release, "
+                "whose pickles are not read any more; fit it anew."
             )
         if number != _FORMAT:
             raise ValueError(

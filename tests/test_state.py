@@ -149,7 +149,7 @@ def test_a_pickle_of_version_0_1_is_refused_in_one_sentence():
 
     data = pickle.dumps(Pickled())
     with pytest.raises(
-        ValueError, match=r"pickled by skensir 0\.1 before its release, .*fit it anew\."
+        ValueError, match=r"pickled by a skensir 0\.1 before its release, .*fit it anew\."
     ):
         pickle.loads(data)
 

@@ -1,5 +1,6 @@
 """What is wrong with dask collections is said before they are computed, or in one sentence."""
 
+import pickle
 import subprocess
 import sys
 
@@ -121,3 +122,20 @@ def test_without_dask_the_import_says_what_to_install():
         "ModuleNotFoundError: skensir.interop.dask needs dask, which is not installed: "
         'pip install "skensir[dask]".'
     )
+
+
+@pytest.mark.parametrize("make", [DaskEnsIRRegressor, DaskEnsIRRegressorCV])
+def test_what_a_chunk_refuses_leaves_the_estimator_as_it_was(make):
+    X, y, weight = stacked()
+    model = make().fit(*in_chunks(X, y))
+    before = pickle.dumps(model)
+    swapped = X[:, ::-1].copy()
+    swapped[-1, 0] = np.nan
+    for arguments in (in_chunks(swapped[:, :2], y, -weight), in_chunks(swapped, y)):
+        with pytest.raises(ValueError, match=r"Negative values|NaN"):
+            model.fit(*arguments)
+        assert pickle.dumps(model) == before
+    if make is DaskEnsIRRegressor:
+        with pytest.raises(ValueError, match="NaN"):
+            model.partial_fit(*in_chunks(swapped, y))
+        assert pickle.dumps(model) == before
