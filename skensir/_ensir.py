@@ -23,7 +23,7 @@ from skensir._base import (
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
-from skensir._core.combine import combine, find_cells
+from skensir._core.combine import combine, find_cells, with_unseen
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.objective import Objective
 from skensir._core.statistics import CellStatistics
@@ -256,16 +256,16 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         self.solve()
         if return_std and np.isnan(self.default_rmse_):
             raise ValueError("return_std == True, but a released table holds no errors.")
-        weights = np.vstack([self.weights_, self.default_weights_])
+        weights = with_unseen(self.weights_, self.default_weights_)
         combined = combine(predictions, self._index, self.bin_width_, weights)
         if not return_std:
             return combined
-        rmse = np.append(self.cell_rmse_, self.default_rmse_)
+        rmse = with_unseen(self.cell_rmse_, self.default_rmse_)
         return combined, rmse[find_cells(predictions, self._index, self.bin_width_)]
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         cells = find_cells(self._validate_predictions(X), self.solve()._index, self.bin_width_)
-        return np.vstack([self.weights_, self.default_weights_])[cells]
+        return with_unseen(self.weights_, self.default_weights_)[cells]
 
     def _objective(self) -> Objective:
         """Return the objective with the parameters that it knows."""

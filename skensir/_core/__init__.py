@@ -24,8 +24,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     one weight vector from one moment matrix: default weights, baselines, rivals
 ``table``
     the lookup table: what it is, and how statistics become one
+``combine``
+    the look-up and the weighted sum, and what rows in unseen cells get
 ``cross_validation``
     the held-out error of tables, from the sums of splits
-``combine``
-    the look-up and the weighted sum
 """

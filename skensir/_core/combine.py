@@ -25,6 +25,14 @@ def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
     return numbers
 
 
+def with_unseen(of_cells: FloatArray, of_unseen: FloatArray | float) -> FloatArray:
+    """Return the lines of a table and one more, for the number that unseen cells have.
+
+    The one place that says what rows in unseen cells get, in prediction and in cross-validation.
+    """
+    return np.concatenate([of_cells, np.asarray(of_unseen)[np.newaxis]])
+
+
 def _weighted_sum(columns: AnyArray, weights: Iterable[Any], out: FloatArray) -> None:
     """Sum the models' lines with their weights, of all models but the first.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from skensir._core.accumulate import accumulate
 from skensir._core.cells import CellIndex
+from skensir._core.combine import with_unseen
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import Pooled, average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
@@ -45,7 +46,7 @@ class SplitStatistics:
 
     def held_out_error(self, weights: FloatArray, default_weights: FloatArray) -> float:
         """Mean squared error of a table of the training rows on the held-out rows."""
-        looked_up = np.vstack([weights, default_weights])[self._cell_in_train]
+        looked_up = with_unseen(weights, default_weights)[self._cell_in_train]
         return float(self.test.squared_error(looked_up).sum() / self.test.weight.sum())
 
     def held_out_errors_of_rivals(self) -> dict[str, float]:

@@ -1,4 +1,7 @@
-"""What an objective is: a part that finds the weights of cells, and says what it needs for that."""
+"""What an objective is: a part that finds the weights of cells, and says what it needs for that.
+
+`OBJECTIVES` in `table` lists the parts by the names that users give them.
+"""
 
 from __future__ import annotations
 
