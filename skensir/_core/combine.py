@@ -28,7 +28,8 @@ def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
 def with_unseen(of_cells: FloatArray, of_unseen: FloatArray | float) -> FloatArray:
     """Return the lines of a table and one more, for the number that unseen cells have.
 
-    The one place that says what rows in unseen cells get, in prediction and in cross-validation.
+    So rows in unseen cells get what `table.solve_table` found for them, in prediction and in
+    cross-validation alike.
     """
     return np.concatenate([of_cells, np.asarray(of_unseen)[np.newaxis]])
 

@@ -43,7 +43,7 @@ class LookupTable(NamedTuple):
     """Weights of the occupied cells, and what is known about them.
 
     The estimator publishes each field with an underscore behind its name, which is what errors
-    say, and a table file holds them in this order.
+    say, and a table file holds them in this order: a change here needs a new format there.
     """
 
     bin_width: Annotated[float, Field("<f8")]
@@ -152,7 +152,7 @@ def solve_table(
 def _default_weights(
     statistics: CellStatistics, settings: Settings, pooled: Pooled
 ) -> tuple[FloatArray, FloatArray]:
-    """Return the default weights of every cell, and those of rows in no cell."""
+    """Return the default weights of every cell, and of rows in none (see `combine.with_unseen`)."""
     name = settings.default_weights
     if not isinstance(name, str):
         return np.tile(name, (statistics.n_cells, 1)), name

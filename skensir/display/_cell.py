@@ -212,7 +212,7 @@ class CellDisplay:
         truth, weight = y[inside], sample_weight[inside]
         counts, edges = np.histogram(truth, histogram_edges(truth), weights=weight)
         origin = str(estimator.cell_origin_[number])
-        has_mixture = estimator.objective == "likelihood" and origin == FITTED
+        has_mixture = estimator._objective().needs_truth and origin == FITTED
         return cls(
             counts=counts,
             edges=edges,
