@@ -126,8 +126,8 @@ def warn_user(message: str, category: type[Warning]) -> None:
 
 
 def _is_inside(module: str) -> bool:
-    """Tell whether a module is of this package, or of scikit-learn, which may call it."""
-    return module.partition(".")[0] in ("skensir", "sklearn")
+    """Tell whether a module is of this package, or of those that may call it for the user."""
+    return module.partition(".")[0] in ("skensir", "sklearn", "joblib")
 
 
 class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]

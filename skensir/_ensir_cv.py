@@ -189,9 +189,9 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableRegressor):  # type: ignore[mi
 
     def __init__(
         self,
-        bin_widths: str | Sequence[float] = "auto",
+        bin_widths: str | ArrayLike = "auto",
         *,
-        shrinkages: Sequence[float] = (0, 1e2, 1e3, 1e4, 1e5, 1e6),
+        shrinkages: ArrayLike = (0, 1e2, 1e3, 1e4, 1e5, 1e6),
         objectives: Sequence[str] = ("squared_error",),
         cv: Any = None,
         default_weights: str | ArrayLike = "auto",

@@ -121,6 +121,7 @@ class IncrementalRegressor(TableRegressor):
             setattr(self, name, getattr(other, name))
         return self._add_statistics(other._statistics)
 
+    @whole_or_nothing
     def solve(self) -> Self:
         """Solve the table of the rows that `partial_fit` or `merge` have added.
 
@@ -187,6 +188,7 @@ class IncrementalRegressor(TableRegressor):
         # Only asked where there is no such attribute. It is no place to solve the table: `hasattr`
         # would then do so, and raise what goes wrong.
         reason = ""
-        if name in type(self)._solved_attributes and self._has_rows():
+        needs_table = name in self._solved_attributes or hasattr(type(self), name)  # a property
+        if needs_table and self._has_rows():
             reason = "; the table of the added rows is not solved yet: call solve() or predict()"
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}{reason}")

@@ -56,8 +56,11 @@ def _to_plain(value: Any) -> Any:
         return {_KIND: "dtype", "name": value.str}
     if isinstance(value, PlainState) and _is_ours(kind.__module__):
         return {_KIND: f"{kind.__module__}.{kind.__name__}", "state": value.__getstate__()}
-    if kind.__module__ == f"{_SPLITTERS}._split":
-        return {_KIND: f"{_SPLITTERS}.{kind.__name__}", "state": dict(vars(value))}
+    if _is_splitter(kind):
+        state = {name: _to_plain(part) for name, part in vars(value).items()}
+        return {_KIND: f"{_SPLITTERS}.{kind.__name__}", "state": state}
+    if _is_splitter(value):  # the class, as repeated splitters hold it
+        return {_KIND: "class", "name": f"{_SPLITTERS}.{value.__name__}"}
     if kind in (list, tuple):
         return kind(map(_to_plain, value))
     return value
@@ -75,17 +78,26 @@ def _from_plain(value: Any) -> Any:
         return statistics if truth is None else statistics._replace(truth=TruthHistogram(**truth))
     if value[_KIND] == "dtype":
         return np.dtype(value["name"])
+    if value[_KIND] == "class":
+        return _find_class(value["name"])
     kind: Any = _find_class(value[_KIND])
     made = kind.__new__(kind)
     if isinstance(made, PlainState):
         made.__setstate__(value["state"])
     else:
-        vars(made).update(value["state"])
+        vars(made).update({name: _from_plain(part) for name, part in value["state"].items()})
     return made
 
 
 def _is_ours(module: str) -> bool:
     return module.partition(".")[0] == "skensir"
+
+
+def _is_splitter(kind: Any) -> bool:
+    """Tell whether something is a public class of scikit-learn's that splits rows."""
+    if not isinstance(kind, type) or kind.__module__ != f"{_SPLITTERS}._split":
+        return False
+    return getattr(import_module(_SPLITTERS), kind.__name__, None) is kind
 
 
 def _find_class(name: str) -> type[Any]:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir import _ensir as ensir_module
@@ -99,3 +100,22 @@ def test_so_do_partial_fit_and_merge(rows):
         fresh.merge(model)
     assert vars(fresh) == vars(EnsIRRegressor(bin_width=8))
     assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("method", ["solve", "predict", "predict_weights", "forget_rows"])
+def test_so_does_a_table_that_cannot_be_solved(rows, method):
+    X, y = rows
+    arguments = (X,) if method.startswith("predict") else ()
+    model = EnsIRRegressor(max_iter=1, min_samples_cell=0).partial_fit(X, y)
+    before = pickle.dumps(model)
+    with mock.patch.object(ensir_module, "CellIndex", side_effect=MemoryError):
+        with pytest.raises(MemoryError):
+            getattr(model, method)(*arguments)
+        assert pickle.dumps(model) == before
+    for _ in range(2):  # here warnings are errors
+        with pytest.raises(ConvergenceWarning):
+            getattr(model, method)(*arguments)
+        assert pickle.dumps(model) == before
+    with pytest.warns(ConvergenceWarning):
+        getattr(model, method)(*arguments)
+    assert model.predict(X).shape == y.shape

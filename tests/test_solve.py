@@ -8,6 +8,7 @@ import warnings
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
 from tables import assert_same_table
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV, load_table, save_table
@@ -34,8 +35,11 @@ def test_to_ask_for_an_attribute_solves_nothing_and_raises_nothing(params):
     for name in PUBLISHED:
         assert not hasattr(model, name)
         assert getattr(model, name, None) is None
-    with pytest.raises(AttributeError, match=r"'weights_'; the table .* call solve\(\) or predict"):
-        _ = model.weights_
+    for name in ("weights_", "bin_edges_"):
+        with pytest.raises(
+            AttributeError, match=rf"'{name}'; the table .* call solve\(\) or predict"
+        ):
+            getattr(model, name)
     with pytest.raises(AttributeError, match=r"'weight_'$"):
         _ = model.weight_
 
@@ -90,6 +94,7 @@ def test_warnings_point_to_the_line_that_called():
         lambda: parts.predict(X),
         lambda: again.solve(),
         lambda: EnsIRRegressorCV(max_iter=1, objectives=("likelihood",)).fit(X, Y),
+        lambda: GridSearchCV(few, {"bin_width": [16, 32]}, cv=2).fit(X, Y),
         lambda: ImageEnsemble(few).fit([X.T.reshape(3, 50, 20, 3)], [Y.reshape(50, 20, 3)]),
     ]
     for call in calls:

@@ -11,7 +11,7 @@ import pytest
 import skops.io
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
-from sklearn.model_selection import LeaveOneGroupOut
+from sklearn.model_selection import LeaveOneGroupOut, RepeatedKFold, check_cv
 from tables import assert_same_table
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
@@ -35,6 +35,7 @@ REGRESSORS = [
     EnsIRRegressor(objective="squared_error", default_weights=[0.1, 0.3, 0.6]),
     EnsIRRegressorCV(cv=3),
     EnsIRRegressorCV(cv=LeaveOneGroupOut(), objectives=("likelihood",), bin_widths=[16, 64]),
+    EnsIRRegressorCV(cv=RepeatedKFold(n_splits=2, n_repeats=2, random_state=0)),
     DaskEnsIRRegressor(),
     DaskEnsIRRegressorCV(cv=3),
     AverageRegressor(),
@@ -55,7 +56,7 @@ def fitted(estimator):
     model = clone(estimator)
     if isinstance(model, ImageEnsemble):
         return model.fit(IMAGES, TARGETS)
-    if isinstance(model, EnsIRRegressorCV) and not isinstance(model.cv, int):
+    if isinstance(model, EnsIRRegressorCV) and isinstance(model.cv, LeaveOneGroupOut):
         return model.fit(X, Y, groups=np.arange(900) % 3)
     return model.fit(X, Y)
 
@@ -106,6 +107,15 @@ def test_a_pickle_names_no_class_of_the_package_but_the_estimators(estimator):
             named.add(tuple(strings[-2:]))
     ours = {names for names in named if any(name.startswith("skensir") for name in names)}
     assert ours == {(type(model).__module__, type(model).__qualname__)}
+
+
+def test_splits_that_are_no_public_splitter_come_back_by_pickle():
+    splits = check_cv(
+        [(np.arange(450), np.arange(450, 900)), (np.arange(450, 900), np.arange(450))]
+    )
+    model = EnsIRRegressorCV(cv=splits).fit(X, Y)
+    for copied in (by_pickle, by_joblib, copy.deepcopy):
+        np.testing.assert_array_equal(copied(model).fit(X, Y).predict(X), model.predict(X))
 
 
 @pytest.mark.parametrize("objective", ["likelihood", "squared_error"])

@@ -26,11 +26,7 @@ def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
 
 
 def with_unseen(of_cells: FloatArray, of_unseen: FloatArray | float) -> FloatArray:
-    """Return the lines of a table and one more, for the number that unseen cells have.
-
-    So rows in unseen cells get what `table.solve_table` found for them, in prediction and in
-    cross-validation alike.
-    """
+    """Return the lines of a table and one more, which all rows in unseen cells look up."""
     return np.concatenate([of_cells, np.asarray(of_unseen)[np.newaxis]])
 
 

@@ -1,7 +1,6 @@
 """What an objective is: a part that finds the weights of cells, and says what it needs for that.
 
-A new one is a module beside `least_squares` and `likelihood`, and a line in `table.OBJECTIVES`, which
-lists the parts by the names that users give them.
+A new one is a module beside `least_squares` and `likelihood`, and a line in `table.OBJECTIVES`.
 """
 
 from __future__ import annotations
