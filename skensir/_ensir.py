@@ -216,8 +216,8 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         self.target_resolution = target_resolution
         self.verbose = verbose
 
+    @whole_or_nothing  # outside, so that callbacks end before attributes are put back
     @with_callbacks
-    @whole_or_nothing
     def fit(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
         """Estimate the weights of every occupied cell.
 

@@ -7,7 +7,7 @@ without their becoming unreadable, and a reader that trusts nothing has one name
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -19,6 +19,14 @@ from skensir._version import __version__
 _FORMAT, _NUMBER, _WRITER = 1, "skensir_state", "skensir_version"
 # Names what a dict stands for.
 _KIND = "skensir_kind"
+# Where the estimators are that another one may hold; a state makes Python import nothing else.
+_MODULES = (
+    "skensir._ensir",
+    "skensir._ensir_cv",
+    "skensir.baselines",
+    "skensir.image.ensemble",
+    "skensir.interop.dask",
+)
 # What the parameter `cv` may be is no class of ours, but would have to be trusted too.
 _SPLITTERS = "sklearn.model_selection"
 
@@ -54,7 +62,7 @@ def _to_plain(value: Any) -> Any:
         return {_KIND: "statistics", **value._replace(truth=None)._asdict(), "truth": truth}
     if isinstance(value, np.dtype):
         return {_KIND: "dtype", "name": value.str}
-    if isinstance(value, PlainState) and _is_ours(kind.__module__):
+    if isinstance(value, PlainState) and kind.__module__ in _MODULES:
         return {_KIND: f"{kind.__module__}.{kind.__name__}", "state": value.__getstate__()}
     if _is_splitter(kind):
         state = {name: _to_plain(part) for name, part in vars(value).items()}
@@ -89,10 +97,6 @@ def _from_plain(value: Any) -> Any:
     return made
 
 
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == "skensir"
-
-
 def _is_splitter(kind: Any) -> bool:
     """Tell whether something is a public class of scikit-learn's that splits rows."""
     if not isinstance(kind, type) or kind.__module__ != f"{_SPLITTERS}._split":
@@ -103,9 +107,9 @@ def _is_splitter(kind: Any) -> bool:
 def _find_class(name: str) -> type[Any]:
     """Return the estimator of this package, or scikit-learn's splitter, of a dotted name."""
     module, _, attribute = name.rpartition(".")
-    found = None
-    if _is_ours(module) or module == _SPLITTERS:
+    found: Any = None
+    if module in (_SPLITTERS, *_MODULES):
         found = getattr(import_module(module), attribute, None)
-    if isinstance(found, type) and (module == _SPLITTERS or issubclass(found, PlainState)):
-        return found
+    if _is_splitter(found) or (isinstance(found, type) and issubclass(found, PlainState)):
+        return cast(type[Any], found)
     raise ValueError(f"The state names {name!r}, neither an estimator of skensir nor a splitter.")

@@ -135,3 +135,14 @@ def test_the_progress_bar_of_scikit_learn_shows_both_stages(images, capsys):
     assert "sums of the rows" in printed
     assert "EM steps" in printed
     assert "100%" in printed
+
+
+def test_callbacks_end_where_fit_raises(images):
+    X, y = images
+    recorder = Recorder()
+    model = EnsIRRegressor(bin_width=1e90).set_callbacks(recorder)
+    with pytest.raises(ValueError, match="overflow"):
+        model.fit(X[:500] * 1e90, y[:500])
+    assert recorder.begun[0] == "setup"
+    assert recorder.ended[-1] == "teardown"
+    assert not hasattr(model, "n_features_in_")
