@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from time import perf_counter
 from typing import Any, Self
 
@@ -52,13 +52,13 @@ def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
 
 
 def _score(
-    candidate: EnsIRRegressor, splits: Iterable[SplitStatistics]
+    candidate: EnsIRRegressor, splits: Sequence[SplitStatistics]
 ) -> tuple[FloatArray, FloatArray]:
     """Return the scores of a candidate on each split, and the seconds of fitting and scoring."""
     scores, seconds = [], []
+    settings = candidate._settings(splits[0].train.n_models)
     for split in splits:
         start = perf_counter()
-        settings = candidate._settings(split.train.n_models)
         solution, unseen, _ = find_weights(split.train, settings, split.pooled)
         solved = perf_counter()
         scores.append(-split.held_out_error(solution.weights, unseen))
