@@ -6,6 +6,7 @@ Loops over rows and models, dicts of tuples, one formula at a time.
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 from typing import NamedTuple
 
 import numpy as np
@@ -272,6 +273,7 @@ def stacks(draw, *, dtypes=DTYPES, max_models=40, max_rows=80, whole=False, outl
     if dtype.kind in "ui":
         info = np.iinfo(dtype)
         X = np.clip(np.rint(values), info.min, info.max).astype(dtype)
+        truth = np.clip(truth, info.min, info.max)
     else:
         X = (np.rint(values) if whole else values).astype(dtype)
     sample_weight = draw(st.sampled_from([None, "ones", "some zero", "any"]))
@@ -293,3 +295,80 @@ def in_chunks(size):
             yield slice(start, min(start + size, n_rows))
 
     return row_chunks
+
+
+def bins_on_axes(row, bin_width, kind, unit=1.0):
+    """Return the bin indices that name a row's cell, exactly but for the summary's logarithm."""
+    exact, width = [Fraction(float(x)) for x in row], Fraction(bin_width)
+    mean = sum(exact) / len(exact)
+    if kind == "predictions":
+        return tuple(math.floor(x / width) for x in exact)
+    if kind == "deviations":
+        return tuple(math.floor((x - mean) / width) for x in exact)
+    spread = math.sqrt(sum((x - mean) ** 2 for x in exact) / len(exact))
+    octaves = math.log2(1 + 4 * spread / unit)
+    return math.floor(mean / width), math.floor(4 * unit / bin_width * octaves)
+
+
+def wider(cell, level):
+    """Return the cell around a cell after bins were doubled so many times."""
+    return tuple(index // 2**level for index in cell)
+
+
+class Nested:
+    """Moments of nested cells, each computed by recursion from the rows: the design's formula.
+
+    Moments are of the models' errors and a one, so that they hold mean errors as well.
+    """
+
+    def __init__(self, cells, errors, sample_weight, shrinkage):
+        self.cells, self.shrinkage = cells, shrinkage
+        self.errors = np.column_stack([errors, np.ones(len(errors))])
+        self.sample_weight = sample_weight
+        self.top = 0
+        while any(
+            max(axis) // 2**self.top - min(axis) // 2**self.top > 1
+            for axis in zip(*cells, strict=True)
+        ):
+            self.top += 1
+
+    def sums(self, rows):
+        chosen = self.errors[rows]
+        return (chosen * self.sample_weight[rows][:, None]).T @ chosen
+
+    def occupied(self, level, cell):
+        return [i for i, own in enumerate(self.cells) if wider(own, level) == cell]
+
+    def drawn_to(self, sums, prior):
+        weight = sums[-1, -1] + self.shrinkage
+        return prior if weight == 0 else (sums + self.shrinkage * prior) / weight
+
+    def root(self):
+        mean = self.pooled_sums() / self.sample_weight.sum()
+        n_models = len(mean) - 1
+        products = mean[:-1, :-1]
+        off = ~np.eye(n_models, dtype=bool)
+        root = np.eye(n_models + 1)
+        root[:-1, :-1] = products[off].mean() if off.any() else 0.0
+        root[range(n_models), range(n_models)] = np.diag(products).mean()
+        return root
+
+    def pooled_sums(self):
+        return self.sums(np.arange(len(self.errors)))
+
+    def pooled(self):
+        return self.drawn_to(self.pooled_sums(), self.root())
+
+    def moments(self, level, cell):
+        """Return the moments of a cell of a level, occupied or not."""
+        if level > self.top:
+            return self.pooled()
+        parent = self.moments(level + 1, tuple(index // 2 for index in cell))
+        return self.drawn_to(self.sums(self.occupied(level, cell)), parent)
+
+    def nearest(self, cell):
+        """Return the moments of the nearest occupied cell around a cell, of all rows at last."""
+        for level in range(self.top + 1):
+            if self.occupied(level, wider(cell, level)):
+                return self.moments(level, wider(cell, level))
+        return self.pooled()

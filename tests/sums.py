@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from skensir._core import accumulate as accumulate_module
 from skensir._core import histogram as histogram_module
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 
 SUMS = "cells", "weight", "offsets", "squared_offsets", "error_products"
 RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])
@@ -33,7 +34,7 @@ def accumulate_in(batches, stack, resolution):
             stack.X,
             stack.y,
             stack.sample_weight,
-            bin_width=stack.bin_width,
+            axes=Axes(stack.bin_width),
             target_resolution=resolution,
         )
 

@@ -2,14 +2,20 @@
 
 The modules in reading order; each uses only those above it, and a test holds this list true.
 
+``scale``
+    the range of the predictions, from which every length follows
 ``binning``
     values to bin indices, rows in chunks that stay in cache
+``axes``
+    what is cut into bins: predictions, deviations from their mean, a summary
 ``cells``
     rows of bin indices to cell numbers, for any number of models
 ``compiled``
     the loops over rows, compiled where numba is installed
 ``histogram``
     the truth in each cell
+``linear``
+    moments of a linear regression, a rival of every table
 ``statistics``
     the sums of a cell; they add up, and cells coarsen
 ``accumulate``
@@ -22,10 +28,20 @@ The modules in reading order; each uses only those above it, and a test holds th
     the objective of the paper: expectation-maximisation per cell
 ``pooled``
     one weight vector from one moment matrix: default weights, baselines, rivals
+``hierarchy``
+    cells within wider cells, and their moments shrunk from the top down
 ``table``
     the lookup table: what it is, and how statistics become one
 ``combine``
     the look-up and the weighted sum, and what rows in unseen cells get
+``calibration``
+    how large errors are against what was expected, and the intervals that follow
+``average``
+    several tables averaged into one
 ``cross_validation``
     the held-out error of tables, from the sums of splits
+``folds``
+    the sums of folds, in parts that add up
+``selection``
+    from held-out errors to what share of the combination a table gets
 """

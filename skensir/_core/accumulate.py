@@ -6,11 +6,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from skensir._core.binning import bin_indices, check_bin_indices, model_columns, row_chunks
+from skensir._core.axes import Axes
+from skensir._core.binning import check_bin_indices, model_columns, row_chunks
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.compiled import CompiledCells, compiled_cells, truth_table
 from skensir._core.histogram import TruthCounter
-from skensir._core.statistics import CellStatistics
+from skensir._core.linear import LinearMoments
+from skensir._core.statistics import CellStatistics, n_offsets, n_products
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -50,18 +52,25 @@ class _Accumulator:
     """Sums of cells that are numbered in the order of their appearance."""
 
     def __init__(
-        self, X: AnyArray, y: AnyArray, bin_width: float, target_resolution: float | None
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        axes: Axes,
+        target_resolution: float | None,
+        with_errors: bool,
     ) -> None:
         n_models = X.shape[1]
         self.X = X
-        self.bin_width = bin_width
+        self.axes = axes
+        self.with_errors = with_errors
         self.truth = None
         if target_resolution is not None:
             table = truth_table(X, y, target_resolution)
             self.truth = TruthCounter(target_resolution, table)
-        self.cells = np.empty((0, n_models), dtype=np.int64)
+        self.cells = np.empty((0, axes.n_axes(n_models)), dtype=np.int64)
         self.index = CellIndex(self.cells)
-        self.sums = np.zeros((1 + 2 * n_models + n_models * (n_models + 1) // 2, 64))
+        n_sums = 1 + n_offsets(axes, n_models) + n_products(n_models) + with_errors * n_models
+        self.sums = np.zeros((n_sums, 64))
         self.compiled: CompiledCells | None = None
         self.waiting: list[_Rows] = []
         self.n_waiting = 0
@@ -101,7 +110,7 @@ class _Accumulator:
         new = distinct_cells(np.concatenate(cells).T)
         self.cells = np.concatenate([self.cells, new])
         self.index = CellIndex(self.cells)
-        self.compiled = compiled_cells(self.X, self.index, self.bin_width, self.cells)
+        self.compiled = compiled_cells(self.X, self.index, self.axes, self.cells)
         if self.index.n_cells > self.sums.shape[1]:
             more = max(self.index.n_cells, 2 * self.sums.shape[1]) - self.sums.shape[1]
             self.sums = np.pad(self.sums, ((0, 0), (0, more)))
@@ -126,19 +135,22 @@ class _Accumulator:
         def total(values: FloatArray | None) -> None:
             next(line)[touched] += np.bincount(numbers, values, n_touched)
 
-        offsets = np.multiply(bins, -self.bin_width, dtype=np.float64)
-        offsets += columns
-        errors = columns - truth
         total(weight)
-        weighted = offsets if weight is None else offsets * weight
-        for values in weighted:
-            total(values)
-        for values, other in zip(weighted, offsets, strict=True):
-            total(values * other)
+        if n_offsets(self.axes, len(columns)):
+            offsets = np.multiply(bins, -self.axes.bin_width, dtype=np.float64)
+            offsets += columns
+            weighted = offsets if weight is None else offsets * weight
+            for values in weighted:
+                total(values)
+            for values, other in zip(weighted, offsets, strict=True):
+                total(values * other)
+        errors = columns - truth
         weighted = errors if weight is None else errors * weight
         for model, values in enumerate(weighted):
             for other in errors[model:]:
                 total(values * other)
+        for values in weighted if self.with_errors else ():
+            total(values)
 
     def finish(self) -> CellStatistics:
         """Return sums and histogram with the cells in lexicographic order."""
@@ -146,7 +158,8 @@ class _Accumulator:
             self._take_in()
         order = np.lexsort(self.cells.T[::-1])
         truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
-        return CellStatistics(self.bin_width, self.cells[order], self.sums[:, order], truth)
+        sums = self.sums[:, order]
+        return CellStatistics(self.axes, self.cells[order], sums, truth, self.X.shape[1])
 
 
 def accumulate(
@@ -154,18 +167,21 @@ def accumulate(
     y: AnyArray,
     sample_weight: FloatArray | None = None,
     *,
-    bin_width: float,
+    axes: Axes,
     target_resolution: float | None = None,
+    with_errors: bool = False,
+    with_linear: bool = False,
     track: Track = untracked,
 ) -> CellStatistics:
     """Sum up the rows of each cell, in one pass of chunks that stay in cache.
 
     Predictions, (n_rows, n_models), and truth may have any real dtype; no converted copy is made.
     Rows of sample weight zero are as good as absent. `target_resolution` is the grid step of the
-    histogram of the truth; None makes none. `track` is told of each chunk.
+    histogram of the truth; None makes none. `with_errors` asks for the sums of the models' errors
+    too, `with_linear` for the moments of a linear regression. `track` is told of each chunk.
     """
     n_rows, n_models = X.shape
-    sums = _Accumulator(X, y, bin_width, target_resolution)
+    sums = _Accumulator(X, y, axes, target_resolution, with_errors)
     for chunk in track(row_chunks(n_rows, n_models), "sums of the rows"):
         weight = None if sample_weight is None else sample_weight[chunk]
         rows: _Chunk = X[chunk], y[chunk].astype(np.float64), weight
@@ -175,12 +191,14 @@ def accumulate(
             predictions, truth, weight = sums.add_known(*rows)
             if truth.size:
                 columns = model_columns(predictions, slice(None))
-                bins = bin_indices(columns, bin_width)
-                check_bin_indices(bins, bin_width)
+                bins = axes.bins(columns)
+                check_bin_indices(bins, axes.bin_width)
                 sums.add(_Rows(columns, bins, truth, weight))
     with np.errstate(over="ignore", invalid="ignore"):
         statistics = sums.finish()
     _check_sums(statistics.sums)
+    if with_linear:
+        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
     return statistics
 
 

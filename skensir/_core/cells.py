@@ -105,8 +105,10 @@ def _pack(
     key = None if node is None else node.astype(np.int64)
     for model in models:
         first, last, bins = low[model], high[model], columns[model]
-        if bins.dtype.kind == "u" and (first < 0 or last > np.iinfo(bins.dtype).max):
-            bins = bins.astype(np.int64)
+        if bins.dtype.kind != "f":
+            limits = np.iinfo(bins.dtype)
+            if first < limits.min or last > limits.max or last - first > limits.max:
+                bins = bins.astype(np.int64)
         # In the bins' own dtype: clipping and shifting narrow integers costs next to nothing.
         digit = np.clip(bins, bins.dtype.type(first), bins.dtype.type(last))
         digit -= bins.dtype.type(first)
@@ -214,3 +216,54 @@ class CellIndex:
             return np.zeros(bins.shape[1], dtype=np.bool_)
         low, high = self.low[:, None], self.high[:, None]
         return np.asarray(((bins < low) | (bins > high)).any(axis=0))
+
+
+class NestedCellIndex(CellIndex):
+    """Find the cell that a row of bin indices names, or the narrowest wider cell around it.
+
+    `levels` says of each of the ancestors, (n_ancestors, n_axes), how often the bins were doubled;
+    their numbers follow those of the cells. `n_cells` is the number of both together, which rows
+    get that lie in none.
+    """
+
+    def __init__(self, cells: IntArray, ancestors: IntArray, levels: IntArray) -> None:
+        super().__init__(cells)
+        self._n_own = self.n_cells
+        self._wider = []
+        for level in np.unique(levels).tolist():
+            first, last = np.searchsorted(levels, [level, level + 1])
+            self._wider.append((level, self.n_cells + int(first), CellIndex(ancestors[first:last])))
+        self.n_cells += len(ancestors)
+        self._filled: IntArray | None = None
+
+    @property
+    def table(self) -> IntArray | None:
+        """Number of every possible key, where one table holds them: filled with the ancestors."""
+        if self._filled is None and (table := super().table) is not None:
+            self._filled = table.copy()
+            unseen = np.flatnonzero(table == self._n_own)
+            spans = tuple((self.high - self.low + 1).tolist())
+            bins = np.stack(np.unravel_index(unseen, spans)) + self.low[:, np.newaxis]
+            self._filled[unseen] = self._find_wider(bins)
+        return self._filled
+
+    def find(self, bins: AnyArray) -> IntArray:
+        """Return the number of each row's cell or of its nearest ancestor."""
+        numbers = super().find(bins)
+        unseen = np.flatnonzero(numbers == self._n_own)
+        if unseen.size:
+            low, high = self.low[:, np.newaxis], self.high[:, np.newaxis]
+            inside = np.clip(bins[:, unseen], low, high).astype(np.int64)
+            numbers[unseen] = self._find_wider(inside)
+        return numbers
+
+    def _find_wider(self, bins: IntArray) -> IntArray:
+        """Return the numbers of the nearest ancestors of rows in unseen cells."""
+        numbers = np.full(bins.shape[1], self.n_cells)
+        left = np.arange(bins.shape[1])
+        for level, first, index in self._wider:
+            found = index.find(bins[:, left] >> level)
+            known = found < index.n_cells
+            numbers[left[known]] = first + found[known]
+            left = left[~known]
+        return numbers

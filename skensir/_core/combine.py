@@ -7,30 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from skensir._core.binning import bin_indices, model_columns, row_chunks
+from skensir._core.axes import Axes
+from skensir._core.binning import model_columns, row_chunks
 from skensir._core.cells import CellIndex
 from skensir._core.compiled import compiled_cells
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 
-def find_cells(X: AnyArray, index: CellIndex, bin_width: float) -> IntArray:
+def find_cells(X: AnyArray, index: CellIndex, axes: Axes) -> IntArray:
     """Return the cell number of each row of `X`, ``index.n_cells`` for unseen cells."""
     numbers = np.empty(len(X), dtype=np.intp)
-    compiled = compiled_cells(X, index, bin_width)
+    compiled = compiled_cells(X, index, axes)
     for rows in row_chunks(*X.shape):
         if compiled is not None:
             numbers[rows] = compiled.find(X[rows])
             continue
-        numbers[rows] = index.find(bin_indices(model_columns(X, rows), bin_width))
+        numbers[rows] = index.find(axes.bins(model_columns(X, rows)))
     return numbers
 
 
-def with_unseen(of_cells: FloatArray, of_unseen: FloatArray | float) -> FloatArray:
-    """Return the lines of a table and one more, which all rows in unseen cells look up."""
-    return np.concatenate([of_cells, np.asarray(of_unseen)[np.newaxis]])
+def with_unseen(of_cells: FloatArray, *of_others: FloatArray | float) -> FloatArray:
+    """Return the lines of a table and those of others, the last of which serves unseen cells."""
+    others = (np.reshape(other, (-1, *of_cells.shape[1:])) for other in of_others)
+    return np.concatenate([of_cells, *others])
 
 
-def _weighted_sum(columns: AnyArray, weights: Iterable[Any], out: FloatArray) -> None:
+def _weighted_sum(
+    columns: AnyArray, weights: Iterable[Any], out: FloatArray, *, convex: bool = True
+) -> None:
     """Sum the models' lines with their weights, of all models but the first.
 
     As weights sum to one, only the differences from the first model count: that is one weight
@@ -42,28 +46,39 @@ def _weighted_sum(columns: AnyArray, weights: Iterable[Any], out: FloatArray) ->
         difference = np.subtract(column, first, dtype=np.float64)
         difference *= weight
         out += difference
-    # Rounding must not carry the sum beyond the predictions.
-    np.clip(out, columns.min(axis=0), columns.max(axis=0), out=out)
+    if convex:  # rounding must not carry the sum beyond the predictions
+        np.clip(out, columns.min(axis=0), columns.max(axis=0), out=out)
 
 
-def combine(X: AnyArray, index: CellIndex, bin_width: float, weights: FloatArray) -> FloatArray:
-    """Return the weighted sum of the predictions, with the convex weights of each row's cell.
+def combine(
+    X: AnyArray,
+    index: CellIndex,
+    axes: Axes,
+    weights: FloatArray,
+    intercepts: FloatArray | None = None,
+    *,
+    convex: bool = True,
+) -> FloatArray:
+    """Return the weighted sum of the predictions, with the weights of each row's cell.
 
-    `weights` has a line per cell and one more, which serves unseen cells. The sum lies between the
-    smallest and the largest prediction of the row, to the last bit.
+    `weights` has a line per cell and one more, which serves unseen cells, and so have intercepts
+    where there are any. The sum of convex weights lies between the smallest and the largest
+    prediction of the row, to the last bit.
     """
     combined = np.empty(len(X))
-    compiled = compiled_cells(X, index, bin_width)
+    compiled = compiled_cells(X, index, axes) if convex and intercepts is None else None
     lines = np.ascontiguousarray(weights.T[1:])
     for rows in row_chunks(*X.shape):
         if compiled is not None:
             compiled.combine(X[rows], weights, combined[rows])
             continue
         columns = model_columns(X, rows)
-        cell = index.find(bin_indices(columns, bin_width))
+        cell = index.find(axes.bins(columns))
         # mode="clip" skips the bounds check: every number lies inside.
         looked_up = (line.take(cell, mode="clip") for line in lines)
-        _weighted_sum(columns, looked_up, combined[rows])
+        _weighted_sum(columns, looked_up, combined[rows], convex=convex and intercepts is None)
+        if intercepts is not None:
+            combined[rows] += intercepts.take(cell, mode="clip")
     return combined
 
 

@@ -25,6 +25,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skensir._core.axes import Axes
 from skensir._core.binning import bin_indices
 from skensir._core.cells import CellIndex
 from skensir._typing import AnyArray, FloatArray, IntArray
@@ -113,6 +114,9 @@ def _add_rows(
             for other in range(model, len(models)):
                 sums[number, place] += weighted * (X[row, other] - truth[row])
                 place += 1
+        if place < sums.shape[1]:  # the errors were asked for
+            for model in range(len(models)):
+                sums[number, place + model] += (X[row, model] - truth[row]) * weight[row]
 
 
 def _count_truth(
@@ -253,20 +257,20 @@ class CompiledCells:
 
 
 def compiled_cells(
-    X: AnyArray, index: CellIndex, bin_width: float, cells: IntArray | None = None
+    X: AnyArray, index: CellIndex, axes: Axes, cells: IntArray | None = None
 ) -> CompiledCells | None:
     """Return the loops for chunks of `X` and the cells of an index, None where NumPy is to work.
 
     `cells` are those of the index: given them, the loops can add rows to sums, and a bin beyond
     the known ones makes a new cell. Otherwise it counts to the nearest one.
     """
-    table = index.table
-    if table is None or (cells is not None and len(cells) > _MAX_CELLS):
+    if axes.kind != "predictions" or (cells is not None and len(cells) > _MAX_CELLS):
         return None
     kernels = _kernels_for(X)
-    if kernels is None:
+    table = None if kernels is None else index.table
+    if kernels is None or table is None:
         return None
-    return CompiledCells(kernels, X.dtype, index, table, bin_width, cells)
+    return CompiledCells(kernels, X.dtype, index, table, axes.bin_width, cells)
 
 
 class TruthTable:

@@ -13,12 +13,25 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 from skensir._core.cells import CellIndex
 from skensir._core.combine import with_unseen
-from skensir._core.least_squares import simplex_weights
-from skensir._core.pooled import Pooled, average_weights, best_model_weights
+from skensir._core.hierarchy import (
+    Hierarchy,
+    moment_lines,
+    n_widenings,
+    solve_lines,
+    squared_errors,
+)
+from skensir._core.least_squares import SquaredError, simplex_weights
+from skensir._core.objective import Solution
+from skensir._core.pooled import average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
+from skensir._core.table import Line, pool
 from skensir._typing import AnyArray, FloatArray, IntArray
+
+# The sums of so many cells are worked on at once, those of all splits together.
+_MAX_CELLS = 2**16
 
 Split = tuple[IntArray, IntArray]
 
@@ -37,30 +50,41 @@ class SplitStatistics:
         self.train, self.test = train, test
         # Where the training rows keep the weights of each cell of the held-out rows.
         self._cell_in_train = CellIndex(train.cells).find(test.cells.T)
-        self.pooled = Pooled(train.pooled_error_moments())
+        self.pooled = pool(train)
 
     def coarsen(self, factor: int, truth_factor: int) -> SplitStatistics:
         return SplitStatistics(
             self.train.coarsen(factor, truth_factor), self.test.coarsen(factor, truth_factor)
         )
 
-    def held_out_error(self, weights: FloatArray, default_weights: FloatArray) -> float:
+    def held_out_error(self, solution: Solution, unseen: Line) -> float:
         """Mean squared error of a table of the training rows on the held-out rows."""
-        looked_up = with_unseen(weights, default_weights)[self._cell_in_train]
-        return float(self.test.squared_error(looked_up).sum() / self.test.weight.sum())
+        weights = with_unseen(solution.weights, unseen.weights)[self._cell_in_train]
+        intercepts = with_unseen(solution.intercepts, unseen.intercept)[self._cell_in_train]
+        squared_error = self.test.squared_error(weights, intercepts)
+        return float(squared_error.sum() / self.test.weight.sum())
 
     def held_out_errors_of_rivals(self) -> dict[str, float]:
         """Mean squared error on the held-out rows of what needs no table."""
         held_out = self.test.pooled_error_moments()
         rivals = {name: self.pooled.weights(find) for name, find in RIVALS.items()}
-        return {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
+        errors = {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
+        if self.train.linear is not None and self.test.linear is not None:
+            errors["ridge"] = self.test.linear.mean_squared_error(*self.train.linear.fit_ridge())
+        return errors
 
 
 class Grid(NamedTuple):
-    """Bin width of the cells, and grid step of the histogram of the truth where there is one."""
+    """What rows are summed up by: the arguments of `accumulate`."""
 
-    bin_width: float
-    target_resolution: float | None
+    axes: Axes
+    target_resolution: float | None = None
+    with_errors: bool = False
+    with_linear: bool = False
+
+    @property
+    def bin_width(self) -> float:
+        return self.axes.bin_width
 
     def coarsening_to(self, wider: Grid, *, whole: bool) -> tuple[int, int] | None:
         """Return by what to coarsen bins and histogram, None where the grids do not nest.
@@ -68,6 +92,8 @@ class Grid(NamedTuple):
         Scaling by a power of two is exact in floating point, so bins nest to the last bit. Other
         whole ratios do so only where predictions and widths are whole numbers.
         """
+        if self.axes._replace(bin_width=wider.axes.bin_width) != wider.axes:
+            return None
         ratio, truth_ratio = wider.bin_width / self.bin_width, 1.0
         if self.target_resolution is not None and wider.target_resolution is not None:
             truth_ratio = wider.target_resolution / self.target_resolution
@@ -91,7 +117,7 @@ class Pass(NamedTuple):
         return Pass(self.total.coarsen(factor, truth_factor), splits)
 
 
-def _is_partition(splits: Sequence[Split], n_rows: int) -> bool:
+def is_partition(splits: Sequence[Split], n_rows: int) -> bool:
     """Tell whether each row is held out once and serves for training in all other splits."""
     held_out = np.zeros(n_rows, dtype=np.bool_)
     for train, test in splits:
@@ -124,25 +150,25 @@ def _sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
 def pass_over(
     X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, splits: Sequence[Split], grid: Grid
 ) -> Pass:
-    """Sum up all rows, and the training and held-out rows of each split.
+    """Sum up all rows, and the training and held-out rows of each split, one by one.
 
-    Folds that part the data, each row being held out once, are summed up once each. Other splits
-    are summed up one by one.
+    Folds that part the data need less: see `pass_over_folds`.
     """
 
     def sum_up(rows: IntArray) -> CellStatistics:
-        # Neighbouring rows, such as the pixels of an image, need no copy.
-        if rows.size and rows[-1] - rows[0] == rows.size - 1 and (np.diff(rows) == 1).all():
-            where: IntArray | slice = slice(int(rows[0]), int(rows[-1]) + 1)
-        else:
-            where = rows
+        where = neighbours(rows)
         weight = None if sample_weight is None else sample_weight[where]
         return accumulate(X[where], y[where], weight, **grid._asdict())
 
     tests = [sum_up(test) for _, test in splits]
-    if _is_partition(splits, len(X)):
-        return pass_over_folds(tests)
     return _pair(sum_up(np.arange(len(X))), [sum_up(train) for train, _ in splits], tests)
+
+
+def neighbours(rows: IntArray) -> IntArray | slice:
+    """Return row numbers as a slice where they are neighbours, which needs no copy of the rows."""
+    if rows.size and rows[-1] - rows[0] == rows.size - 1 and (np.diff(rows) == 1).all():
+        return slice(int(rows[0]), int(rows[-1]) + 1)
+    return rows
 
 
 def pass_over_folds(folds: Sequence[CellStatistics]) -> Pass:
@@ -164,22 +190,87 @@ def _pair(
     return Pass(total, [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)])
 
 
-def passes_on(
-    grids: Sequence[Grid], sum_up: Callable[[list[Grid]], list[Pass]], *, whole: bool
-) -> Iterator[Pass]:
-    """Yield a pass on each grid, of rising bin width, coarsened from a narrower one where exact.
+def nested_errors(sums: Pass, objectives: Sequence[SquaredError]) -> FloatArray:
+    """Return held-out mean squared errors of nested tables, (n_objectives, n_splits).
 
-    `sum_up` passes over the data on the grids that are needed. `whole` says whether all predictions
-    are whole numbers.
+    Cells are drawn to wider ones, so that a cell without training rows has the moments of its
+    nearest ancestor that has some: no held-out row is in an unseen cell.
     """
+    errors = np.empty((len(objectives), len(sums.splits)))
+    step = max(1, _MAX_CELLS // sums.total.n_cells)
+    for first in range(0, len(sums.splits), step):
+        block = slice(first, first + step)
+        errors[:, block] = _nested_errors(sums.total, sums.splits[block], objectives)
+    return errors
+
+
+def _nested_errors(
+    total: CellStatistics, splits: Sequence[SplitStatistics], objectives: Sequence[SquaredError]
+) -> FloatArray:
+    """Do so for some of the splits, all of them at once."""
+    with_errors = any(objective.fit_intercept for objective in objectives)
+    index = CellIndex(total.cells)
+
+    def align(parts: Sequence[CellStatistics]) -> FloatArray:
+        """Return the sums of each part in the order of all cells."""
+        lines = [moment_lines(part, with_errors=with_errors) for part in parts]
+        aligned = np.zeros((len(parts), len(lines[0]), total.n_cells))
+        for of_part, part, found in zip(aligned, parts, lines, strict=True):
+            of_part[:, index.find(part.cells.T)] = found
+        return aligned
+
+    depths = np.array(
+        [n_widenings(s.train.cells.min(axis=0), s.train.cells.max(axis=0)) for s in splits]
+    )
+    hierarchy = Hierarchy(total.cells, 1 + int(depths.max()))
+    trains, tests = (
+        hierarchy.add_up(align([split.train for split in splits])),
+        align([split.test for split in splits]),
+    )
+    # Only cells with held-out rows are solved.
+    split, cell = np.nonzero(tests[:, 0])
+    held_out = np.ascontiguousarray(tests[split, :, cell].T)
+    weight = tests[:, 0].sum(axis=1)
+    errors = np.empty((len(objectives), len(splits)))
+    for shrinkage in {objective.shrinkage for objective in objectives}:
+        moments, _ = hierarchy.shrink(trains, shrinkage, total.n_models, depths)
+        lines = np.ascontiguousarray(moments[0][split, :, cell].T)
+        for number, objective in enumerate(objectives):
+            if objective.shrinkage == shrinkage:
+                line = solve_lines(lines, total.n_models, objective)
+                squares = squared_errors(held_out, *line)
+                errors[number] = np.bincount(split, squares, len(splits)) / weight
+    return errors
+
+
+def needed_grids(grids: Sequence[Grid], *, whole: bool) -> list[Grid]:
+    """Return those of the grids whose sums do not follow from those of a narrower one."""
+    sources = _sources(grids, whole=whole)
+    return [grid for grid, source in zip(grids, sources, strict=True) if source is None]
+
+
+def _sources(grids: Sequence[Grid], *, whole: bool) -> list[tuple[Grid, tuple[int, int]] | None]:
+    """Return from which grid each follows, and the factors, None where it does from none."""
     sources = []
     for number, grid in enumerate(grids):
         # The widest first: it has the fewest cells to coarsen.
         narrower = [(fine, fine.coarsening_to(grid, whole=whole)) for fine in grids[:number][::-1]]
         sources.append(next(((fine, factors) for fine, factors in narrower if factors), None))
-    needed = [grid for grid, source in zip(grids, sources, strict=True) if source is None]
+    return sources
+
+
+def passes_on(
+    grids: Sequence[Grid], sum_up: Callable[[list[Grid]], list[Pass]], *, whole: bool
+) -> Iterator[Pass]:
+    """Yield a pass on each grid, coarsened from that on a narrower one where this is exact.
+
+    `sum_up` passes over the data on the grids that are needed. Grids are in the order of their
+    kinds of axes, and of rising bin width within each. `whole` says whether all predictions
+    are whole numbers.
+    """
+    needed = needed_grids(grids, whole=whole)
     passes = dict(zip(needed, sum_up(needed), strict=True))
-    for grid, source in zip(grids, sources, strict=True):
+    for grid, source in zip(grids, _sources(grids, whole=whole), strict=True):
         if source is not None:
             fine, factors = source
             passes[grid] = passes[fine].coarsen(*factors)

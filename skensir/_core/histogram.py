@@ -11,6 +11,9 @@ from skensir._core.binning import row_chunks
 from skensir._core.compiled import TruthTable
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
+# Widest bins in which floats are looked at for being whole numbers: 256 steps of 1.
+WHOLE_FLOATS = 256.0
+
 # Rows that wait to be counted together, which is cheaper than counting them chunk by chunk.
 _MAX_PENDING = 2**18
 
@@ -46,6 +49,10 @@ class TruthHistogram(NamedTuple):
         """Return the truth of each entry as its distance from the origin of its cell."""
         lower = self.step * self.resolution - origin[self.cell]
         return np.asarray(lower + self.excess / self.weight)
+
+    def in_units(self, unit: float) -> TruthHistogram:
+        """Return the histogram of the truth in another unit."""
+        return self._replace(resolution=self.resolution / unit, excess=self.excess / unit)
 
     def select(self, chosen: BoolArray) -> TruthHistogram:
         """Return the entries of the chosen cells, which are numbered anew without gaps."""
@@ -189,4 +196,14 @@ def resolve_target_resolution(
     """Return the grid step of the truth's histogram, which "auto" leaves to us."""
     if not isinstance(target_resolution, str):
         return float(target_resolution)
-    return auto_resolution(bin_width, whole=is_whole(y, sample_weight))
+    return auto_resolution(bin_width, whole=counts_as_whole(y, sample_weight, bin_width))
+
+
+def counts_as_whole(y: AnyArray, sample_weight: FloatArray | None, bin_width: float) -> bool:
+    """Tell whether the truth is to be counted as whole numbers.
+
+    Integers are. Floats that happen to be whole are where a step of 1 is no finer than that of
+    other floats: so the grid does not tell between values of which some are whole in one unit
+    and not in another.
+    """
+    return y.dtype.kind in "iub" or (bin_width <= WHOLE_FLOATS and is_whole(y, sample_weight))

@@ -1,6 +1,10 @@
-"""The squared-error objective: convex weights of least mean squared error, for many cells at once.
+"""The squared-error objective: weights of least mean squared error, for many cells at once.
 
-With the error moments C of a cell, minimise ``w' C w`` subject to ``w >= 0`` and ``sum(w) = 1``.
+With the error moments C of a cell, minimise ``w' C w`` subject to ``sum(w) = 1`` and, where weights
+are to be convex, ``w >= 0``. An intercept takes out the mean error of the combination: then C is
+the covariance of the errors. Signed weights are ``C^-1 1`` up to their sum.
+
+Convex weights follow from a cone programme.
 A constant added to every entry of C changes the objective on the simplex by that constant only.
 Then ``w = v / sum(v)``, where v solves the cone programme ``min v' C v / 2 - sum(v), v >= 0``, and
 that an active-set method solves exactly, one model entering at a time (Lawson and Hanson, 1974).
@@ -17,6 +21,9 @@ from skensir._core.objective import Solution, Unsolved
 from skensir._track import Track
 from skensir._typing import BoolArray, FloatArray
 
+# On unit-diagonal moments, for signed weights; below it models count as dependent.
+_SIGNED_RIDGE = 1e-10
+
 # On unit-diagonal moments. The ridge keeps the systems of duplicate and dependent models solvable;
 # a model enters only if that gains more than the tolerance, far above the rounding.
 _RIDGE = 1e-12
@@ -31,6 +38,9 @@ class SquaredError:
     """The objective: the parameters of `skensir.EnsIRRegressor` that it knows."""
 
     shrinkage: float = 0.0
+    shrink_to: str = "pooled"
+    positive: bool = True
+    fit_intercept: bool = False
 
     needs_truth: ClassVar[bool] = False
     default_weights: ClassVar[str] = "pooled"
@@ -39,13 +49,35 @@ class SquaredError:
     def solve(self, unsolved: Unsolved, track: Track) -> Solution:
         """Solve the programme of each cell, whose moments are drawn to the pooled ones."""
         statistics, cells = unsolved.statistics, unsolved.cells
-        weights = np.empty_like(unsolved.start)
+        weights, intercepts = np.empty_like(unsolved.start), np.empty(len(cells))
         for block in blocks_of_cells(*weights.shape):
             weight = statistics.weight[cells[block]]
-            share = (weight / (weight + self.shrinkage))[:, None, None]
+            share = (weight / (weight + self.shrinkage))[:, None]
             own = statistics.error_moments(cells[block])
-            weights[block] = simplex_weights(share * own + (1 - share) * unsolved.pooled_moments)
-        return Solution.at_start(weights, unsolved.variances, n_iter=1)
+            moments = share[:, None] * own + (1 - share)[:, None] * unsolved.pooled_moments
+            means = None
+            if self.fit_intercept:
+                own_means = statistics.mean_errors(cells[block])
+                assert own_means is not None
+                assert unsolved.pooled_means is not None
+                means = share * own_means + (1 - share) * unsolved.pooled_means
+            weights[block], intercepts[block] = self.solve_moments(moments, means)
+        return Solution.at_start(weights, unsolved.variances, intercepts, n_iter=1)
+
+    def solve_moments(
+        self, moments: FloatArray, means: FloatArray | None
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return weights and intercepts, given mean products of errors and mean errors.
+
+        These have the shapes (n_cells, n_models, n_models) and (n_cells, n_models); the means are
+        of use with intercepts only.
+        """
+        find = simplex_weights if self.positive else signed_weights
+        if not self.fit_intercept:
+            return find(moments), np.zeros(len(moments))
+        assert means is not None
+        weights = find(_centred(moments, means))
+        return weights, -(weights * means).sum(axis=-1)
 
 
 def blocks_of_cells(n_cells: int, n_models: int) -> list[slice]:
@@ -137,3 +169,32 @@ def simplex_weights(moments: FloatArray) -> FloatArray:
     cone = _refine(_solve_cone(matrices, ratio), matrices, ratio) * ratio
     weights[rest] = cone / cone.sum(axis=1, keepdims=True)
     return np.asarray(weights.reshape(shape))
+
+
+def signed_weights(moments: FloatArray) -> FloatArray:
+    """Return the weights of least mean squared error that sum to one and may be negative.
+
+    The moments are as in `simplex_weights`. Dependent models share their weight.
+    """
+    n_models = moments.shape[-1]
+    squares = np.einsum("...ii->...i", moments)
+    perfect = squares <= 0
+    deviation = np.sqrt(np.where(perfect, 1.0, squares))
+    matrices = moments / deviation[..., :, None] / deviation[..., None, :]
+    matrices = matrices + _SIGNED_RIDGE * np.eye(n_models)
+    ratio = deviation.min(axis=-1, keepdims=True) / deviation
+    weights = np.linalg.solve(matrices, ratio[..., None])[..., 0] * ratio
+    # A model without any error needs no other.
+    weights = np.where(perfect.any(axis=-1, keepdims=True), perfect, weights)
+    return np.asarray(weights / weights.sum(axis=-1, keepdims=True))
+
+
+def _centred(moments: FloatArray, means: FloatArray) -> FloatArray:
+    """Return the covariances of errors whose mean products and means are given."""
+    covariances = moments - means[..., :, None] * means[..., None, :]
+    # Where errors hardly vary about their means, what is left is rounding, which must not be
+    # taken for models that cancel each other.
+    n_models = moments.shape[-1]
+    rounding = 4 * n_models * np.finfo(np.float64).eps * np.einsum("...ii->...i", moments)
+    covariances[..., np.arange(n_models), np.arange(n_models)] += rounding
+    return np.asarray(covariances)

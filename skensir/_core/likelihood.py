@@ -32,6 +32,7 @@ class Likelihood:
     Variances are about the component mean, as in Eq. 11, with `reg_var` as floor; or, with the
     centre "responsibility", about the responsibility-weighted mean of the truth, with `reg_var`
     added, as the published program has it. There a component that dies makes the cell degenerate.
+    `reg_var` is in squared units, see `scale`.
     """
 
     shrinkage: float = 0.0
@@ -55,18 +56,23 @@ class Likelihood:
         assert statistics.truth is not None
         chosen = np.zeros(statistics.n_cells, dtype=np.bool_)
         chosen[cells] = True
-        corners = statistics.corners[cells]
+        corners, unit = statistics.corners[cells], unsolved.unit
+        # In units, and not with constants in the unit of the data: then the steps are the same to
+        # the last bit for values that differ by a power of two.
         fit = fit_mixtures(
-            statistics.truth.select(chosen),
-            corners[:, 0],
-            statistics.mean_offsets()[cells] + (corners - corners[:, :1]),
-            unsolved.variances,
+            statistics.truth.select(chosen).in_units(unit),
+            corners[:, 0] / unit,
+            (statistics.mean_offsets()[cells] + (corners - corners[:, :1])) / unit,
+            unsolved.variances / unit**2,
             unsolved.start,
             self,
             prior_weights=unsolved.default_weights,
             track=track,
         )
-        return Solution(*fit[:-1])
+        solution = Solution.at_start(fit.weights, fit.variances * unit**2)
+        return solution._replace(
+            n_iter=fit.n_iter, converged=fit.converged, degenerate=fit.degenerate
+        )
 
 
 class MixtureFit(NamedTuple):

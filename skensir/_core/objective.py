@@ -18,16 +18,25 @@ class Solution(NamedTuple):
     """What is found for some cells, a line or a number for each."""
 
     weights: FloatArray
+    intercepts: FloatArray
     variances: FloatArray  # of a mixture's components, of the predictions where there is none
     n_iter: IntArray
     converged: BoolArray
     degenerate: BoolArray  # cells that keep their default weights, as there are no others for them
 
     @classmethod
-    def at_start(cls, weights: FloatArray, variances: FloatArray, n_iter: int = 0) -> Solution:
+    def at_start(
+        cls,
+        weights: FloatArray,
+        variances: FloatArray,
+        intercepts: FloatArray | None = None,
+        n_iter: int = 0,
+    ) -> Solution:
         """Return a solution for which nothing, or one step that always succeeds, was needed."""
         none = np.zeros(len(weights), dtype=np.bool_)
-        return cls(weights, variances, np.full(len(weights), n_iter), ~none, none)
+        if intercepts is None:
+            intercepts = np.zeros(len(weights))
+        return cls(weights, intercepts, variances, np.full(len(weights), n_iter), ~none, none)
 
     def update(self, cells: IntArray, solution: Solution) -> None:
         """Write down what was found for the cells with these numbers."""
@@ -43,7 +52,9 @@ class Unsolved(NamedTuple):
     start: FloatArray  # their default weights, (n_unsolved, n_models)
     variances: FloatArray  # of their predictions, likewise
     pooled_moments: FloatArray  # mean products of the models' errors over all rows
+    pooled_means: FloatArray | None  # mean errors, where there are sums of them
     default_weights: FloatArray  # of rows in no cell
+    unit: float = 1.0  # of the constants that are lengths: see `scale`
 
 
 class Objective(Protocol):

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.least_squares import simplex_weights
+from skensir._core.least_squares import SquaredError, simplex_weights
 from skensir._typing import FloatArray
 
 # Of the published program; it bounds the exponent of models that agree exactly.
@@ -34,7 +34,7 @@ def best_model_weights(error_moments: FloatArray) -> FloatArray:
 
 
 def inverse_deviation_weights(error_moments: FloatArray) -> FloatArray:
-    """Return the softmax over models of ``1 / (1e-10 + rmse)``.
+    """Return the softmax over models of ``1 / (1e-10 + rmse)``, of moments in units.
 
     rmse is each model's root mean squared distance from the average of the models. It follows from
     the errors' moments, (..., n_models, n_models), since the truth cancels.
@@ -71,15 +71,26 @@ def greedy_weights(error_moments: FloatArray, n_selections: int) -> FloatArray:
 class Pooled:
     """The moments of all rows, and the weights that were found from them, each kind once."""
 
-    def __init__(self, moments: FloatArray) -> None:
-        self.moments = moments
-        self._found: dict[Callable[[FloatArray], FloatArray], FloatArray] = {}
+    def __init__(self, moments: FloatArray, means: FloatArray | None = None) -> None:
+        self.moments, self.means = moments, means
+        self._found: dict[tuple[Callable[[FloatArray], FloatArray], float], FloatArray] = {}
 
-    def weights(self, find: Callable[[FloatArray], FloatArray]) -> FloatArray:
-        """Return what a function of this module, or the simplex programme, makes of them."""
-        if find not in self._found:
-            self._found[find] = find(self.moments)
-        return self._found[find]
+    def weights(self, find: Callable[[FloatArray], FloatArray], square: float = 1.0) -> FloatArray:
+        """Return what a function of this module, or the simplex programme, makes of them.
+
+        They are in units whose square is given.
+        """
+        if (find, square) not in self._found:
+            self._found[find, square] = find(self.moments / square)
+        return self._found[find, square]
+
+    def solve(self, objective: SquaredError) -> FloatArray:
+        """Return the weights of least squared error over all rows, as the objective has them."""
+        if objective.positive and not objective.fit_intercept:
+            return self.weights(simplex_weights)
+        means = None if self.means is None else self.means[np.newaxis]
+        [weights], _ = objective.solve_moments(self.moments[np.newaxis], means)
+        return np.asarray(weights)
 
 
 class Weighting(NamedTuple):
@@ -87,10 +98,11 @@ class Weighting(NamedTuple):
 
     find: Callable[[FloatArray], FloatArray]
     per_cell: bool = False
+    in_units: bool = False  # whether it depends on the unit of the moments
 
 
 WEIGHTINGS = {
-    "inverse_deviation": Weighting(inverse_deviation_weights, per_cell=True),
+    "inverse_deviation": Weighting(inverse_deviation_weights, per_cell=True, in_units=True),
     "uniform": Weighting(average_weights),
     "pooled": Weighting(simplex_weights),
 }

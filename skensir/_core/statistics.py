@@ -13,8 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skensir._core.axes import Axes
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.histogram import TruthHistogram, auto_resolution
+from skensir._core.linear import LinearMoments
 from skensir._typing import FloatArray, IntArray
 
 
@@ -23,29 +25,35 @@ class CellStatistics(NamedTuple):
 
     Attributes
     ----------
-    bin_width : float
-    cells : ndarray of shape (n_cells, n_models)
+    axes : Axes
+    cells : ndarray of shape (n_cells, n_axes)
         Bin indices, in lexicographic order.
     sums : ndarray of shape (n_sums, n_cells)
-        Line by line: the sample weights; each model's predictions, measured from the lower edge
-        of its bin; the squares of these; the products of two models' errors, upper triangle row
-        by row.
+        Line by line: the sample weights; where the axes are the predictions, each model's
+        predictions, measured from the lower edge of its bin, and the squares of these; the
+        products of two models' errors, upper triangle row by row; each model's errors, where they
+        were asked for.
     truth : TruthHistogram or None
         The truth in each cell; None where it was not asked for.
+    n_models : int
+    linear : LinearMoments or None
+        Of all rows, whatever their cells; None where they were not asked for.
     """
 
-    bin_width: float
+    axes: Axes
     cells: IntArray
     sums: FloatArray
     truth: TruthHistogram | None
+    n_models: int
+    linear: LinearMoments | None = None
 
     @property
     def n_cells(self) -> int:
         return len(self.cells)
 
     @property
-    def n_models(self) -> int:
-        return int(self.cells.shape[1])
+    def bin_width(self) -> float:
+        return self.axes.bin_width
 
     @property
     def size(self) -> int:
@@ -75,36 +83,66 @@ class CellStatistics(NamedTuple):
     @property
     def error_products(self) -> FloatArray:
         """Sum of the products of two models' errors, (n_models * (n_models + 1) / 2, n_cells)."""
-        return self.sums[1 + 2 * self.n_models :]
+        first = 1 + n_offsets(self.axes, self.n_models)
+        return self.sums[first : first + n_products(self.n_models)]
+
+    @property
+    def errors(self) -> FloatArray | None:
+        """Sum of each model's errors, (n_models, n_cells); None where it was not asked for."""
+        first = 1 + n_offsets(self.axes, self.n_models) + n_products(self.n_models)
+        return self.sums[first:] if len(self.sums) > first else None
 
     def mean_offsets(self) -> FloatArray:
         """Mean prediction of each model in each cell from the lower edge, (n_cells, n_models)."""
         return (self.offsets / self.weight).T
 
+    def prediction_means(self) -> FloatArray:
+        """Mean of each model's predictions in each cell, Eq. 12; NaN on axes of another kind."""
+        if not n_offsets(self.axes, self.n_models):
+            return np.full((self.n_cells, self.n_models), np.nan)
+        return self.mean_offsets() + self.corners
+
     def prediction_variances(self) -> FloatArray:
-        """Variance of each model's predictions in each cell, Eq. 13, (n_cells, n_models)."""
+        """Variance of each model's predictions in each cell, Eq. 13; NaN on other axes."""
+        if not n_offsets(self.axes, self.n_models):
+            return np.full((self.n_cells, self.n_models), np.nan)
         mean = self.offsets / self.weight
         return np.maximum(self.squared_offsets / self.weight - mean**2, 0.0).T
 
     def error_moments(self, cells: Any = slice(None)) -> FloatArray:
         """Mean product of two models' errors in the given cells, (n_cells, n_models, n_models)."""
-        return _symmetric(self.error_products[:, cells] / self.weight[cells], self.n_models)
+        return symmetric(self.error_products[:, cells] / self.weight[cells], self.n_models)
 
     def pooled_error_moments(self) -> FloatArray:
         """Mean product of two models' errors over all rows, (n_models, n_models)."""
         pooled = self.error_products.sum(axis=1, keepdims=True) / self.weight.sum()
-        return np.asarray(_symmetric(pooled, self.n_models)[0])
+        return np.asarray(symmetric(pooled, self.n_models)[0])
 
-    def squared_error(self, weights: FloatArray) -> FloatArray:
+    def without_errors(self) -> CellStatistics:
+        """Return the statistics without the sums of the errors."""
+        if self.errors is None:
+            return self
+        return self._replace(sums=self.sums[: -self.n_models])
+
+    def mean_errors(self, cells: Any = slice(None)) -> FloatArray | None:
+        """Mean error of each model in the given cells, (n_cells, n_models)."""
+        return None if self.errors is None else (self.errors[:, cells] / self.weight[cells]).T
+
+    def pooled_mean_errors(self) -> FloatArray | None:
+        """Mean error of each model over all rows, (n_models,)."""
+        return None if self.errors is None else self.errors.sum(axis=1) / self.weight.sum()
+
+    def squared_error(
+        self, weights: FloatArray, intercepts: FloatArray | None = None
+    ) -> FloatArray:
         """Sum over the rows of each cell of the squared error that its weights make there.
 
-        No prediction is needed: with error products P of a cell it is ``w' P w``.
+        No prediction is needed: with error products P of a cell it is ``w' P w``. An intercept c
+        adds ``2 c w' e + n c**2``, with the sums e of the errors and n of the rows.
         """
-        total = np.zeros(self.n_cells)
-        pairs = zip(*np.triu_indices(self.n_models), self.error_products, strict=True)
-        for model, other, products in pairs:
-            share = weights[:, model] * weights[:, other]
-            total += (1 if model == other else 2) * share * products
+        total = quadratic_form(self.error_products, weights)
+        if intercepts is not None and self.errors is not None:
+            total += intercept_part(self.weight, self.errors, weights, intercepts)
         return np.maximum(total, 0.0)
 
     def coarsen(self, factor: int, truth_factor: int = 1) -> CellStatistics:
@@ -114,13 +152,15 @@ class CellStatistics(NamedTuple):
         """
         cells = self.cells // factor
         n_models = self.n_models
-        # From the lower edge of the wide bin; all terms are non-negative, so no digit is lost.
-        shift = ((self.cells - cells * factor) * self.bin_width).T
         sums = self.sums.copy()
-        sums[1 : 1 + n_models] += shift * self.weight
-        sums[1 + n_models : 1 + 2 * n_models] += shift * (2 * self.offsets + shift * self.weight)
-        fine = CellStatistics(self.bin_width * factor, cells, sums, self.truth)
-        return _sum_equal_cells([fine], truth_factor)
+        if n_offsets(self.axes, n_models):
+            # From the lower edge of the wide bin; all terms are non-negative: no digit is lost.
+            shift = ((self.cells - cells * factor) * self.bin_width).T
+            sums[1 : 1 + n_models] += shift * self.weight
+            squares = shift * (2 * self.offsets + shift * self.weight)
+            sums[1 + n_models : 1 + 2 * n_models] += squares
+        wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
+        return _sum_equal_cells([wide], truth_factor)
 
     @staticmethod
     def merge(parts: Sequence[CellStatistics]) -> CellStatistics:
@@ -156,10 +196,43 @@ def _sum_equal_cells(parts: Sequence[CellStatistics], truth_factor: int = 1) -> 
         if part.truth is not None
     ]
     truth = TruthHistogram.merge(truths) if truths else None
-    return CellStatistics(parts[0].bin_width, distinct, total, truth)
+    linear = [part.linear for part in parts if part.linear is not None]
+    return parts[0]._replace(
+        cells=distinct,
+        sums=total,
+        truth=truth,
+        linear=LinearMoments.merge(linear) if len(linear) == len(parts) else None,
+    )
 
 
-def _symmetric(products: FloatArray, n_models: int) -> FloatArray:
+def n_offsets(axes: Axes, n_models: int) -> int:
+    """Return how many of the sums are about the predictions themselves."""
+    return 2 * n_models if axes.kind == "predictions" else 0
+
+
+def n_products(n_models: int) -> int:
+    """Return how many pairs of models there are, each with itself included."""
+    return n_models * (n_models + 1) // 2
+
+
+def quadratic_form(products: FloatArray, weights: FloatArray) -> FloatArray:
+    """Return ``w' P w`` for upper triangles (n_pairs, n) of P and weights (n, n_models)."""
+    total = np.zeros(len(weights))
+    pairs = zip(*np.triu_indices(weights.shape[1]), products, strict=True)
+    for model, other, line in pairs:
+        share = weights[:, model] * weights[:, other]
+        total += (1 if model == other else 2) * share * line
+    return total
+
+
+def intercept_part(
+    weight: FloatArray, errors: FloatArray, weights: FloatArray, intercepts: FloatArray
+) -> FloatArray:
+    """Return what intercepts add to the squared errors, given the sums of rows and of errors."""
+    return np.asarray(2 * intercepts * (weights.T * errors).sum(axis=0) + intercepts**2 * weight)
+
+
+def symmetric(products: FloatArray, n_models: int) -> FloatArray:
     """Turn (n_pairs, n) upper triangles into (n, n_models, n_models) symmetric matrices."""
     upper = np.triu_indices(n_models)
     matrices = np.empty((products.shape[1], n_models, n_models))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Annotated, NamedTuple, get_type_hints
+from collections.abc import Sequence
+from typing import Annotated, Any, NamedTuple, TypeGuard, get_type_hints
 
 import numpy as np
 
+from skensir._core.axes import KINDS
 from skensir._core.binning import MAX_BIN_INDEX
+from skensir._core.hierarchy import Hierarchy, moment_lines, solve_lines, squared_errors
 from skensir._core.least_squares import SquaredError, blocks_of_cells
 from skensir._core.likelihood import Likelihood
 from skensir._core.objective import Objective, Solution, Unsolved
@@ -23,19 +26,24 @@ OBJECTIVES: dict[str, type[Likelihood | SquaredError]] = {
 # How weights came about; those of "released" cells were published, and their rows are unknown.
 FITTED, THIN, DEGENERATE, RELEASED = "fitted", "thin", "degenerate", "released"
 
+_NOTHING: AnyArray = np.empty(0)
+
 # Rounding of weights that sum to one.
 _ROUNDING = 1e-6
 
 
 class Field(NamedTuple):
-    """What array a field of the table is: dtype, and axes of (c)ells and (m)odels."""
+    """What array a field of the table is: dtype and dimensions.
+
+    These are the numbers of (c)ells, of their wider (a)ncestors, of (m)odels, and of the a(x)es
+    whose bins name a cell.
+    """
 
     dtype: str
     axes: str = ""
 
-    def shape(self, n_cells: int, n_models: int) -> tuple[int, ...]:
-        """Return the shape of the array; a number has none."""
-        sizes = {"c": n_cells, "m": n_models}
+    def shape(self, **sizes: int) -> tuple[int, ...]:
+        """Return the shape of the array, from the sizes by their letters; a number has none."""
         return tuple(sizes[axis] for axis in self.axes)
 
 
@@ -47,7 +55,7 @@ class LookupTable(NamedTuple):
     """
 
     bin_width: Annotated[float, Field("<f8")]
-    cells: Annotated[IntArray, Field("<i8", "cm")]  # bin indices, in lexicographic order
+    cells: Annotated[IntArray, Field("<i8", "cx")]  # bin indices, in lexicographic order
     cell_counts: Annotated[FloatArray, Field("<f8", "c")]  # rows, or their sample weight
     weights: Annotated[FloatArray, Field("<f8", "cm")]
     cell_origin: Annotated[AnyArray, Field("<U10", "c")]  # how the weights came about
@@ -58,38 +66,80 @@ class LookupTable(NamedTuple):
     converged: Annotated[BoolArray, Field("|b1", "c")]
     default_weights: Annotated[FloatArray, Field("<f8", "m")]  # for rows in no occupied cell
     default_rmse: Annotated[float, Field("<f8")]
+    axes: Annotated[str, Field("<U11")] = KINDS[0]
+    intercepts: Annotated[FloatArray, Field("<f8", "c")] = _NOTHING
+    default_intercept: Annotated[float, Field("<f8")] = 0.0
+    # Wider cells, which serve rows in unseen ones: how often the bins were doubled, and so on.
+    ancestor_levels: Annotated[IntArray, Field("<i8", "a")] = _NOTHING
+    ancestor_cells: Annotated[IntArray, Field("<i8", "ax")] = _NOTHING
+    ancestor_weights: Annotated[FloatArray, Field("<f8", "am")] = _NOTHING
+    ancestor_intercepts: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
+    ancestor_rmse: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
 
-    def check(self) -> None:
+    @classmethod
+    def simple(cls, **fields: Any) -> LookupTable:
+        """Return a table of predictions without intercepts and ancestors, which it fills in."""
+        (n_cells, n_axes), n_models = fields["cells"].shape, fields["weights"].shape[1]
+        sizes = {"c": n_cells, "a": 0, "m": n_models, "x": n_axes}
+        for name, field in FIELDS.items():
+            if field.axes and name not in fields:
+                fields[name] = np.zeros(field.shape(**sizes), field.dtype)
+        return cls(**fields)
+
+    def check(self, *, convex: bool = True) -> None:
         """Raise a ValueError that names the field if it cannot be what it says.
 
-        Dtypes and shapes are those that are declared.
+        Dtypes and shapes are those that are declared. Weights that need not be convex may be
+        negative.
         """
+        if self.axes not in KINDS:
+            raise ValueError(f"axes_ == {self.axes!r}, must be {', '.join(KINDS)}.")
         if self.cells.min() < -MAX_BIN_INDEX or self.cells.max() > MAX_BIN_INDEX:
             raise ValueError(f"cells_ must lie within ±{MAX_BIN_INDEX:.0f}.")
         if not np.array_equal(np.unique(self.cells, axis=0), self.cells):
             raise ValueError("cells_ must be distinct and in lexicographic order.")
         if not 0 < self.bin_width < np.inf:
             raise ValueError(f"bin_width_ == {self.bin_width}, must be above zero and finite.")
-        for name in ("weights", "default_weights"):
+        for name in ("weights", "default_weights", "ancestor_weights"):
             weights = getattr(self, name)
-            if not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
+            if convex and not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
                 raise ValueError(f"{name}_ must lie between zero and one.")
-            if not np.allclose(weights.sum(axis=-1), 1, rtol=0, atol=_ROUNDING):
+            rounding = _ROUNDING * np.maximum(1, np.abs(weights).max(axis=-1, initial=0.0))
+            if not (np.abs(weights.sum(axis=-1) - 1) <= rounding).all():
                 raise ValueError(f"{name}_ must sum to one.")
+        for name in ("intercepts", "default_intercept", "ancestor_intercepts"):
+            if not np.isfinite(getattr(self, name)).all():
+                raise ValueError(f"{name}_ must be finite.")
+        self._check_ancestors()
         if not np.isin(self.cell_origin, (FITTED, THIN, DEGENERATE, RELEASED)).all():
             raise ValueError("cell_origin_ must be fitted, thin, degenerate or released.")
         if (self.n_iter < 0).any():
             raise ValueError("n_iter_ must not be negative.")
         released = self.cell_origin == RELEASED
-        for name in ("cell_counts", "cell_rmse", "default_rmse", "means", "variances"):
+        names = ("cell_counts", "cell_rmse", "default_rmse", "ancestor_rmse", "means", "variances")
+        for name in names:
             values = np.asarray(getattr(self, name))
-            # What released cells are like is unknown.
+            # What released cells are like is unknown, and components have cells of predictions.
             unknown = released if "c" in FIELDS[name].axes else released.all()
+            if name in ("means", "variances"):
+                unknown = unknown | (self.axes != KINDS[0])
+            if name == "ancestor_rmse":
+                unknown = np.False_
             unknown = unknown & np.isnan(values).T
             if not (np.isfinite(values).T | unknown).all():
                 raise ValueError(f"{name}_ must be finite, or NaN where cells are released.")
             if name != "means" and (values < 0).any():
                 raise ValueError(f"{name}_ must not be negative.")
+
+    def _check_ancestors(self) -> None:
+        """Raise a ValueError unless the ancestors are the wider cells that rows can lie in."""
+        levels, wide = self.ancestor_levels, self.cells
+        if (np.diff(levels) < 0).any() or (levels.size and not 1 <= levels[0] <= levels[-1] < 64):
+            raise ValueError("ancestor_levels_ must rise, from one to below 64.")
+        for level in range(1, int(levels.max(initial=0)) + 1):
+            wide = np.unique(wide >> 1, axis=0)
+            if not np.array_equal(self.ancestor_cells[levels == level], wide):
+                raise ValueError(f"ancestor_cells_ of level {level} must hold the cells_.")
 
 
 FIELDS: dict[str, Field] = {
@@ -98,17 +148,29 @@ FIELDS: dict[str, Field] = {
 }
 
 
+class Line(NamedTuple):
+    """Weights of one kind of rows, and what is added to their combination."""
+
+    weights: FloatArray
+    intercept: float = 0.0
+
+    def as_rows(self) -> tuple[FloatArray, FloatArray]:
+        """Return a table of one line."""
+        return self.weights[np.newaxis], np.array([self.intercept])
+
+
 class Settings(NamedTuple):
     """The parameters of `skensir.EnsIRRegressor` that say how statistics become a table."""
 
     objective: Objective
     default_weights: str | FloatArray
     min_samples_cell: float
+    unit: float = 1.0  # of the constants that are lengths: see `scale`
 
 
 def find_weights(
     statistics: CellStatistics, settings: Settings, pooled: Pooled, track: Track = untracked
-) -> tuple[Solution, FloatArray, BoolArray]:
+) -> tuple[Solution, Line, BoolArray]:
     """Find the weights of every occupied cell; thin and degenerate cells get default ones.
 
     `pooled` is that of the statistics, and `track` is told of each step of a loop. Returned are the
@@ -117,12 +179,17 @@ def find_weights(
     weights, unseen = _default_weights(statistics, settings, pooled)
     # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
     thin = statistics.weight + settings.objective.shrinkage < settings.min_samples_cell
-    solution = Solution.at_start(weights, statistics.prediction_variances())
+    variances = statistics.prediction_variances()
+    solution = Solution.at_start(weights, variances, np.full(len(weights), unseen.intercept))
     thick = np.flatnonzero(~thin)
     if thick.size:
         start = weights[thick], solution.variances[thick]
-        unsolved = Unsolved(statistics, thick, *start, pooled.moments, unseen)
+        unsolved = Unsolved(
+            statistics, thick, *start, pooled.moments, pooled.means, unseen.weights, settings.unit
+        )
         solution.update(thick, settings.objective.solve(unsolved, track))
+    else:  # default weights are what was found
+        solution.n_iter[:] = 1
     return solution, unseen, thin
 
 
@@ -130,52 +197,141 @@ def solve_table(
     statistics: CellStatistics, settings: Settings, track: Track = untracked
 ) -> LookupTable:
     """Make the lookup table of statistics; the parameters are those of `find_weights`."""
-    pooled = Pooled(statistics.pooled_error_moments())
+    if is_nested(settings.objective):
+        return _solve_nested_table(statistics, settings)
+    pooled = pool(statistics)
     solution, unseen, thin = find_weights(statistics, settings, pooled, track)
     pseudo = np.maximum(settings.objective.shrinkage, settings.min_samples_cell - statistics.weight)
-    return LookupTable(
-        bin_width=statistics.bin_width,
-        cells=statistics.cells,
-        cell_counts=statistics.weight,
+    return LookupTable.simple(
+        **_what_is_known(statistics),
         weights=solution.weights,
+        intercepts=solution.intercepts,
         cell_origin=np.where(thin, THIN, np.where(solution.degenerate, DEGENERATE, FITTED)),
-        cell_rmse=_cell_rmse(statistics, solution.weights, pooled.moments, pseudo),
-        means=statistics.mean_offsets() + statistics.corners,
+        cell_rmse=_cell_rmse(statistics, solution, pooled, pseudo),
         variances=solution.variances,
         n_iter=solution.n_iter,
         converged=solution.converged,
-        default_weights=unseen,
-        default_rmse=float(np.sqrt(np.maximum(unseen @ pooled.moments @ unseen, 0.0))),
+        default_weights=unseen.weights,
+        default_intercept=unseen.intercept,
+        default_rmse=_pooled_rmse(pooled, unseen),
     )
+
+
+def is_nested(objective: Objective) -> TypeGuard[SquaredError]:
+    """Tell whether cells are drawn to wider ones, which serve rows in unseen cells."""
+    return isinstance(objective, SquaredError) and objective.shrink_to == "parent"
+
+
+def pool(statistics: CellStatistics) -> Pooled:
+    """Return the moments of all rows."""
+    return Pooled(statistics.pooled_error_moments(), statistics.pooled_mean_errors())
+
+
+def _what_is_known(statistics: CellStatistics) -> dict[str, Any]:
+    """Return the fields of a table that are no matter of weights."""
+    return {
+        "bin_width": statistics.axes.bin_width,
+        "axes": statistics.axes.kind,
+        "cells": statistics.cells,
+        "cell_counts": statistics.weight,
+        "means": statistics.prediction_means(),
+    }
+
+
+def _solve_nested_table(statistics: CellStatistics, settings: Settings) -> LookupTable:
+    """Make the table of cells that are drawn to wider ones."""
+    objective, n_models = settings.objective, statistics.n_models
+    assert is_nested(objective)
+    hierarchy = Hierarchy.above(statistics.cells)
+    depths = np.array([hierarchy.n_levels - 1])
+    lines = moment_lines(statistics, with_errors=objective.fit_intercept)
+    sums = hierarchy.add_up(lines[np.newaxis])
+    moments, of_all = hierarchy.shrink(sums, objective.shrinkage, n_models, depths)
+    pseudo = max(objective.shrinkage, settings.min_samples_cell)
+    for_rmse, of_all_for_rmse = moments, of_all
+    if pseudo > objective.shrinkage:  # too few rows say little about errors
+        for_rmse, of_all_for_rmse = hierarchy.shrink(sums, pseudo, n_models, depths)
+    solved = [solve_lines(level[0], n_models, objective) for level in moments]
+    rmse = [
+        np.sqrt(squared_errors(level[0], *line))
+        for level, line in zip(for_rmse, solved, strict=True)
+    ]
+    weights, intercepts = ([of_level[i] for of_level in solved] for i in range(2))
+    [default_weights], [default_intercept] = solve_lines(of_all.T, n_models, objective)
+    unseen = Line(default_weights, float(default_intercept))
+    named = settings.default_weights if isinstance(settings.default_weights, str) else None
+    if named not in ("auto", "pooled"):
+        unseen = _default_weights(statistics, settings, pool(statistics))[1]
+    default_error = squared_errors(of_all_for_rmse.T, *unseen.as_rows())
+    wider = range(1, hierarchy.n_levels)
+    return LookupTable(
+        **_what_is_known(statistics),
+        weights=weights[0],
+        intercepts=intercepts[0],
+        cell_origin=np.full(statistics.n_cells, FITTED, dtype="<U10"),
+        cell_rmse=rmse[0],
+        variances=statistics.prediction_variances(),
+        n_iter=np.ones(statistics.n_cells, dtype=np.int64),
+        converged=np.ones(statistics.n_cells, dtype=np.bool_),
+        default_weights=unseen.weights,
+        default_intercept=unseen.intercept,
+        default_rmse=float(np.sqrt(default_error[0])),
+        ancestor_levels=np.repeat(wider, [len(hierarchy.cells[i]) for i in wider]),
+        ancestor_cells=_join(hierarchy.cells),
+        ancestor_weights=_join(weights),
+        ancestor_intercepts=_join(intercepts),
+        ancestor_rmse=_join(rmse),
+    )
+
+
+def _join(levels: Sequence[AnyArray]) -> AnyArray:
+    """Put the arrays of all levels but the finest one behind the other."""
+    return np.concatenate([levels[0][:0], *levels[1:]])
 
 
 def _default_weights(
     statistics: CellStatistics, settings: Settings, pooled: Pooled
-) -> tuple[FloatArray, FloatArray]:
+) -> tuple[FloatArray, Line]:
     """Return the default weights of every cell, and of rows in none (see `combine.with_unseen`)."""
-    name = settings.default_weights
+    objective, name = settings.objective, settings.default_weights
     if not isinstance(name, str):
-        return np.tile(name, (statistics.n_cells, 1)), name
-    weighting = WEIGHTINGS[settings.objective.default_weights if name == "auto" else name]
-    unseen = pooled.weights(weighting.find)
-    weights = np.tile(unseen, (statistics.n_cells, 1))
-    if weighting.per_cell:
-        for block in blocks_of_cells(*weights.shape):
-            weights[block] = weighting.find(statistics.error_moments(block))
-    return weights, unseen
+        unseen = name
+        weights = np.tile(name, (statistics.n_cells, 1))
+    else:
+        weighting = WEIGHTINGS[objective.default_weights if name == "auto" else name]
+        square = settings.unit**2 if weighting.in_units else 1.0
+        unseen = pooled.weights(weighting.find, square)
+        if weighting is WEIGHTINGS["pooled"] and isinstance(objective, SquaredError):
+            unseen = pooled.solve(objective)
+        weights = np.tile(unseen, (statistics.n_cells, 1))
+        if weighting.per_cell:
+            for block in blocks_of_cells(*weights.shape):
+                weights[block] = weighting.find(statistics.error_moments(block) / square)
+    intercept = 0.0
+    if getattr(objective, "fit_intercept", False) and pooled.means is not None:
+        intercept = -float(unseen @ pooled.means)
+    return weights, Line(unseen, intercept)
+
+
+def _pooled_rmse(pooled: Pooled, line: Line) -> float:
+    """Return the root mean squared error over all rows of one line of weights."""
+    mean = line.weights @ pooled.moments @ line.weights
+    if pooled.means is not None:
+        mean += 2 * line.intercept * (line.weights @ pooled.means) + line.intercept**2
+    return float(np.sqrt(np.maximum(mean, 0.0)))
 
 
 def _cell_rmse(
-    statistics: CellStatistics,
-    weights: FloatArray,
-    pooled_moments: FloatArray,
-    pseudo: FloatArray,
+    statistics: CellStatistics, solution: Solution, pooled: Pooled, pseudo: FloatArray
 ) -> FloatArray:
     """Return the root mean squared error of the combination in each cell.
 
     Too few rows say little about it, so `pseudo` pooled rows are added, as in shrinkage.
     """
-    pooled_error = (weights @ pooled_moments * weights).sum(axis=1)
-    squared_error = statistics.squared_error(weights) + pseudo * pooled_error
+    weights, intercepts = solution.weights, solution.intercepts
+    pooled_error = (weights @ pooled.moments * weights).sum(axis=1)
+    if pooled.means is not None:
+        pooled_error += 2 * intercepts * (weights @ pooled.means) + intercepts**2
+    squared_error = statistics.squared_error(weights, intercepts) + pseudo * pooled_error
     mean = squared_error / (statistics.weight + pseudo)
     return np.asarray(np.sqrt(np.maximum(mean, 0.0)))

@@ -16,6 +16,7 @@ from sums import (
 
 from skensir._core import accumulate as accumulate_module
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 
 
 @given(naive.stacks(), RESOLUTIONS, st.one_of(st.just({}), small_batches()))
@@ -87,8 +88,8 @@ def test_values_far_from_zero_keep_their_digits(dtype):
     y = rng.integers(0, 64, 500) * 1.0
     X = y[:, None] + rng.integers(-3, 4, (500, 3))
     shift = 2.0**40 if dtype == np.float64 else 2.0**20
-    near = accumulate(X.astype(dtype), y, bin_width=16.0, target_resolution=1.0)
-    far = accumulate((X + shift).astype(dtype), y + shift, bin_width=16.0, target_resolution=1.0)
+    near = accumulate(X.astype(dtype), y, axes=Axes(16.0), target_resolution=1.0)
+    far = accumulate((X + shift).astype(dtype), y + shift, axes=Axes(16.0), target_resolution=1.0)
     np.testing.assert_array_equal(far.cells, near.cells + int(shift) // 16)
     for name in SUMS[1:]:
         np.testing.assert_array_equal(getattr(far, name), getattr(near, name), err_msg=name)

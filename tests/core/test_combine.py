@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir._core import combine as combine_module
+from skensir._core.axes import Axes
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, combine_fixed, find_cells
 
@@ -39,8 +40,8 @@ def spread_of(X):
 def test_each_row_gets_the_weights_of_its_cell_and_unseen_rows_the_last(stack, seed, size):
     index, cells, weights = table_of(stack, seed)
     with in_chunks(size):
-        combined = combine(stack.X, index, stack.bin_width, weights)
-        numbers = find_cells(stack.X, index, stack.bin_width)
+        combined = combine(stack.X, index, Axes(stack.bin_width), weights)
+        numbers = find_cells(stack.X, index, Axes(stack.bin_width))
     expected = [naive.find_cell(naive.cell_of(row, stack.bin_width), cells) for row in stack.X]
     assert numbers.tolist() == expected
     np.testing.assert_allclose(
@@ -56,7 +57,7 @@ def test_combination_lies_between_the_models_to_the_last_bit(stack, seed):
     index, _, weights = table_of(stack, seed)
     low, high = stack.X.min(axis=1), stack.X.max(axis=1)
     for combined in (
-        combine(stack.X, index, stack.bin_width, weights),
+        combine(stack.X, index, Axes(stack.bin_width), weights),
         combine_fixed(stack.X, weights[0]),
     ):
         assert combined.dtype == np.float64
@@ -68,7 +69,7 @@ def test_rounding_does_not_carry_the_combination_beyond_the_models():
     """With all weight on one model it would, in about every tenth of these rows."""
     X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
     index, weights = CellIndex(np.array([[0, 0]])), np.array([[0.0, 1.0], [0.0, 1.0]])
-    for combined in (combine(X, index, 32.0, weights), combine_fixed(X, weights[0])):
+    for combined in (combine(X, index, Axes(32.0), weights), combine_fixed(X, weights[0])):
         assert (combined >= X.min(axis=1)).all()
         assert (combined <= X.max(axis=1)).all()
 
@@ -77,7 +78,7 @@ def test_rounding_does_not_carry_the_combination_beyond_the_models():
 def test_models_that_agree_are_combined_exactly(stack, seed):
     stack = stack._replace(X=np.repeat(stack.X[:, :1], stack.X.shape[1], axis=1))
     index, _, weights = table_of(stack, seed)
-    combined = combine(stack.X, index, stack.bin_width, weights)
+    combined = combine(stack.X, index, Axes(stack.bin_width), weights)
     np.testing.assert_array_equal(combined, stack.X[:, 0])
     np.testing.assert_array_equal(combine_fixed(stack.X, weights[0]), stack.X[:, 0])
 
@@ -87,7 +88,7 @@ def test_all_weight_on_one_model_gives_its_prediction(stack, seed, model):
     index, _, weights = table_of(stack, seed)
     model %= stack.X.shape[1]
     weights[:] = np.eye(stack.X.shape[1])[model]
-    combined = combine(stack.X, index, stack.bin_width, weights)
+    combined = combine(stack.X, index, Axes(stack.bin_width), weights)
     np.testing.assert_allclose(combined, stack.X[:, model], rtol=1e-15, atol=spread_of(stack.X))
 
 
@@ -96,9 +97,9 @@ def test_neither_chunks_nor_order_nor_layout_of_the_rows_matter(stack, seed, siz
     index, _, weights = table_of(stack, seed)
     order = np.random.default_rng(seed).permutation(len(stack.X))
     with in_chunks(size):
-        one = combine(stack.X, index, stack.bin_width, weights)
+        one = combine(stack.X, index, Axes(stack.bin_width), weights)
     with in_chunks(other):
-        shuffled = combine(np.asfortranarray(stack.X[order]), index, stack.bin_width, weights)
+        shuffled = combine(np.asfortranarray(stack.X[order]), index, Axes(stack.bin_width), weights)
     np.testing.assert_array_equal(shuffled, one[order])
 
 
@@ -118,12 +119,12 @@ def test_fixed_weights_serve_every_row(stack, seed, size):
 def test_rows_beyond_the_bins_seen_count_to_the_nearest_end_bin():
     index = CellIndex(np.array([[0, 2], [1, 3], [1, 2]]))
     X = np.array([[-500.0, 20.0], [1e9, 1e9], [12.0, -1e9], [5.0, 31.0]])
-    assert find_cells(X, index, 10.0).tolist() == [0, 1, 2, 3]
+    assert find_cells(X, index, Axes(10.0)).tolist() == [0, 1, 2, 3]
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 200_001])
 def test_any_number_of_rows_is_combined(n_rows):
     X = (np.arange(2 * n_rows).reshape(n_rows, 2) % 256).astype(np.uint8)
     index = CellIndex(np.array([[0, 0]]))
-    combined = combine(X, index, 512.0, np.array([[0.25, 0.75], [0.5, 0.5]]))
+    combined = combine(X, index, Axes(512.0), np.array([[0.25, 0.75], [0.5, 0.5]]))
     np.testing.assert_array_equal(combined, X @ [0.25, 0.75])

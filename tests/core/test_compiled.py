@@ -27,6 +27,7 @@ from skensir._core import accumulate as accumulate_module
 from skensir._core import combine as combine_module
 from skensir._core import compiled
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, find_cells
 
@@ -102,7 +103,7 @@ def batches(size, waiting):
 
 
 def sum_up(stack, resolution):
-    return accumulate(*stack[:3], bin_width=stack.bin_width, target_resolution=resolution)
+    return accumulate(*stack[:3], axes=Axes(stack.bin_width), target_resolution=resolution)
 
 
 def assert_same_sums(one, other):
@@ -155,7 +156,7 @@ def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, data, size
     rng.shuffle(cells)
     index = CellIndex(np.array(cells, dtype=np.int64))
     weights = rng.dirichlet(np.ones(stack.X.shape[1]), len(cells) + 1)
-    arguments = stack.X, index, stack.bin_width
+    arguments = stack.X, index, Axes(stack.bin_width)
     with batches(size, 0):
         with numpy_only():
             expected = find_cells(*arguments), combine(*arguments, weights)
@@ -171,7 +172,7 @@ def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
     X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
     index, weights = CellIndex(np.array([[0, 0]])), np.array([[0.0, 1.0], [0.0, 1.0]])
     with using(loops):
-        combined = combine(X, index, 32.0, weights)
+        combined = combine(X, index, Axes(32.0), weights)
     assert (combined >= X.min(axis=1)).all()
     assert (combined <= X.max(axis=1)).all()
 
@@ -214,15 +215,18 @@ def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
     X, y = large_stack()
     with using("python", min_rows=compiled._MIN_ROWS):
         index = CellIndex(np.array([[0, 0, 0], [7, 7, 7]]))
-        assert compiled.compiled_cells(X, index, 32.0) is not None
+        assert compiled.compiled_cells(X, index, Axes(32.0)) is not None
         assert compiled.truth_table(X, y, 1.0) is not None
-        assert compiled.compiled_cells(X[: compiled._MIN_ROWS - 1], index, 32.0) is None
+        assert compiled.compiled_cells(X[: compiled._MIN_ROWS - 1], index, Axes(32.0)) is None
         assert compiled.truth_table(X[: compiled._MIN_ROWS - 1], y, 1.0) is None
         assert compiled.truth_table(X, 1e9 * y, 1.0) is None
         many = np.broadcast_to(X[:, :1], (len(X), 21))
-        assert compiled.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), 32.0) is None
+        assert (
+            compiled.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), Axes(32.0))
+            is None
+        )
         sparse = CellIndex(np.array([[0, 0, 0], [2000, 2000, 2000]]))
-        assert compiled.compiled_cells(X, sparse, 0.1) is None
+        assert compiled.compiled_cells(X, sparse, Axes(0.1)) is None
 
 
 @pytest.fixture

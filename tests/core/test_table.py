@@ -11,15 +11,24 @@ from tables import images
 
 from skensir import EnsIRRegressor
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 from skensir._core.objective import Solution
-from skensir._core.pooled import Pooled, best_model_weights
-from skensir._core.table import FIELDS, OBJECTIVES, LookupTable, Settings, find_weights, solve_table
+from skensir._core.pooled import best_model_weights
+from skensir._core.table import (
+    FIELDS,
+    OBJECTIVES,
+    LookupTable,
+    Settings,
+    find_weights,
+    pool,
+    solve_table,
+)
 
 
 @pytest.fixture(scope="module")
 def statistics():
     stack = images(4000)
-    return accumulate(stack.X, stack.y, bin_width=32.0, target_resolution=1.0)
+    return accumulate(stack.X, stack.y, axes=Axes(32.0), target_resolution=1.0)
 
 
 def settings(objective="likelihood", *, default_weights="auto", min_samples_cell=100, **params):
@@ -31,9 +40,10 @@ def test_a_table_has_the_declared_dtypes_and_shapes(statistics, objective):
     table = solve_table(statistics, settings(objective))
     table.check()
     assert table._fields == tuple(FIELDS)
+    sizes = {"c": statistics.n_cells, "m": 3, "x": 3, "a": 0}
     for name, field in FIELDS.items():
         value = np.asarray(getattr(table, name))
-        assert value.shape == field.shape(statistics.n_cells, statistics.n_models), name
+        assert value.shape == field.shape(**sizes), name
         assert value.dtype.kind == np.dtype(field.dtype).kind, name
         assert value.astype(field.dtype).tolist() == value.tolist(), name
 
@@ -57,11 +67,10 @@ def test_parameters_of_an_objective_are_those_of_the_estimator(objective):
 @pytest.mark.parametrize("default_weights", ["auto", "uniform", np.array([0.2, 0.3, 0.5])])
 def test_weights_alone_are_those_of_the_table(statistics, objective, default_weights):
     chosen = settings(objective, default_weights=default_weights, shrinkage=10.0)
-    pooled = Pooled(statistics.pooled_error_moments())
-    solution, unseen, thin = find_weights(statistics, chosen, pooled)
+    solution, unseen, thin = find_weights(statistics, chosen, pool(statistics))
     table = solve_table(statistics, chosen)
     np.testing.assert_array_equal(solution.weights, table.weights)
-    np.testing.assert_array_equal(unseen, table.default_weights)
+    np.testing.assert_array_equal(unseen.weights, table.default_weights)
     np.testing.assert_array_equal(thin, table.cell_origin == "thin")
     assert 0 < np.count_nonzero(thin) < len(thin)
 

@@ -1,0 +1,49 @@
+"""From held-out errors to shares: which of many tables are taken, and how much of each."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skensir._typing import FloatArray
+
+# A table whose error is larger by this much, as a logarithm, has a share smaller by 1 / e.
+_TEMPERATURE = {"auto": 0.03, "average": 0.02}
+# Smaller shares than this one of the best table's are none.
+_LEAST_SHARE = 1e-3
+
+SELECT = ("auto", "average", "best")
+
+
+def log_errors(errors: FloatArray) -> FloatArray:
+    """Return logarithms of mean squared errors; none at all counts as the smallest number."""
+    return np.log(np.maximum(errors, np.finfo(np.float64).tiny))
+
+
+def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
+    """Return what share each table gets, (n_candidates,), which sum to one.
+
+    `errors` are mean squared errors on held-out rows, (n_candidates, n_splits). With d the mean
+    over the splits of the logarithm of a table's error, above that of the best, a share is
+
+    - "auto": ``exp(-d / 0.03)``, up to their sum;
+    - "average": ``exp(-max(d / 0.02, z**2 / 2))``, with z the mean over its standard error: tables
+      that cannot be told apart count alike, and of few splits little can be told;
+    - "best": one for the best, nothing for the others.
+
+    A single split says too little to average by.
+    """
+    n_candidates, n_splits = errors.shape
+    if select == "best" or n_splits < 2:
+        return np.asarray(np.arange(n_candidates) == best, dtype=np.float64)
+    logs = log_errors(errors)
+    excess = logs - logs[best]
+    mean = excess.mean(axis=1)
+    exponents = np.maximum(mean, 0.0) / _TEMPERATURE[select]
+    if select == "average":
+        error = excess.std(axis=1, ddof=1) / np.sqrt(n_splits)
+        z = np.divide(mean, error, out=np.zeros(n_candidates), where=error > 0)
+        exponents = np.maximum(exponents, z**2 / 2)
+    exponents[best] = 0.0
+    shares = np.exp(-exponents)
+    shares[shares < _LEAST_SHARE] = 0.0
+    return np.asarray(shares / shares.sum())

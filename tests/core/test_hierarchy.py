@@ -1,0 +1,157 @@
+"""Nested cells: the design's recursion, row by row, against all levels at once."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from skensir import EnsIRRegressor
+from skensir._core.axes import KINDS
+from skensir._core.hierarchy import Hierarchy, exchangeable, n_widenings
+from skensir._core.least_squares import simplex_weights
+
+SEEDS = st.integers(0, 2**32 - 1)
+
+
+@st.composite
+def problems(draw):
+    """Draw few rows of whole numbers whose models err differently, some with weight zero."""
+    rng = np.random.default_rng(draw(SEEDS))
+    n_rows, n_models = draw(st.integers(4, 60)), draw(st.integers(1, 4))
+    y = rng.integers(0, 200, n_rows).astype(float)
+    X = y[:, None] + rng.integers(-30, 31, (n_rows, n_models)) + rng.integers(-9, 10, n_models)
+    weight = rng.integers(0, 4, n_rows).astype(float) if draw(st.booleans()) else np.ones(n_rows)
+    weight[0] = 1.0
+    return X.astype(float), y, weight
+
+
+def naive_line(moments, positive, intercept):
+    """Return weights and intercept of least squared error from moments of errors and a one."""
+    products, mean = moments[:-1, :-1], moments[:-1, -1]
+    if intercept:
+        products = products - np.outer(mean, mean)
+    if positive:
+        weights = simplex_weights(products[None])[0]
+    else:
+        weights = np.linalg.pinv(products, hermitian=True) @ np.ones(len(products))
+        weights = weights / weights.sum()
+    return weights, -weights @ mean if intercept else 0.0
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@given(
+    problem=problems(),
+    width=st.sampled_from([2.0, 8.0, 32.0]),
+    shrinkage=st.sampled_from([3.0, 40.0, 1000.0]),
+    intercept=st.booleans(),
+)
+def test_tables_follow_from_the_recursion(kind, problem, width, shrinkage, intercept):
+    X, y, weight = problem
+    model = EnsIRRegressor(
+        width,
+        data_range=255,
+        axes=kind,
+        objective="squared_error",
+        shrinkage=shrinkage,
+        shrink_to="parent",
+        fit_intercept=intercept,
+    ).fit(X, y, weight)
+    unit = 8.0 if kind == "summary" else 1.0
+    seen = weight > 0
+    cells = [naive.bins_on_axes(row, width, kind, unit) for row in X[seen]]
+    nested = naive.Nested(cells, X[seen] - y[seen, None], weight[seen], shrinkage)
+    # Whatever lies within the known bins, whether its cell was seen or not.
+    low, high = np.min(cells, axis=0), np.max(cells, axis=0)
+    asked = [*X[:6], *np.random.default_rng(0).permuted(X, axis=0)[:20]]
+    for row in asked:
+        cell = np.clip(naive.bins_on_axes(row, width, kind, unit), low, high)
+        moments = nested.nearest(tuple(cell.tolist()))
+        weights, constant = naive_line(moments, True, intercept)
+        prediction, std = model.predict([row], return_std=True)
+        np.testing.assert_allclose(
+            prediction,
+            [weights @ row + constant],
+            rtol=1e-6,
+            atol=1e-6 * np.abs(X - y[:, None]).max(),
+        )
+        extended = np.append(weights, constant)
+        if shrinkage >= model.min_samples_cell:
+            np.testing.assert_allclose(
+                std**2, [extended @ moments @ extended], rtol=1e-5, atol=1e-8
+            )
+
+
+@given(problem=problems(), shrinkage=st.sampled_from([10.0, 500.0]), intercept=st.booleans())
+def test_signed_weights_solve_their_equations(problem, shrinkage, intercept):
+    """The moments times the weights are the same for every model."""
+    X, y, weight = problem
+    params = {"objective": "squared_error", "shrink_to": "parent", "axes": "deviations"}
+    model = EnsIRRegressor(
+        8.0, shrinkage=shrinkage, positive=False, fit_intercept=intercept, **params
+    ).fit(X, y, weight)
+    seen = weight > 0
+    cells = [naive.bins_on_axes(row, 8.0, "deviations") for row in X[seen]]
+    nested = naive.Nested(cells, X[seen] - y[seen, None], weight[seen], shrinkage)
+    for cell, weights, constant in zip(
+        model.cells_, model.weights_, model.intercepts_, strict=True
+    ):
+        moments = nested.moments(0, tuple(cell.tolist()))
+        products, mean = moments[:-1, :-1], moments[:-1, -1]
+        if intercept:
+            products = products - np.outer(mean, mean)
+            assert constant == pytest.approx(-weights @ mean, rel=1e-9, abs=1e-9)
+        np.testing.assert_allclose(weights.sum(), 1, rtol=1e-9)
+        gradient = products @ weights
+        scale = np.abs(products).max() * np.abs(weights).sum()
+        np.testing.assert_allclose(gradient, gradient[0], atol=1e-7 * scale)
+
+
+def test_so_many_pseudo_rows_that_only_averaging_is_left():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 500)
+    X = y[:, None] + rng.normal(size=(500, 3)) * [1, 5, 20]
+    for kind in KINDS:
+        model = EnsIRRegressor(
+            16.0,
+            axes=kind,
+            objective="squared_error",
+            shrinkage=1e15,
+            shrink_to="parent",
+            fit_intercept=True,
+        ).fit(X, y)
+        np.testing.assert_allclose(model.predict(X), X.mean(axis=1), rtol=1e-9)
+
+
+@given(SEEDS, st.integers(1, 4), st.integers(1, 6))
+def test_every_level_has_the_sums_of_its_children(seed, n_axes, n_levels):
+    rng = np.random.default_rng(seed)
+    cells = np.unique(rng.integers(-9, 9, (30, n_axes)), axis=0)
+    sums = rng.normal(size=(2, 3, len(cells)))
+    hierarchy = Hierarchy(cells, n_levels)
+    for level, of_level in enumerate(hierarchy.add_up(sums)):
+        expected = {}
+        for number, cell in enumerate(cells.tolist()):
+            wide = naive.wider(cell, level)
+            expected[wide] = expected.get(wide, 0) + sums[:, :, number]
+        assert [tuple(cell) for cell in hierarchy.cells[level].tolist()] == sorted(expected)
+        np.testing.assert_allclose(of_level, np.stack([expected[c] for c in sorted(expected)], -1))
+
+
+@given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 90)), min_size=1))
+def test_bins_double_until_an_axis_has_one_or_two(ends):
+    low = [start for start, _ in ends]
+    high = [start + length for start, length in ends]
+    times = n_widenings(low, high)
+
+    def most(times):
+        return max(b // 2**times - a // 2**times for a, b in zip(low, high, strict=True))
+
+    assert most(times) <= 1
+    assert times == 0 or most(times - 1) > 1
+
+
+def test_exchangeable_moments_know_no_model_from_another():
+    # Two models: weight, products of the first with itself, of both, of the second; mean errors.
+    [root] = exchangeable(np.array([[1.0, 2.0, 5.0, 4.0, 7.0, -7.0]]), n_models=2)
+    assert root.tolist() == [1.0, 3.0, 5.0, 3.0, 0.0, 0.0]
