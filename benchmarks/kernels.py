@@ -12,6 +12,7 @@ import pytest
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
 from skensir._core.binning import bin_indices, model_columns
 from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.combine import combine
@@ -58,7 +59,7 @@ def test_find_cells(benchmark, n_models, bin_width):
 
 @pytest.mark.parametrize("resolution", [None, 1.0], ids=["squared_error", "likelihood"])
 def test_accumulate(benchmark, resolution):
-    found = accumulate(FEW, FEW_TRUTH, bin_width=BIN_WIDTH, target_resolution=resolution)
+    found = accumulate(FEW, FEW_TRUTH, axes=Axes(BIN_WIDTH), target_resolution=resolution)
     expected = naive.statistics(FEW, FEW_TRUTH, None, BIN_WIDTH, 1.0)
     assert [tuple(cell) for cell in found.cells.tolist()] == list(expected)
     upper = np.triu_indices(FEW.shape[1])
@@ -89,7 +90,7 @@ def test_count_truth(benchmark, spread):
 def test_em(benchmark):
     def of_cells(n_rows, chosen):
         """Return the arguments of EM for some cells of the first rows."""
-        sums = accumulate(X[:n_rows], Y[:n_rows], bin_width=BIN_WIDTH, target_resolution=1.0)
+        sums = accumulate(X[:n_rows], Y[:n_rows], axes=Axes(BIN_WIDTH), target_resolution=1.0)
         cells = chosen(sums)
         means = (sums.mean_offsets() + sums.corners)[cells]
         uniform = np.full(means.shape, 1 / 3)
@@ -108,7 +109,7 @@ def test_em(benchmark):
 
 
 def test_simplex_weights(benchmark):
-    moments = accumulate(X, Y, bin_width=BIN_WIDTH).error_moments()
+    moments = accumulate(X, Y, axes=Axes(BIN_WIDTH)).error_moments()
     weights = simplex_weights(moments)
     # Optimal if no model's slope is below that of the models in use.
     slopes = (moments @ weights[..., None])[..., 0]
@@ -119,7 +120,7 @@ def test_simplex_weights(benchmark):
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.float64])
 def test_combine(benchmark, dtype):
-    statistics = accumulate(X, Y, bin_width=BIN_WIDTH)
+    statistics = accumulate(X, Y, axes=Axes(BIN_WIDTH))
     weights = np.random.default_rng(0).dirichlet(np.ones(3), statistics.n_cells + 1)
     index = CellIndex(statistics.cells)
     few = combine(FEW.astype(dtype), index, BIN_WIDTH, weights)

@@ -44,6 +44,14 @@ def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
         raise ValueError(f"{name} == {value}, must be finite.")
 
 
+def check_automatic(value: Any, name: str) -> None:
+    """Raise an error that names the argument unless `value` is "auto" or a positive number."""
+    if not isinstance(value, str):
+        check_number(value, name)
+    elif value != "auto":
+        raise ValueError(f"{name} == {value!r}, must be 'auto' or a number above zero.")
+
+
 def check_option(value: Any, name: str, allowed: Iterable[str]) -> None:
     """Raise an error that names the argument unless `value` is one of the allowed strings."""
     if not isinstance(value, str) or value not in allowed:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
-from inspect import signature
 from numbers import Integral
 from typing import Any, Self
 
@@ -13,7 +11,9 @@ from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_scalar
 
+from skensir._advice import say_thin
 from skensir._base import (
+    check_automatic,
     check_default_weights,
     check_number,
     check_option,
@@ -21,16 +21,13 @@ from skensir._base import (
     whole_or_nothing,
 )
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core.accumulate import accumulate
-from skensir._core.cells import CellIndex
-from skensir._core.combine import combine, find_cells, with_unseen
-from skensir._core.histogram import auto_resolution, resolve_target_resolution
+from skensir._core.axes import KINDS
 from skensir._core.objective import Objective
 from skensir._core.statistics import CellStatistics
-from skensir._core.table import FIELDS, FITTED, OBJECTIVES, LookupTable, Settings, solve_table
-from skensir._incremental import IncrementalRegressor
+from skensir._core.table import FITTED, OBJECTIVES, THIN, Settings, solve_table
+from skensir._fitted_table import FittedTable
 from skensir._track import Track, untracked
-from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
+from skensir._units import auto_bin_width, unit_of
 
 REFERENCE_PARAMS: dict[str, Any] = {
     "objective": "likelihood",
@@ -46,7 +43,17 @@ REFERENCE_PARAMS: dict[str, Any] = {
 """Arguments of `EnsIRRegressor` that reproduce the tables published with the paper."""
 
 
-class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignore[misc]
+SHRINK_TO = ("pooled", "parent")
+# What these parameters are where the objective is not the squared error.
+PLAIN_PARAMS = {
+    "axes": "predictions",
+    "shrink_to": "pooled",
+    "positive": True,
+    "fit_intercept": False,
+}
+
+
+class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
     r"""Combine the predictions of several models by a lookup table of weights.
 
     A row of `X` holds what the base models predict for one sample or pixel. Each prediction
@@ -66,9 +73,22 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
 
     Parameters
     ----------
-    bin_width : float, default=32.0
-        Width of the bins, in the unit of the predictions. The paper uses 32 on values from 0 to
-        255. Narrow bins let the weights depend more on the predictions and need more rows.
+    bin_width : float or "auto", default="auto"
+        Width of the bins, in the unit of the predictions. "auto" is that of the paper: 32 on values
+        from 0 to 255, as much of any other range. Narrow bins let the weights depend more on the
+        predictions and need more rows.
+    data_range : float or "auto", default="auto"
+        Range of the predictions; every length that is not given follows from it, and constants are
+        in the unit ``data_range / 255``. "auto" is 255 for predictions in uint8 and 65535 for
+        uint16. For all else it is 255/256 of the smallest power of two that covers the bulk of the
+        predictions, which lies between two quantiles of all of them: outliers and rows of weight
+        zero change nothing. With `partial_fit` the first rows of positive weight tell it.
+    axes : {"predictions", "deviations", "summary"}, default="predictions"
+        What is cut into bins. "predictions" is EnsIR. With "deviations" an axis is how far a model
+        is from the mean of all models: who departs from the others, and by how much, wherever the
+        predictions lie. With "summary" there are two axes for any number of models: their mean, and
+        on a logarithmic scale their standard deviation. The latter two, and all but the defaults of
+        `shrink_to`, `positive` and `fit_intercept`, need the squared error.
     objective : {"likelihood", "squared_error"}, default="likelihood"
         What the weights of a cell optimise: the likelihood of the mixture of the paper (Eq. 9 to
         11), or the mean squared error, over all convex weights, exactly.
@@ -77,14 +97,26 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         With the squared error the cell gets that many pseudo-rows whose errors are distributed
         like those of all rows. With the likelihood they are a Dirichlet-like prior on the
         weights, with mean `default_weights_`.
+    shrink_to : {"pooled", "parent"}, default="pooled"
+        What a cell is drawn to: all rows at once, or the cell around it in bins twice as wide, its
+        parent, which is drawn to its own parent, and so on up to all rows and, at the root, plain
+        averaging. Then the shrinkage leads from the finest table to averaging, the bin width hardly
+        matters, no cell is thin, and rows in unseen cells get the weights of the narrowest wider
+        cell that is known. Take a `shrinkage` of some tens of rows or more.
+    positive : bool, default=True
+        Whether weights are convex. Otherwise they sum to one and may be negative, so that a
+        prediction may lie beyond those of the models.
+    fit_intercept : bool, default=False
+        Whether a cell has a constant that takes out its mean error.
     default_weights : str or array-like of shape (n_models,), default="auto"
-        Weights of thin, degenerate and unseen cells; they also start EM.
+        Weights of thin, degenerate and unseen cells; they also start EM. With
+        ``shrink_to="parent"`` of rows that lie in no known cell, however wide.
 
         - "inverse_deviation": the softmax over models of ``1 / (1e-10 + rmse)``, with rmse the
           root mean squared distance of a model from the average of the models, in the cell; over
-          all rows for unseen cells. Its sharpness depends on the unit of the predictions.
+          all rows for unseen cells, in the unit ``data_range_ / 255``.
         - "uniform": plain averaging.
-        - "pooled": the convex weights of least squared error over all rows.
+        - "pooled": the weights of least squared error over all rows.
         - "auto": "inverse_deviation" for the likelihood, "pooled" for the squared error.
     min_samples_cell : float, default=100
         A cell is thin, and gets default weights, if it has fewer rows than this, or less sample
@@ -98,22 +130,28 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
     tol : float, default=1e-5
         A cell has converged when its mean log-likelihood rises by less.
     reg_var : float, default=1e-6
-        Floor of the variances, in squared units of the predictions. With
+        Floor of the variances, in squared units ``data_range_ / 255``. With
         ``variance_center="responsibility"`` it is added to them.
     target_resolution : float or "auto", default="auto"
-        Grid step on which EM sees the truth. "auto" is 1 for whole numbers, which loses
-        nothing, and ``bin_width / 256`` otherwise: what falls into one step counts as its mean.
-        "auto" never cuts a bin into more than 65536 steps.
+        Grid step on which EM sees the truth, in its unit. "auto" is 1 for integers, and for floats
+        that are whole where bins are at most 256 wide, which loses nothing. Otherwise it is
+        ``bin_width_ / 256``: what falls into one step counts as its mean. "auto" never cuts a bin
+        into more than 65536 steps.
     verbose : int, default=0
         1 prints what `fit` found, 2 its progress as well. With scikit-learn 1.9 or later,
         callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
 
     Attributes
     ----------
-    cells_ : ndarray of shape (n_cells, n_models)
-        Bin indices of the occupied cells, in lexicographic order.
+    axes_ : str
+        What the cells of this table are made of.
+    cells_ : ndarray of shape (n_cells, n_axes)
+        Bin indices of the occupied cells, in lexicographic order; an axis per model, or the two of
+        a summary.
     weights_ : ndarray of shape (n_cells, n_models)
-        Their weights: non-negative, each line sums to one.
+        Their weights: each line sums to one, and is non-negative where `positive` is True.
+    intercepts_ : ndarray of shape (n_cells,)
+        What is added to the weighted sum; zero without `fit_intercept`.
     cell_counts_ : ndarray of shape (n_cells,)
         Number of rows in each cell; the sum of their sample weights where these were given.
     cell_origin_ : ndarray of shape (n_cells,) of str
@@ -125,19 +163,31 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         rows added as `shrinkage` says, or as are missing to `min_samples_cell`.
     means_, variances_ : ndarray of shape (n_cells, n_models)
         Means and variances of the mixture's components. The means are those of the predictions;
-        so are the variances in cells that were not fitted.
+        so are the variances in cells that were not fitted. Not a number on other `axes`.
     n_iter_ : ndarray of shape (n_cells,)
-        EM steps; 0 in thin cells, 1 with the squared error.
+        EM steps; 0 in thin cells, 1 with the squared error, or where all cells are thin.
     converged_ : ndarray of shape (n_cells,) of bool
         False where EM came to `max_iter`.
     default_weights_ : ndarray of shape (n_models,)
         Weights of rows in no occupied cell.
-    default_rmse_ : float
-        Root mean squared error of these weights over all rows.
+    default_intercept_, default_rmse_ : float
+        Their intercept, and the root mean squared error over all rows.
+    ancestor_levels_ : ndarray of shape (n_ancestors,)
+        With ``shrink_to="parent"``, of each wider cell, how often its bins were doubled.
+    ancestor_cells_ : ndarray of shape (n_ancestors, n_axes)
+        Their bin indices; level by level, in lexicographic order.
+    ancestor_weights_ : ndarray of shape (n_ancestors, n_models)
+        Their weights, which rows in unseen cells get.
+    ancestor_intercepts_, ancestor_rmse_ : ndarray of shape (n_ancestors,)
+        Likewise.
     bin_width_ : float
         Width of the bins of this table.
+    data_range_ : float
+        Range of the predictions, given or found.
     bin_edges_ : list of ndarray
-        Lower and upper edges of the bins that occur, one array per model.
+        Lower and upper edges of the bins that occur, one array per axis.
+    calibration_ : ndarray of shape (n_places,)
+        What `calibrate` has counted, once it was called.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -174,27 +224,17 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
     1.0
     """
 
-    bin_width_: float
-    cells_: IntArray
-    cell_counts_: FloatArray
-    weights_: FloatArray
-    cell_origin_: AnyArray
-    cell_rmse_: FloatArray
-    means_: FloatArray
-    variances_: FloatArray
-    n_iter_: IntArray
-    converged_: BoolArray
-    default_weights_: FloatArray
-    default_rmse_: float
-
-    _solved_attributes = (*(f"{name}_" for name in FIELDS), "_index")
-
     def __init__(
         self,
-        bin_width: float = 32.0,
+        bin_width: float | str = "auto",
         *,
+        data_range: float | str = "auto",
+        axes: str = "predictions",
         objective: str = "likelihood",
         shrinkage: float = 0.0,
+        shrink_to: str = "pooled",
+        positive: bool = True,
+        fit_intercept: bool = False,
         default_weights: str | ArrayLike = "auto",
         min_samples_cell: float = 100,
         variance_center: str = "model",
@@ -205,8 +245,13 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         verbose: int = 0,
     ) -> None:
         self.bin_width = bin_width
+        self.data_range = data_range
+        self.axes = axes
         self.objective = objective
         self.shrinkage = shrinkage
+        self.shrink_to = shrink_to
+        self.positive = positive
+        self.fit_intercept = fit_intercept
         self.default_weights = default_weights
         self.min_samples_cell = min_samples_cell
         self.variance_center = variance_center
@@ -241,105 +286,70 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         ValueError
             If an argument is out of its range; the message names it. The estimator is then as it
             was before, as after any other error.
+
+        Warns
+        -----
+        UserWarning
+            If most rows lie in thin cells, or columns of `X` are plainly on another scale than `y`.
         """
         rows = self._validate_fit(X, y, sample_weight)
         self._check_params(rows[0].shape[1])
+        self._forget_range()
+        self._look_at(*rows)
         n_stages = 1 + self._objective().n_stages
         with fit_progress(self, n_stages, X=rows[0], y=rows[1]) as track:
             self._statistics = [self._sum_up(*rows, track)]
             return self._solve_and_publish(track)
 
-    def _predict_rows(
-        self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        predictions = self._validate_predictions(X)
-        self.solve()
-        if return_std and np.isnan(self.default_rmse_):
-            raise ValueError("return_std == True, but a released table holds no errors.")
-        weights = with_unseen(self.weights_, self.default_weights_)
-        combined = combine(predictions, self._index, self.bin_width_, weights)
-        if not return_std:
-            return combined
-        rmse = with_unseen(self.cell_rmse_, self.default_rmse_)
-        return combined, rmse[find_cells(predictions, self._index, self.bin_width_)]
-
-    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
-        cells = find_cells(self._validate_predictions(X), self.solve()._index, self.bin_width_)
-        return with_unseen(self.weights_, self.default_weights_)[cells]
+    @classmethod
+    def _merges_with(cls) -> type[EnsIRRegressor]:
+        return EnsIRRegressor
 
     def _objective(self) -> Objective:
         """Return the objective with the parameters that it knows."""
         part = OBJECTIVES[self.objective]
         return part(**{field.name: getattr(self, field.name) for field in fields(part)})
 
-    def _sum_up(
-        self,
-        X: AnyArray,
-        y: AnyArray,
-        sample_weight: FloatArray | None,
-        track: Track = untracked,
-    ) -> CellStatistics:
-        """Return the sufficient statistics of validated rows."""
-        bin_width, resolution = float(self.bin_width), None
-        if self._objective().needs_truth:
-            resolution = resolve_target_resolution(
-                self.target_resolution, y, sample_weight, bin_width
-            )
-        return accumulate(
-            X, y, sample_weight, bin_width=bin_width, target_resolution=resolution, track=track
-        )
-
-    def _check_statistics(self, part: CellStatistics) -> CellStatistics:
-        """Return the sums that the objective needs, if rows were summed up as parameters say."""
-        bin_width = float(self.bin_width)
-        if part.bin_width != bin_width:
-            raise ValueError(
-                f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
-                "already summed up: fit the estimators alike."
-            )
-        if not self._objective().needs_truth:
-            return part._replace(truth=None)
-        if part.truth is None:
-            raise ValueError(
-                f"objective == {self.objective!r} needs the histogram of the truth, which rows "
-                "summed up for another objective may not have: fit the estimators alike."
-            )
-        if isinstance(self.target_resolution, str):
-            allowed = {auto_resolution(bin_width, whole=whole) for whole in (False, True)}
-        else:
-            allowed = {float(self.target_resolution)}
-        if part.truth.resolution not in allowed:
-            raise ValueError(
-                f"target_resolution == {self.target_resolution!r}, must be "
-                f"{part.truth.resolution} as in other rows that are already summed up: fit the "
-                "estimators alike."
-            )
-        return part
-
     def _check_params(self, n_models: int) -> None:
         """Raise an error that names the argument if one is out of its range."""
-        check_number(self.bin_width, "bin_width")
+        check_automatic(self.bin_width, "bin_width")
+        check_automatic(self.data_range, "data_range")
         check_option(self.objective, "objective", OBJECTIVES)
         check_number(self.shrinkage, "shrinkage", zero_allowed=True)
+        check_option(self.axes, "axes", KINDS)
+        check_option(self.shrink_to, "shrink_to", SHRINK_TO)
+        check_scalar(self.positive, "positive", (bool, np.bool_))
+        check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
+        if self.objective != "squared_error":
+            for name, default in PLAIN_PARAMS.items():
+                if getattr(self, name) != default:
+                    raise ValueError(
+                        f"{name} == {getattr(self, name)!r} needs objective='squared_error', and "
+                        f"objective == {self.objective!r}."
+                    )
         check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
         check_option(self.variance_center, "variance_center", ("model", "responsibility"))
         check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
         check_number(self.tol, "tol", zero_allowed=True)
         check_number(self.reg_var, "reg_var")
-        if not isinstance(self.target_resolution, str):
-            check_number(self.target_resolution, "target_resolution")
-        elif self.target_resolution != "auto":
-            raise ValueError(
-                f"target_resolution == {self.target_resolution!r}, must be 'auto' or a number "
-                "above zero."
-            )
+        check_automatic(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
         check_scalar(self.verbose, "verbose", Integral, min_val=0)
 
     def _settings(self, n_models: int) -> Settings:
         """Return the parameters that say how statistics become a table."""
         default_weights = check_default_weights(self.default_weights, n_models)
-        return Settings(self._objective(), default_weights, float(self.min_samples_cell))
+        unit = unit_of(self._current_range())
+        return Settings(self._objective(), default_weights, float(self.min_samples_cell), unit)
+
+    def _bins_follow(self) -> bool:
+        return isinstance(self.bin_width, str)
+
+    def _find_bin_width(self) -> float:
+        """Return the bin width, given or that of the range."""
+        if isinstance(self.bin_width, str):
+            return auto_bin_width(self._current_range())
+        return float(self.bin_width)
 
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Set the fitted attributes that follow from the statistics of all rows."""
@@ -349,7 +359,9 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
         statistics = self._check_statistics(statistics)
         table = solve_table(statistics, self._settings(statistics.n_models), track)
         self._statistics = [statistics]
-        self._set_table(table)
+        self._set_table(table, self._current_range())
+        thin = table.cell_origin == THIN
+        self._advise("thin", say_thin(table.cell_counts, thin, self.min_samples_cell))
         unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))
         # Fewer steps than that are what a callback has asked for.
         if unfinished and table.n_iter.max() >= self.max_iter:
@@ -367,32 +379,3 @@ class EnsIRRegressor(CallbackSupportMixin, IncrementalRegressor):  # type: ignor
                 f"{len(table.cells)} cells ({origins}); at most {table.n_iter.max()} EM steps"
             )
         return self
-
-    def _set_table(self, table: LookupTable, feature_names: Sequence[str] | None = None) -> None:
-        """Publish a lookup table as fitted attributes."""
-        self.n_features_in_ = table.cells.shape[1]
-        if feature_names is not None:
-            self.feature_names_in_ = np.array(feature_names, dtype=object)
-        for name in FIELDS:
-            setattr(self, f"{name}_", getattr(table, name))
-        self._index = CellIndex(table.cells)
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
-        if self._is_solved():
-            self._index = CellIndex(self.cells_)
-
-    def __getstate__(self) -> dict[str, Any]:
-        state = super().__getstate__()
-        state["attributes"].pop("_index", None)  # follows from the cells
-        return state
-
-    @property
-    def bin_edges_(self) -> list[FloatArray]:
-        """Lower and upper edges of the bins that occur, one array per model."""
-        occupied = [np.unique(bins) for bins in self.cells_.T]
-        return [np.union1d(bins, bins + 1) * self.bin_width_ for bins in occupied]
-
-
-# In the order of the constructor, which table files keep.
-PARAMS = tuple(signature(EnsIRRegressor).parameters)

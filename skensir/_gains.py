@@ -9,6 +9,8 @@ import numpy as np
 from scipy.stats import t as student
 
 from skensir._core.cross_validation import SplitStatistics
+from skensir._core.selection import find_shares
+from skensir._search import Results
 from skensir._typing import FloatArray
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.
@@ -17,11 +19,12 @@ _LABELS = {
     "average": "the average",
     "best_model": "the best base model",
     "convex": "one convex weight vector",
+    "ridge": "ridge regression",
 }
 
 
 def find_gains(
-    scores: FloatArray, best_index: int, splits: Sequence[SplitStatistics]
+    results: Results, select: str, splits: Sequence[SplitStatistics]
 ) -> tuple[float, dict[str, dict[str, Any]]]:
     """Compare candidates with what needs no table.
 
@@ -30,10 +33,11 @@ def find_gains(
 
     Parameters
     ----------
-    scores : ndarray of shape (n_candidates, n_splits)
-        Negative mean squared errors on the held-out rows.
-    best_index : int
-        The candidate to take where a single split leaves no choice.
+    results : Results
+        Of the candidates on each split.
+    select : str
+        How they become one: see `skensir._core.selection`. An average of tables errs no more than
+        the tables do on average, which is what counts here.
     splits : sequence of SplitStatistics
 
     Returns
@@ -48,10 +52,7 @@ def find_gains(
     # Training rows are shared between splits, so that their errors are not independent: the
     # correction of Nadeau and Bengio adds the ratio of held-out to training rows.
     ratio = np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits])
-    errors = -scores[best_index]
-    if n_splits > 1:
-        others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
-        errors = -scores[others.argmax(axis=0), np.arange(n_splits)]
+    errors = _held_out_errors(results, select)
     gains = {}
     for name in rivals[0]:
         rival = np.array([split_rivals[name] for split_rivals in rivals])
@@ -64,6 +65,21 @@ def find_gains(
         gain = float(saved.mean())
         gains[name] = {"mse": mse, "gain": gain, "std_error": std_error, "is_gain": is_gain}
     return float(errors.mean()), gains
+
+
+def _held_out_errors(results: Results, select: str) -> FloatArray:
+    """Return the error on each split of what the other splits select."""
+    scores, errors = results.scores, results.errors
+    n_splits = errors.shape[1]
+    if n_splits == 1:
+        return np.asarray(errors[results.best_index()])
+    others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
+    held_out = np.empty(n_splits)
+    for split, best in enumerate(others.argmax(axis=0).tolist()):
+        rest = np.delete(errors, split, axis=1)
+        shares = find_shares(rest, best, select) if n_splits > 2 else np.eye(len(rest))[best]
+        held_out[split] = shares @ errors[:, split]
+    return held_out
 
 
 def describe_gains(gains: dict[str, dict[str, Any]]) -> list[str]:

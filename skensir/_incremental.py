@@ -6,23 +6,22 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
-from skensir._core.statistics import CellStatistics
 from skensir._table_regressor import TableRegressor
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, FloatArray
+from skensir._units import InUnits
 
 
-class IncrementalRegressor(TableRegressor):
+class IncrementalRegressor(InUnits, TableRegressor):
     """A regressor whose fitted attributes follow from sums of the rows.
 
     A subclass says how rows are summed up and checked, and publishes what follows from the sums.
     """
 
-    _statistics: list[CellStatistics]
+    _statistics: list[Any]
     # What `_solve_and_publish` sets; without the first the table is still to be solved.
     _solved_attributes: Sequence[str]
 
@@ -32,55 +31,22 @@ class IncrementalRegressor(TableRegressor):
 
     def _sum_up(
         self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, track: Track = untracked
-    ) -> CellStatistics:
+    ) -> Any:
         """Return the sufficient statistics of validated rows."""
         raise NotImplementedError
 
-    def _check_statistics(self, part: CellStatistics) -> CellStatistics:
+    def _check_statistics(self, part: Any) -> Any:
         """Return what is needed of the sums of some rows, if they are as the parameters say."""
+        raise NotImplementedError
+
+    @classmethod
+    def _merges_with(cls) -> type[IncrementalRegressor]:
+        """Return the class of estimators whose sums are of the same kind."""
         raise NotImplementedError
 
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Set the fitted attributes that follow from the statistics of all rows."""
         raise NotImplementedError
-
-    @whole_or_nothing
-    def partial_fit(
-        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
-    ) -> Self:
-        """Add rows to those seen so far; without any, begin.
-
-        The table is the one of `fit` on all these rows, however they are split and in whatever
-        order. `predict` and whatever else needs it solves it, and `solve` does nothing else; until
-        then its attributes are not there. So many small batches cost little more than one large.
-        Threads must not call it on one estimator at a time: give each thread one of its own, and
-        `merge` them.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : array-like of shape (n_samples,)
-            Truth.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        self : EnsIRRegressor
-            The estimator.
-
-        Raises
-        ------
-        ValueError
-            If an argument is out of its range, or `bin_width`, `target_resolution` or the number
-            of models is not that of the rows before. The rows seen so far are kept.
-        """
-        rows = self._validate_rows(
-            X, y, sample_weight, reset=not self._has_statistics("partial_fit")
-        )
-        self._check_params(rows[0].shape[1])
-        return self._add_statistics([self._sum_up(*rows)])
 
     @whole_or_nothing
     def merge(self, other: IncrementalRegressor) -> Self:
@@ -102,11 +68,12 @@ class IncrementalRegressor(TableRegressor):
         Raises
         ------
         ValueError
-            If the estimators differ in bin width, target resolution or models. Then nothing has
-            changed.
+            If the estimators differ in bin width, be it given or found, in target resolution or
+            models. Then nothing has changed.
         """
-        if not isinstance(other, IncrementalRegressor):
-            raise TypeError(f"other == {other!r}, must be an EnsIRRegressor.")
+        kind = self._merges_with()
+        if not isinstance(other, kind):
+            raise TypeError(f"other == {other!r}, must be an {kind.__name__}.")
         if not other._has_statistics("merge"):
             check_is_fitted(other)  # which it is not
         names = [name for name in ("n_features_in_", "feature_names_in_") if hasattr(other, name)]
@@ -116,9 +83,10 @@ class IncrementalRegressor(TableRegressor):
                 theirs: Any = getattr(other, name, None)
                 if not np.array_equal(mine, theirs):
                     raise ValueError(f"{name} of other is {theirs}, must be {mine}.")
-        self._check_params(other.n_features_in_)
         for name in names:
             setattr(self, name, getattr(other, name))
+        self._adopt_range(other)
+        self._check_params(other.n_features_in_)
         return self._add_statistics(other._statistics)
 
     @whole_or_nothing
@@ -169,13 +137,13 @@ class IncrementalRegressor(TableRegressor):
         """Tell whether rows have been seen that have weight, and their sums are here."""
         return any(part.n_cells for part in vars(self).get("_statistics", ()))
 
-    def _add_statistics(self, parts: list[CellStatistics]) -> Self:
+    def _add_statistics(self, parts: list[Any]) -> Self:
         """Keep the statistics of more rows; the table is then to be solved anew."""
         parts = [*vars(self).get("_statistics", []), *parts]
         parts = [self._check_statistics(part) for part in parts]
         # To wait for as many sums as there are keeps the cost of a batch that of its own sums.
         if sum(part.size for part in parts) > 2 * parts[0].size:
-            parts = [CellStatistics.merge(parts)]
+            parts = [type(parts[0]).merge(parts)]
         self._statistics = parts
         for name in self._solved_attributes:
             self.__dict__.pop(name, None)

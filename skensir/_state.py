@@ -11,7 +11,10 @@ from typing import Any, cast
 
 import numpy as np
 
+from skensir._core.axes import Axes
+from skensir._core.folds import FoldSums
 from skensir._core.histogram import TruthHistogram
+from skensir._core.linear import LinearMoments
 from skensir._core.statistics import CellStatistics
 from skensir._version import __version__
 
@@ -59,7 +62,12 @@ def _to_plain(value: Any) -> Any:
     kind = type(value)
     if isinstance(value, CellStatistics):
         truth = None if value.truth is None else value.truth._asdict()
-        return {_KIND: "statistics", **value._replace(truth=None)._asdict(), "truth": truth}
+        linear = None if value.linear is None else value.linear._asdict()
+        plain = {**value._asdict(), **value.axes._asdict()}
+        plain |= {"axes": None, "truth": truth, "linear": linear}
+        return {_KIND: "statistics", **plain}
+    if isinstance(value, FoldSums):
+        return {_KIND: "folds", "labels": value.labels, "folds": _to_plain(value.folds)}
     if isinstance(value, np.dtype):
         return {_KIND: "dtype", "name": value.str}
     if isinstance(value, PlainState) and kind.__module__ in _MODULES:
@@ -81,9 +89,17 @@ def _from_plain(value: Any) -> Any:
     if type(value) is not dict or _KIND not in value:
         return value
     if value[_KIND] == "statistics":
-        truth = value["truth"]
-        statistics = CellStatistics(value["bin_width"], value["cells"], value["sums"], None)
-        return statistics if truth is None else statistics._replace(truth=TruthHistogram(**truth))
+        axes = Axes(value["bin_width"], value["kind"], value["unit"])
+        return CellStatistics(
+            axes,
+            value["cells"],
+            value["sums"],
+            None if value["truth"] is None else TruthHistogram(**value["truth"]),
+            value["n_models"],
+            None if value["linear"] is None else LinearMoments(**value["linear"]),
+        )
+    if value[_KIND] == "folds":
+        return FoldSums(value["labels"], _from_plain(value["folds"]))
     if value[_KIND] == "dtype":
         return np.dtype(value["name"])
     if value[_KIND] == "class":

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal, overload
+from typing import Literal, Self, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_scalar
 
-from skensir._base import StackedRegressor
+from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._core.calibration import count_ratios, ratio_that_covers
 from skensir._typing import FloatArray
 
 
 class TableRegressor(StackedRegressor):
     """A regressor that predicts by a lookup table, its own or that of another estimator."""
+
+    calibration_: FloatArray
 
     @overload
     def predict(self, X: ArrayLike, return_std: Literal[False] = False) -> FloatArray: ...
@@ -39,7 +44,8 @@ class TableRegressor(StackedRegressor):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The combination, between the smallest and the largest prediction of each row.
+            The combination. Between the smallest and the largest prediction of each row, but for
+            signed weights and intercepts.
         std : ndarray of shape (n_samples,)
             Root mean squared error in the row's cell on the reference set, in the unit of the
             predictions. Only with `return_std`.
@@ -57,9 +63,86 @@ class TableRegressor(StackedRegressor):
         Returns
         -------
         weights : ndarray of shape (n_samples, n_models)
-            Non-negative, each line sums to one.
+            Each line sums to one. Non-negative, unless `positive` was False for a table. An
+            intercept, where there is one, comes on top: it is ``predict(X)`` less the weighted sum.
         """
         return self._weigh_rows(X)
+
+    @whole_or_nothing
+    def calibrate(
+        self,
+        X: ArrayLike,
+        y: ArrayLike,
+        sample_weight: ArrayLike | None = None,
+        *,
+        add: bool = False,
+    ) -> Self:
+        """Learn from rows that were not fitted on how wide `predict_interval` has to be.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+        add : bool, default=False
+            Whether to add the rows to those of earlier calls, or of the search, and not to begin
+            anew. So rows may come in parts.
+
+        Returns
+        -------
+        self : estimator
+            The estimator, calibrated: `calibration_` counts the rows by the ratio of their error
+            and their standard deviation, on a logarithmic grid.
+        """
+        prediction, std = self.predict(X, return_std=True)
+        _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
+        counts = count_ratios(truth - prediction, std, weight)
+        if add and "calibration_" in vars(self):
+            counts = counts + self.calibration_
+        if not counts.any():
+            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        self.calibration_ = counts
+        return self
+
+    def predict_interval(
+        self, X: ArrayLike, coverage: float = 0.9
+    ) -> tuple[FloatArray, FloatArray]:
+        """Return intervals that hold the truth with a given probability.
+
+        They lie about the prediction and are a multiple of its standard deviation wide, as many
+        times as that quantile of the calibrated errors says. The probability holds on average over
+        rows like those of `calibrate`, not for each cell by itself.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        coverage : float, default=0.9
+            The probability, between zero and one.
+
+        Returns
+        -------
+        lower, upper : ndarray of shape (n_samples,)
+            Ends of the intervals, in the unit of the predictions.
+
+        Raises
+        ------
+        ValueError
+            If the coverage is not between zero and one, or the estimator is not calibrated.
+        """
+        limits = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
+        check_scalar(coverage, "coverage", (float, np.floating), **limits)
+        prediction, std = self.predict(X, return_std=True)
+        if "calibration_" not in vars(self):
+            raise ValueError(
+                f"This {type(self).__name__} is not calibrated: call calibrate(X, y) with rows "
+                "that were not fitted on."
+            )
+        reach = ratio_that_covers(self.calibration_, coverage) * std
+        return prediction - reach, prediction + reach
 
     def _predict_rows(
         self, X: ArrayLike, return_std: bool

@@ -10,13 +10,14 @@ from numpy.typing import ArrayLike
 from scipy.special import softmax
 from sklearn.utils import check_random_state, check_scalar
 
-from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._base import StackedRegressor, check_automatic, whole_or_nothing
 from skensir._core.accumulate import pooled_error_moments
 from skensir._core.binning import model_columns, row_chunks
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import average_weights, best_model_weights, greedy_weights
 from skensir._typing import AnyArray, FloatArray
+from skensir._units import InUnits, unit_of
 
 __all__ = [
     "AverageRegressor",
@@ -272,16 +273,24 @@ class GreedyRegressor(BaselineRegressor):
         return weights / len(bags)
 
 
-class ZZPMRegressor(BaselineRegressor):
+class ZZPMRegressor(InUnits, BaselineRegressor):
     r"""Weight each model by its distance from the average of the models.
 
     The weights are those of a whole batch, such as an image, and follow from the predictions
     alone: the softmax over models of :math:`1 / (10^{-3} + \mathrm{mse}_m)`, where
     :math:`\mathrm{mse}_m` is the mean squared distance of model m from the average of the models
-    over the batch. It is the baseline ZZPM as the published program of EnsIR [1]_ computes it.
+    over the batch, in units ``data_range_ / 255``. It is the baseline ZZPM as the published program
+    of EnsIR [1]_ computes it.
+
+    Parameters
+    ----------
+    data_range : float or "auto", default="auto"
+        Range of the predictions; "auto" finds it in `fit` as :class:`~skensir.EnsIRRegressor` does.
 
     Attributes
     ----------
+    data_range_ : float
+        Range of the predictions, given or found.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -294,8 +303,7 @@ class ZZPMRegressor(BaselineRegressor):
 
     Notes
     -----
-    What is predicted for a row depends on the other rows of the batch, and the sharpness of the
-    weights on the unit of the predictions.
+    What is predicted for a row depends on the other rows of the batch.
 
     References
     ----------
@@ -306,19 +314,25 @@ class ZZPMRegressor(BaselineRegressor):
     --------
     >>> from skensir.baselines import ZZPMRegressor
     >>> X = [[1.0, 2.0, 9.0], [2.0, 3.0, 7.0]]
-    >>> ZZPMRegressor().fit(X, [2.0, 3.0]).predict_weights(X).round(3)
+    >>> ZZPMRegressor(data_range=255).fit(X, [2.0, 3.0]).predict_weights(X).round(3)
     array([[0.314, 0.401, 0.285],
            [0.314, 0.401, 0.285]])
     """
 
+    def __init__(self, *, data_range: float | str = "auto") -> None:
+        self.data_range = data_range
+
     def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
-        """Keep nothing: the weights follow from what is to be predicted."""
+        """Keep the range alone: the weights follow from what is to be predicted."""
+        check_automatic(self.data_range, "data_range")
+        self._forget_range()
+        self._look_at(X, y, sample_weight)
 
     def _weights_for(self, X: AnyArray) -> FloatArray:
-        squares = np.zeros(X.shape[1])
+        squares, unit = np.zeros(X.shape[1]), unit_of(self.data_range_)
         for rows in row_chunks(*X.shape):
             columns = model_columns(X, rows)
-            distance = columns - columns.mean(axis=0, dtype=np.float64)
+            distance = (columns - columns.mean(axis=0, dtype=np.float64)) / unit
             squares += np.einsum("mn,mn->m", distance, distance)
         weights: FloatArray = softmax(1 / (_ZZPM_FLOOR + squares / len(X)))
         return weights

@@ -19,7 +19,7 @@ def images(sizes=SIZES, *, n_models=3, n_channels=3, dtype=np.uint8, seed=0):
         models = np.arange(n_models).reshape(-1, *[1] * target.ndim)
         channels = np.arange(n_channels or 1)
         spread = np.where(target < peak / 2, models, n_models - 1 - models) + 1 + channels
-        noisy = target + peak / 60 * spread * rng.standard_normal((n_models, *shape))
+        noisy = target + peak / 200 * spread * rng.standard_normal((n_models, *shape))
         predictions.append(np.clip(np.rint(noisy), 0, peak).astype(dtype))
         targets.append(target)
     return predictions, targets

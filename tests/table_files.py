@@ -18,7 +18,7 @@ def scenes(n_channels=3, seed=0):
     """Make two images of three models and their truth, 8 bits."""
     rng = np.random.default_rng(seed)
     targets = [rng.integers(0, 256, (20, 30, n_channels)) for _ in range(2)]
-    noise = np.array([2, 6, 12]).reshape(-1, 1, 1, 1)
+    noise = np.array([1, 3, 6]).reshape(-1, 1, 1, 1)
     stacks = [t + noise * rng.standard_normal((3, *t.shape)) for t in targets]
     return [np.clip(np.rint(s), 0, 255).astype(np.uint8) for s in stacks], targets
 
@@ -70,7 +70,7 @@ def write_format_1(path, model):
                 "n_cells": len(model.cells_),
                 "n_models": model.n_features_in_,
                 "feature_names": None,
-                "params": model.get_params(),
+                "params": {k: v for k, v in model.get_params().items() if k != "data_range"},
             }
         ],
     }

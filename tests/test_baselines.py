@@ -128,7 +128,7 @@ def test_zzpm_weights_are_the_softmax_of_the_inverse_distance_from_the_average()
     distance = ((X - X.mean(axis=1, keepdims=True)) ** 2).mean(axis=0)
     exponential = np.exp(1 / (1e-3 + distance))
     expected = exponential / exponential.sum()
-    model = ZZPMRegressor().fit(X[:2], y[:2])  # what it was fitted on does not count
+    model = ZZPMRegressor(data_range=255).fit(X[:2], y[:2])  # what it was fitted on does not count
     np.testing.assert_allclose(model.predict_weights(X), np.tile(expected, (500, 1)), rtol=1e-9)
     np.testing.assert_allclose(model.predict(X), X @ expected, rtol=1e-9)
 
@@ -154,7 +154,7 @@ def test_narrow_integers_do_not_wrap(regressor):
 
 @given(naive.stacks(dtypes=("u1", "u2", "i2", "f4"), outliers=False), st.integers(1, 50))
 def test_zzpm_weights_follow_from_the_distances_from_the_average_of_the_batch(stack, size):
-    model = ZZPMRegressor().fit(stack.X, stack.y)
+    model = ZZPMRegressor(data_range=255).fit(stack.X, stack.y)
     with mock.patch.object(baselines, "row_chunks", naive.in_chunks(size)):
         weights = model.predict_weights(stack.X)
     expected = np.tile(naive.zzpm_weights(stack.X), (len(stack.X), 1))

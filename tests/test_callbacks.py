@@ -142,7 +142,7 @@ def test_callbacks_end_where_fit_raises(images):
     recorder = Recorder()
     model = EnsIRRegressor(bin_width=1e90).set_callbacks(recorder)
     with pytest.raises(ValueError, match="overflow"):
-        model.fit(X[:500] * 1e90, y[:500])
+        model.fit(X[:500] * 1e90, y[:500] * 1e90)
     assert recorder.begun[0] == "setup"
     assert recorder.ended[-1] == "teardown"
     assert not hasattr(model, "n_features_in_")

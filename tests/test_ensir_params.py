@@ -40,7 +40,7 @@ BAD_PARAMS = [
     ({"bin_width": -1.0}, "bin_width == -1.0, must be > 0"),
     ({"bin_width": np.nan}, "bin_width == nan"),
     ({"bin_width": np.inf}, "bin_width == inf"),
-    ({"bin_width": "32"}, "bin_width must be an instance of float"),
+    ({"bin_width": "32"}, "bin_width == '32', must be 'auto' or a number"),
     (
         {"bin_width": 1e-17},
         r"bin_width == 1e-17 is too small for predictions as large as 255.*at least",
@@ -94,7 +94,7 @@ def replaced(array, value):
         (lambda X, y, w: (replaced(X, np.inf), y, w), "Input X contains infinity"),
         (lambda X, y, w: (X, replaced(y, np.nan), w), "Input y contains NaN"),
         (lambda X, y, w: (X, replaced(y, -np.inf), w), "Input y contains infinity"),
-        (lambda X, y, w: (X * 1e80, y, w), "(?s)bin_width == 32.0 is too small"),
+        (lambda X, y, w: (X * 1e80, y * 1e80, w), "X, y, bin_width or sample_weight is too large"),
         (lambda X, y, w: (X, y * 1e200, w), "too (large|fine)"),
         (lambda X, y, w: (X[:, 0], y, w), "Expected 2D array, got 1D array"),
         (lambda X, y, w: (X[None], y, w), r"Found array with dim 3|expected <= 2"),

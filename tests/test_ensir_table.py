@@ -113,8 +113,8 @@ def test_auto_default_weights_depend_on_the_objective():
 def test_a_cell_is_thin_below_the_threshold_and_not_at_it():
     y = np.repeat([10.0, 50.0, 90.0], [99, 100, 101])
     X = y[:, None] + np.random.default_rng(0).uniform(-3, 3, (300, 2))
-    assert EnsIRRegressor().fit(X, y).cell_origin_.tolist() == ["thin", "fitted", "fitted"]
-    shrunk = EnsIRRegressor(shrinkage=1).fit(X, y)  # pseudo-rows count
+    assert EnsIRRegressor(32).fit(X, y).cell_origin_.tolist() == ["thin", "fitted", "fitted"]
+    shrunk = EnsIRRegressor(32, shrinkage=1).fit(X, y)  # pseudo-rows count
     assert shrunk.cell_origin_.tolist() == ["fitted"] * 3
 
 

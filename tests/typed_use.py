@@ -35,7 +35,7 @@ def tables(X: NDArray[np.uint8], y: list[float]) -> None:
 
 
 def files(path: str) -> None:
-    loaded = assert_type(load_table(path), EnsIRRegressor | ImageEnsemble)
+    loaded = assert_type(load_table(path), EnsIRRegressor | EnsIRRegressorCV | ImageEnsemble)
     save_table(loaded, path)
     scenes = ReferenceSet(path)
     assert_type(scenes.models, tuple[str, ...])
@@ -46,7 +46,7 @@ def files(path: str) -> None:
 
 
 def mistakes(X: NDArray[np.uint8]) -> None:
-    EnsIRRegressor(bin_width="wide")  # type: ignore[arg-type]
+    EnsIRRegressor(bin_width=None)  # type: ignore[arg-type]
     EnsIRRegressor(width=3)  # type: ignore[call-arg]
     EnsIRRegressor().fit(X)  # type: ignore[call-arg]
     peak_signal_noise_ratio(X, X, data_range="8 bits")  # type: ignore[arg-type]

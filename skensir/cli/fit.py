@@ -28,7 +28,7 @@ def make_regressor(
     shrinkage: float | None = None,
     published: bool = False,
     n_scenes: int = 2,
-    default_bin_width: float = 32.0,
+    data_range: float | str = "auto",
 ) -> EnsIRRegressor | EnsIRRegressorCV:
     """Return the regressor that the options ask for, or say which of them exclude each other."""
     values = {"--bin-width": bin_width, "--objective": objective, "--shrinkage": shrinkage}
@@ -42,11 +42,13 @@ def make_regressor(
     if cv:
         # A single scene cannot be left out; its rows are split.
         splitter = LeaveOneGroupOut() if n_scenes > 1 else None
-        return EnsIRRegressorCV(objectives=(objective or "squared_error",), cv=splitter)
-    width = default_bin_width if bin_width is None else bin_width
-    if published:
-        return EnsIRRegressor(width, **REFERENCE_PARAMS)
-    return EnsIRRegressor(width, objective=objective or "likelihood", shrinkage=shrinkage or 0.0)
+        objectives = (objective or "squared_error",)
+        return EnsIRRegressorCV(data_range=data_range, objectives=objectives, cv=splitter)
+    params: dict[str, Any] = REFERENCE_PARAMS
+    if not published:
+        params = {"objective": objective or "likelihood", "shrinkage": shrinkage or 0.0}
+    width = "auto" if bin_width is None else bin_width
+    return EnsIRRegressor(width, data_range=data_range, **params)
 
 
 def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
@@ -86,9 +88,7 @@ def fit(
     check_output_file(output)
     scenes = ReferenceSet(reference_set, models, target, crop=crop)
     pixel_format = pixel_format_of(scenes[0])
-    regressor = make_regressor(
-        **options, n_scenes=len(scenes), default_bin_width=pixel_format.bin_width
-    )
+    regressor = make_regressor(**options, n_scenes=len(scenes), data_range=pixel_format.data_range)
     start = time.perf_counter()
     ensemble = ImageEnsemble(regressor, channel_axis=None if pixel_format.grey else -1)
     with_bar = partial(progress, label="Fitting")

@@ -43,7 +43,9 @@ class Fitted(NamedTuple):
     seconds: float | None
 
 
-def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list[Method]:
+def make_methods(
+    bin_width: float | str, data_range: float, n_scenes: int, *, trees: bool = True
+) -> list[Method]:
     """Return the methods in the order of the table, none of them fitted.
 
     The bin width is that of EnsIR where it is not chosen by cross-validation. A reference set of a
@@ -59,14 +61,19 @@ def make_methods(bin_width: float, n_scenes: int, *, trees: bool = True) -> list
         Method("GBDT", ensemble.GradientBoostingRegressor(random_state=0), SAMPLE),
         Method("HGBT", ensemble.HistGradientBoostingRegressor(random_state=0), SAMPLE),
     ]
-    squared_error = EnsIRRegressor(bin_width, objective="squared_error", shrinkage=SHRINKAGE)
-    cross_validated = EnsIRRegressorCV(cv=LeaveOneGroupOut() if n_scenes > 1 else None)
+    published = EnsIRRegressor(bin_width, data_range=data_range, **REFERENCE_PARAMS)
+    squared_error = EnsIRRegressor(
+        bin_width, objective="squared_error", shrinkage=SHRINKAGE, data_range=data_range
+    )
+    cross_validated = EnsIRRegressorCV(
+        cv=LeaveOneGroupOut() if n_scenes > 1 else None, data_range=data_range
+    )
     return [
         Method("Average", AverageRegressor(), NOTHING),
-        Method("ZZPM", ZZPMRegressor(), NOTHING),
+        Method("ZZPM", ZZPMRegressor(data_range=data_range), NOTHING),
         *(of_trees if trees else []),
         Method("Convex", ConvexRegressor()),
-        Method("EnsIR, as published", EnsIRRegressor(bin_width, **REFERENCE_PARAMS)),
+        Method("EnsIR, as published", published),
         Method("EnsIR, squared error", squared_error),
         Method("EnsIR, cross-validated", cross_validated),
     ]

@@ -193,9 +193,9 @@ def compare_sets(
     """
     pixel_format = pixel_format_of(reference[0])
     data_range = pixel_format.data_range
-    bin_width = pixel_format.bin_width if bin_width is None else bin_width
+    width = "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
-    methods = make_methods(bin_width, len(reference), trees=trees)
+    methods = make_methods(width, data_range, len(reference), trees=trees)
     for name in (INPUT, ORACLE, *(method.name for method in methods)):
         if name in test.models:
             raise ValueError(
@@ -216,5 +216,5 @@ def compare_sets(
     measured = explain_numbers(reference, test, convention)
     if (test.folder / INPUT_FOLDER).is_dir() and given.inputs is None:
         measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
-    how = explain_methods(fitted, len(reference), bin_width)
+    how = explain_methods(fitted, len(reference))
     return Comparison(rows, measured, how, test, fitted, convention)

@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from skensir import EnsIRRegressor
 from skensir._text import plural
 from skensir.comparison.ensembles import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
 from skensir.image import ReferenceSet
@@ -80,8 +81,10 @@ def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
     )
 
 
-def explain_methods(fitted: Sequence[Fitted], n_scenes: int, bin_width: float) -> str:
+def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:
     """Say what the rows of the table are."""
+    tables = (ensemble.regressors_[0] for _, ensemble, _ in fitted)
+    bin_width = next(table.bin_width_ for table in tables if isinstance(table, EnsIRRegressor))
     chosen = "leaving out one scene at a time" if n_scenes > 1 else "in five folds of the scene"
     paragraphs = [
         "Convex is one convex weight vector of least squared error per channel. EnsIR is one "

@@ -205,7 +205,7 @@ class CellDisplay:
     ) -> Self:
         """Return the display of a cell, given by its number."""
         indices = tuple(estimator.cells_[number].tolist())
-        found = find_cells(X, estimator._index, estimator.bin_width_) == number
+        found = find_cells(X, estimator._index, estimator._table_axes()) == number
         inside = found & (sample_weight > 0)
         if not inside.any():
             raise ValueError(f"No row of X falls into the cell {indices}; pass another cell.")

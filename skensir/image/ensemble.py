@@ -15,13 +15,16 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter
 
 from skensir._base import available_if
 from skensir._ensir import EnsIRRegressor
-from skensir._incremental import IncrementalRegressor
 from skensir._state import PlainState
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of, peak_signal_noise_ratio
+from skensir.image.pixel_format import check_scale
 
 # Predictions and truth of an image, both in parts that have a regressor each.
 Parts: TypeAlias = tuple[Sequence[Image], Sequence[Image]]
+
+# Tables for values up to this have not been made for floats from 0 to 1, with whatever outliers.
+_FAR_BEYOND_ONE = 16.0
 
 # What all images of an ensemble have in common, by its attributes, and how an error says it of one.
 _LAYOUT = {
@@ -180,7 +183,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             (self._channels(prediction), self._channels(target))
             for prediction, target in self._images(predictions, targets, layout)
         )
-        in_parts = isinstance(regressor, IncrementalRegressor)
+        in_parts = isinstance(regressor, EnsIRRegressor)
         self.regressors_ = (_fit_image_by_image if in_parts else _fit_gathered)(regressor, images)
         self.n_models_, self.n_channels_, self.pixel_dtype_ = (layout[name] for name in _LAYOUT)
         self.model_names_ = getattr(predictions, "models", None)
@@ -286,17 +289,30 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 f"{', '.join(fitted_on)}, in this order."
             )
         layout = {name: getattr(self, name) for name in _LAYOUT}
-        return self._images(predictions, targets, layout)
+        return self._images(predictions, targets, layout, self._peak())
+
+    def _peak(self) -> int | None:
+        """Return the largest value of the pixels in `fit`, None where that may be one.
+
+        Pixels in floats leave no more behind than the range that the tables are made for.
+        """
+        if self.pixel_dtype_ is not None:
+            return peak_of(self.pixel_dtype_)
+        regressor = self.regressors_[0]
+        reach = getattr(regressor, "data_range_", 0.0)
+        return None if reach < _FAR_BEYOND_ONE else 255 if reach < 2**9 else 65535
 
     def _images(
         self,
         predictions: Iterable[ArrayLike],
         targets: Iterable[ArrayLike] | None,
         layout: dict[str, Any],
+        peak: int | None = None,
     ) -> Iterator[tuple[Image, Any]]:
         """Yield predictions and truth of each image, None without targets.
 
-        Its layout must be the one given; what that does not have yet is put into it.
+        Its layout must be the one given; what that does not have yet is put into it. With `peak`
+        floats from 0 to 1 are an error.
         """
         n_dimensions = 3 if self._axis() is None else 4
         if isinstance(predictions, np.ndarray) and predictions.ndim == n_dimensions:
@@ -317,6 +333,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 self._check_layout(prediction, target, layout)
             except ValueError as error:
                 raise ValueError(f"{describe(n_images)}: {error}.") from None
+            if peak is not None:
+                check_scale(prediction, describe(n_images), peak)
             yield prediction, target
             n_images += 1
         if targets is not None and not n_images:

@@ -24,11 +24,6 @@ class PixelFormat(NamedTuple):
         """The largest value that a pixel can have."""
         return peak_of(self.dtype)
 
-    @property
-    def bin_width(self) -> float:
-        """The paper's bin width: 32 for values from 0 to 255, as much of any other range."""
-        return 32 * self.data_range / 255
-
     def __str__(self) -> str:
         return f"{'grey' if self.grey else 'RGB'} of {self.dtype}"
 
@@ -50,12 +45,12 @@ def check_pixel_format(scenes: ReferenceSet, scene: Scene, expected: PixelFormat
         )
 
 
-def check_scale(image: Image, name: str) -> None:
+def check_scale(image: Image, name: str, peak: int = 255) -> None:
     """Raise an error if floats cannot be on the scale that they are taken to be on."""
-    if image.dtype.kind == "f" and 0 < image.max() <= 1:
+    if image.dtype.kind == "f" and 0 < image.max(initial=0) <= 1:
         raise ValueError(
-            f"{name} has floats from 0 to 1; floats are taken for values from 0 to 255, so "
-            "multiply them by 255."
+            f"{name} has floats from 0 to 1; floats are taken for values from 0 to {peak}, so "
+            f"multiply them by {peak}."
         )
 
 

@@ -11,11 +11,11 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_cv
 from sklearn.utils import check_array
 
-from skensir._core.accumulate import accumulate
-from skensir._core.cross_validation import Grid, Pass, pass_over_folds
+from skensir._core.cross_validation import Grid
+from skensir._core.folds import FoldSums, rows_by_label, sum_up_folds
 from skensir._core.histogram import is_whole
-from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
+from skensir._sample import Sample
 from skensir._typing import AnyArray, IntArray
 from skensir.interop._chunks import (
     Lazy,
@@ -27,6 +27,9 @@ from skensir.interop._chunks import (
     map_chunks,
     rows_of_chunk,
 )
+
+# So many predictions of a chunk tell its range; what comes together stays small.
+_VALUES_OF_CHUNK = 2**16
 
 
 def check_splitter(cv: Any, groups: Lazy | None) -> Any:
@@ -47,12 +50,23 @@ def check_splitter(cv: Any, groups: Lazy | None) -> Any:
     return splitter
 
 
+def look_for_range(X: Any, estimator: EnsIRRegressor, y: Any, sample_weight: Any) -> Sample | None:
+    """Return rows that stand for those of a chunk, None where it is empty."""
+    rows = rows_of_chunk(estimator, X, y, sample_weight)
+    return None if rows is None else Sample.of(*rows, _VALUES_OF_CHUNK)
+
+
+def merge_samples(parts: list[Sample | None]) -> Sample | None:
+    """Put together samples of chunks."""
+    samples = [sample for sample in parts if sample is not None]
+    return Sample.merge(samples) if samples else None
+
+
 class Look(NamedTuple):
     """What has to be known of the rows before they can be summed up on the right grids."""
 
     lengths: list[int]  # of the chunks
-    lowest: float  # prediction
-    highest: float
+    sample: Sample | None  # of the rows, which tells their range; None where there are none
     whole: bool  # whether all of the truth is whole numbers
     group_sizes: Counter[Any]
 
@@ -63,7 +77,7 @@ def look_at_chunk(
     """Look at the rows of a chunk."""
     rows = rows_of_chunk(estimator, X, y, sample_weight, groups=groups)
     if rows is None:
-        return Look([0], np.inf, -np.inf, True, Counter())
+        return Look([0], None, True, Counter())
     X, y, sample_weight = rows
     sizes: Counter[Any] = Counter()
     if groups is not None:
@@ -71,15 +85,15 @@ def look_at_chunk(
         labels, counts = np.unique(groups, return_counts=True)
         sizes.update(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
     whole = is_whole(y, sample_weight)
-    return Look([len(X)], float(X.min()), float(X.max()), whole, sizes)
+    sample = Sample.of(X, y, sample_weight, _VALUES_OF_CHUNK)
+    return Look([len(X)], sample, whole, sizes)
 
 
 def merge_looks(parts: list[Look]) -> Look:
     """Put together what was seen in several chunks, in their order."""
     return Look(
         [length for part in parts for length in part.lengths],
-        min(part.lowest for part in parts),
-        max(part.highest for part in parts),
+        merge_samples([part.sample for part in parts]),
         all(part.whole for part in parts),
         sum((part.group_sizes for part in parts), Counter()),
     )
@@ -127,7 +141,7 @@ def group_folds(cv: Any, group_sizes: Counter[Any]) -> Folds:
     return Folds(np.array(labels), folds)
 
 
-def sum_up_folds(
+def sum_up_chunk(
     X: Any,
     estimator: EnsIRRegressor,
     y: Any,
@@ -136,28 +150,19 @@ def sum_up_folds(
     folds: Folds,
     *,
     grids: Sequence[Grid],
-) -> dict[tuple[Grid, int], CellStatistics]:
-    """Return the statistics of the rows of a chunk by grid and fold."""
+) -> list[FoldSums]:
+    """Return the sums of the folds of a chunk in a list, which is empty as the chunk is."""
     rows = rows_of_chunk(estimator, X, y, sample_weight, groups=labels)
     if rows is None:
-        return {}
-    X, y, weight = rows
-    sums, fold_of_row = {}, folds.of(labels)
-    for fold in np.unique(fold_of_row).tolist():
-        chosen = fold_of_row == fold
-        where = slice(None) if chosen.all() else chosen  # then no copy is needed
-        fold_weight = None if weight is None else weight[where]
-        for grid in grids:
-            sums[grid, fold] = accumulate(X[where], y[where], fold_weight, **grid._asdict())
-    return sums
+        return []
+    numbers, rows_of_folds = rows_by_label(folds.of(labels))
+    return [sum_up_folds(*rows, rows_of_folds, numbers, grids)]
 
 
-def merge_folds(
-    parts: list[dict[tuple[Grid, int], CellStatistics]],
-) -> dict[tuple[Grid, int], CellStatistics]:
-    """Add up the statistics of equal grid and fold."""
-    keys = dict.fromkeys(key for part in parts for key in part)
-    return {key: CellStatistics.merge([part[key] for part in parts if key in part]) for key in keys}
+def merge_folds(parts: list[list[FoldSums]]) -> list[FoldSums]:
+    """Add up the sums of chunks, in a list where there are any."""
+    sums = [sums for part in parts for sums in part]
+    return [FoldSums.merge(sums)] if sums else []
 
 
 class LazyRows:
@@ -184,12 +189,14 @@ class LazyRows:
         labels = like_rows(self.X, numbers, "row numbers")
         return contiguous_folds(splitter.n_splits, sum(lengths)), labels
 
-    def sum_up(self, folds: Folds, labels: Lazy, grids: Sequence[Grid]) -> list[Pass]:
-        """Pass over the rows; return for each grid what `folds` leave of them."""
-        function = partial(sum_up_folds, grids=grids)
+    def sum_up(self, folds: Folds, labels: Lazy, grids: Sequence[Grid]) -> FoldSums:
+        """Pass over the rows; return the sums of each fold, in the order of their numbers."""
+        function = partial(sum_up_chunk, grids=grids)
         columns = self.y, self.sample_weight, labels, dask.delayed(folds)
         parts = map_chunks(function, self.X, EnsIRRegressor(), *columns)
-        sums = compute_sum(merge_folds, parts)
-        return [
-            pass_over_folds([sums[grid, fold] for fold in range(folds.n_splits)]) for grid in grids
-        ]
+        sums: FoldSums = compute_sum(merge_folds, parts)[0].in_order()
+        if folds.n_splits == len(folds.starts) and self.groups is not None:
+            # Each fold is a group: it is known by that.
+            names = folds.starts[np.argsort(folds.folds)].tolist()
+            sums = sums._replace(labels=[names[number] for number in sums.labels])
+        return sums

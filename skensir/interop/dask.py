@@ -13,7 +13,8 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
-from skensir._core.histogram import auto_resolution
+from skensir._core.cross_validation import Grid, Pass
+from skensir._core.histogram import WHOLE_FLOATS, auto_resolution
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -29,7 +30,7 @@ from skensir.interop._chunks import (
     map_chunks,
     rows_of_chunk,
 )
-from skensir.interop._folds import LazyRows, check_splitter
+from skensir.interop._folds import LazyRows, check_splitter, look_for_range, merge_samples
 
 __all__ = ["DaskEnsIRRegressor", "DaskEnsIRRegressorCV"]
 
@@ -40,6 +41,11 @@ def _sum_up_chunk(
     """Return the sufficient statistics of a chunk in a list, which is empty as the chunk is."""
     rows = rows_of_chunk(estimator, X, y, sample_weight)
     return [] if rows is None else [estimator._sum_up(*rows)]
+
+
+def _dtype_of(X: Lazy) -> np.dtype[Any]:
+    """Return the dtype of the predictions, which those of all columns of a data frame share."""
+    return np.asarray(X._meta).dtype
 
 
 def _merge_statistics(parts: list[list[CellStatistics]]) -> list[CellStatistics]:
@@ -87,10 +93,12 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 
     `fit` sums each chunk of rows up where it lies, and adds the sums up in a tree. What comes
     together is no more than the sums of the occupied cells, and a worker needs the memory of the
-    chunks that it works on. The table is that of :class:`~skensir.EnsIRRegressor`. `predict` and
-    `predict_weights` are lazy and return dask arrays in the chunks of `X`; compute a prediction
-    and its standard deviation together, so that the rows are visited once. Works with all
-    schedulers of dask: threads, processes and `distributed`.
+    chunks that it works on. Where neither the dtype nor `data_range` tells the range of the
+    predictions, a look at some rows of every chunk goes before. The table is that of
+    :class:`~skensir.EnsIRRegressor`. `predict` and `predict_weights` are lazy and return dask
+    arrays in the chunks of `X`; compute a prediction and its standard deviation together, so that
+    the rows are visited once. Works with all schedulers of dask: threads, processes and
+    `distributed`.
 
     `y` and `sample_weight` are dask arrays or series, and are brought into the chunks of `X`. Where
     the lengths of chunks are unknown, as in most data frames, the chunks have to line up. Rows
@@ -101,9 +109,11 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 
     Parameters
     ----------
-    bin_width, objective, shrinkage, default_weights, min_samples_cell : object
+    bin_width, data_range, objective, shrinkage, default_weights : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
-    variance_center, max_iter, tol, reg_var, target_resolution, verbose : object
+    min_samples_cell, variance_center, max_iter, tol, reg_var : object
+        As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
+    target_resolution, verbose : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
 
     See Also
@@ -127,7 +137,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 
     @whole_or_nothing
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
-        """Estimate the weights of every occupied cell, in one pass over the chunks.
+        """Estimate the weights of every occupied cell.
 
         Parameters
         ----------
@@ -154,6 +164,8 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             return super().fit(X, y, sample_weight)
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
         self._check_params(X.shape[1])
+        self._forget_range()
+        self._look_at(X, y, sample_weight)
         statistics = self._sum_up(X, y, sample_weight)
         if not statistics.n_cells:
             raise ValueError("sample_weight is zero for every sample; some must be positive.")
@@ -168,6 +180,17 @@ class DaskEnsIRRegressor(EnsIRRegressor):
             return super()._validate_rows(X, y, sample_weight, reset=reset)
         return line_up(self, X, y, sample_weight, reset=reset)
 
+    def _look_at(self, X: Any, y: Any, sample_weight: Any) -> None:
+        """Find the range of lazy rows where it is to be found: that takes a pass over them."""
+        if not is_lazy(X):
+            super()._look_at(X, y, sample_weight)
+        elif "data_range_" not in vars(self):
+            known, sample = self._known_range(_dtype_of(X)), None
+            if known is None:
+                parts = map_chunks(look_for_range, X, EnsIRRegressor(), y, sample_weight)
+                sample = compute_sum(merge_samples, parts)
+            self._learn_from(sample, known)
+
     def _sum_up(
         self, X: Any, y: Any, sample_weight: Any, track: Track = untracked
     ) -> CellStatistics:
@@ -175,6 +198,7 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         if not is_lazy(X):
             return super()._sum_up(X, y, sample_weight, track)
         plain = EnsIRRegressor(**self.get_params(deep=False))
+        plain.data_range_ = self._current_range()
         parts: list[CellStatistics] = compute_sum(
             _merge_statistics, map_chunks(_sum_up_chunk, X, plain, y, sample_weight)
         )
@@ -264,7 +288,7 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
 
     Parameters
     ----------
-    bin_widths, shrinkages, objectives : object
+    bin_widths, data_range, shrinkages, objectives : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
     cv : int, KFold, LeaveOneGroupOut or GroupKFold, default=None
         None for five folds of neighbouring rows, the number of such folds, or a splitter that
@@ -325,21 +349,27 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         if groups is not None:
             groups = like_rows(X, groups, "groups")
         rows = LazyRows(X, y, sample_weight, groups)
-        automatic = isinstance(self.bin_widths, str)
-        extremes = (rows.look.lowest, rows.look.highest) if automatic else (None, None)
-        candidates = self._candidates(X.shape[1], *extremes)
+        self._check_search()
+        self._forget_range()
+        known = self._known_range(_dtype_of(X))
+        self._learn_from(rows.look.sample if known is None else None, known)
+        self._widths = self._find_widths(lambda: rows.look.sample)
+        self._candidates()
         folds, labels = rows.deal_out(splitter)
-        self.n_splits_ = folds.n_splits
+        self.__dict__.pop("_statistics", None)
 
         def resolution(bin_width: float) -> float:
             if not isinstance(self.target_resolution, str):
                 return float(self.target_resolution)
-            whole = y.dtype.kind in "iub" or rows.look.whole
+            whole = y.dtype.kind in "iub" or (bin_width <= WHOLE_FLOATS and rows.look.whole)
             return auto_resolution(bin_width, whole=whole)
 
-        whole = np.asarray(X._meta).dtype.kind in "iu"
-        sum_up = partial(rows.sum_up, folds, labels)
-        return self._choose(candidates, sum_up, resolution, whole=whole)
+        def sum_up(grids: list[Grid]) -> list[Pass]:
+            sums = rows.sum_up(folds, labels, grids)
+            self._statistics = [sums]
+            return sums.passes()
+
+        return self._choose(sum_up, resolution, whole=_dtype_of(X).kind in "iu")
 
     def to_local(self) -> EnsIRRegressorCV:
         """Return the plain estimator, to save it or to use it without dask.
@@ -351,8 +381,8 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         """
         local = EnsIRRegressorCV(**self.get_params(deep=False))
         local.__dict__.update(self.__dict__)
-        if hasattr(self, "best_estimator_"):
-            local.best_estimator_ = self.best_estimator_.to_local()
+        if self._is_solved():
+            local._set_tables([model.to_local() for model in self.estimators_], self.shares_)
         return local
 
     def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:

@@ -15,6 +15,7 @@ from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming
 from skensir._typing import FloatArray, IntArray
+from skensir._units import FORMER_DATA_RANGE
 from skensir.interop._torch_file import Pairs, read_torch_file
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def _ensemble(
 def _regressor(cells: IntArray, weights: FloatArray, bin_width: float) -> EnsIRRegressor:
     """Return the fitted estimator with these weights (n_cells, n_models)."""
     n_cells, n_models = weights.shape
-    table = LookupTable(
+    table = LookupTable.simple(
         bin_width=bin_width,
         cells=cells.copy(),
         cell_counts=np.full(n_cells, np.nan),
@@ -192,5 +193,5 @@ def _regressor(cells: IntArray, weights: FloatArray, bin_width: float) -> EnsIRR
         default_rmse=np.nan,
     )
     regressor = EnsIRRegressor(bin_width, **REFERENCE_PARAMS)
-    regressor._set_table(table)
+    regressor._set_table(table, FORMER_DATA_RANGE)
     return regressor

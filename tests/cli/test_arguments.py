@@ -26,7 +26,7 @@ def test_every_parameter_is_an_argument(module):
     parameters = [p for f in functions for p in signature(f).parameters.values()]
     names = [p.name for p in parameters if p.kind != Parameter.VAR_KEYWORD]
     if module is fit:
-        names = [n for n in names if n not in ("n_scenes", "default_bin_width")]  # not the user's
+        names = [n for n in names if n not in ("n_scenes", "data_range")]  # not the user's
     assert sorted(w.lstrip("-").replace("-", "_") for w in written) == sorted(names)
 
 

@@ -22,7 +22,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV, load_table, save_table
@@ -36,6 +35,9 @@ from skensir.baselines import (
 from skensir.cli import main
 from skensir.image import ImageEnsemble, write_image
 
+# The row of a table that version 0.1 searched for in another way.
+SEARCHED = "EnsIR, cross-validated"
+
 MODELS = ("early", "late", "steady")
 
 
@@ -48,16 +50,35 @@ def draw_rows(n_rows: int = 6000, seed: int = 0) -> tuple[np.ndarray, np.ndarray
     return np.clip(y[:, None] + scale * noise, 0, 255).astype(np.uint8), y.astype(np.uint8)
 
 
+def search_of_0_1(*arguments, **params):
+    """Return a search as version 0.1 made it, which knew no other."""
+    search = EnsIRRegressorCV(*arguments, **params)
+    if "axes" in search.get_params():
+        search.set_params(axes="predictions", shrink_to="pooled", select="best")
+        search.set_params(scoring="neg_mean_squared_error")
+    return search
+
+
+def with_units_of_0_1(estimator):
+    """Return an estimator in the units of version 0.1, which were those of 8 bits for all data."""
+    if "data_range" in estimator.get_params():
+        estimator.set_params(data_range=255)
+    return estimator
+
+
 def regressors() -> Iterator[tuple[str, EnsIRRegressor]]:
-    """Yield names and estimators that between them take every path through the core."""
-    yield "default", EnsIRRegressor()
-    yield "published", EnsIRRegressor(**REFERENCE_PARAMS)
+    """Yield names and estimators that between them take every path through the core.
+
+    The bin width is given, as version 0.1 had it by default.
+    """
+    yield "default", EnsIRRegressor(32.0)
+    yield "published", EnsIRRegressor(32.0, **REFERENCE_PARAMS)
     yield "narrow", EnsIRRegressor(20, min_samples_cell=5, max_iter=20)
-    yield "drawn_likelihood", EnsIRRegressor(shrinkage=100, default_weights="pooled")
-    yield "squared_error", EnsIRRegressor(objective="squared_error")
+    yield "drawn_likelihood", EnsIRRegressor(32.0, shrinkage=100, default_weights="pooled")
+    yield "squared_error", EnsIRRegressor(32.0, objective="squared_error")
     yield "drawn", EnsIRRegressor(24, objective="squared_error", shrinkage=1000)
-    yield "uniform", EnsIRRegressor(objective="squared_error", default_weights="uniform")
-    yield "given", EnsIRRegressor(default_weights=[0.1, 0.3, 0.6], target_resolution=2)
+    yield "uniform", EnsIRRegressor(32.0, objective="squared_error", default_weights="uniform")
+    yield "given", EnsIRRegressor(32.0, default_weights=[0.1, 0.3, 0.6], target_resolution=2)
 
 
 def make_tables(folder: Path) -> dict[str, np.ndarray]:
@@ -72,9 +93,9 @@ def make_tables(folder: Path) -> dict[str, np.ndarray]:
             prediction, std = model.predict(rows[:500], return_std=True)
             arrays[f"{name}_{kind}_prediction"], arrays[f"{name}_{kind}_std"] = prediction, std
     for objective in ("likelihood", "squared_error"):
-        parts = EnsIRRegressor(objective=objective).fit(X[:2000], y[:2000])
+        parts = EnsIRRegressor(32.0, objective=objective).fit(X[:2000], y[:2000])
         parts.partial_fit(X[2000:4000], y[2000:4000])
-        parts.merge(EnsIRRegressor(objective=objective).fit(X[4000:], y[4000:]))
+        parts.merge(EnsIRRegressor(32.0, objective=objective).fit(X[4000:], y[4000:]))
         parts.predict(X[:1])
         save_table(parts, folder / f"parts_{objective}.table")
     for baseline in (
@@ -97,11 +118,11 @@ def make_cross_validated(folder: Path) -> dict[str, np.ndarray]:
     groups = np.repeat(np.arange(4), len(y) // 4)
     arrays = {}
     for name, model in (
-        ("folds", EnsIRRegressorCV()),
-        ("groups", EnsIRRegressorCV(cv=LeaveOneGroupOut())),
+        ("folds", search_of_0_1()),
+        ("groups", search_of_0_1(cv=LeaveOneGroupOut())),
         (
             "both",
-            EnsIRRegressorCV(
+            search_of_0_1(
                 [12, 32, 96], shrinkages=(0, 50), objectives=("likelihood", "squared_error"), cv=3
             ),
         ),
@@ -113,7 +134,8 @@ def make_cross_validated(folder: Path) -> dict[str, np.ndarray]:
         arrays[f"cv_{name}_scores"] = np.array([results[key] for key in keys])
         arrays[f"cv_{name}_rank"] = results["rank_test_score"]
         gains = [
-            [gain[key] for key in ("mse", "gain", "std_error")] for gain in model.gains_.values()
+            [model.gains_[rival][key] for key in ("mse", "gain", "std_error")]
+            for rival in ("average", "best_model", "convex")
         ]
         arrays[f"cv_{name}_gains"] = np.array(gains)
         arrays[f"cv_{name}_held_out"] = np.array([model.held_out_mse_, model.best_score_])
@@ -139,10 +161,11 @@ def make_images(folder: Path) -> dict[str, np.ndarray]:
     for dtype in ("uint8", "uint16"):
         drawn = [draw_image(number, dtype) for number in range(3)]
         images, targets = ([pair[side] for pair in drawn] for side in (0, 1))
-        width = 32 * np.iinfo(dtype).max / 255
+        width, power = 32 * np.iinfo(dtype).max / 255, np.iinfo(dtype).max + 1
+        search = search_of_0_1([float(power >> i) for i in range(6)], cv=LeaveOneGroupOut())
         for name, ensemble in (
-            ("plain", ImageEnsemble(EnsIRRegressor(width))),
-            ("cv", ImageEnsemble(EnsIRRegressorCV(cv=LeaveOneGroupOut()), per_channel=False)),
+            ("plain", ImageEnsemble(with_units_of_0_1(EnsIRRegressor(width)))),
+            ("cv", ImageEnsemble(with_units_of_0_1(search), per_channel=False)),
         ):
             ensemble.fit(images, targets)
             save_table(ensemble, folder / f"image_{name}_{dtype}.table")
@@ -170,7 +193,7 @@ def run(*arguments: object) -> str:
     with contextlib.redirect_stdout(io.StringIO()) as output:
         assert main([str(argument) for argument in arguments]) == 0, arguments
     text = re.sub(r"in [0-9.]+ s\.", "in S s.", output.getvalue())
-    return re.sub(r'("seconds_\w+": )[0-9.e-]+', r"\1S", text)
+    return re.sub(r'("seconds_\w+": )[0-9.e-]+', r'\1"S"', text)
 
 
 def without_seconds(table: str) -> str:
@@ -186,10 +209,12 @@ def make_commands(folder: Path) -> str:
     with tempfile.TemporaryDirectory() as temporary, contextlib.chdir(temporary):
         write_sets(Path())
         for name, options in (
-            ("paper", ()),
-            ("published", ("--published",)),
-            ("cv", ("--cv",)),
-            ("squared", ("--objective", "squared_error", "--shrinkage", "100")),
+            ("paper", ("--bin-width", "32")),
+            ("published", ("--published", "--bin-width", "32")),
+            (
+                "squared",
+                ("--bin-width", "32", "--objective", "squared_error", "--shrinkage", "100"),
+            ),
         ):
             printed.append(run("fit", "reference", "-o", f"{name}.skensir", *options))
             printed.append(run("inspect", f"{name}.skensir"))
@@ -197,8 +222,11 @@ def make_commands(folder: Path) -> str:
             printed.append(run("predict", f"{name}.skensir", "test", "-o", name, "--bits", "16"))
             for options in ((), ("--channel", "luma", "--crop-border", "2", "--json")):
                 printed.append(run("evaluate", name, "test/gt", *options))
-        printed.append(without_seconds(run("compare", "reference", "test", "--no-trees")))
-        printed.append(run("compare", "reference", "test", "--no-trees", "--json"))
+        table = without_seconds(run("compare", "reference", "test", "--no-trees"))
+        printed.append("".join(line for line in table.splitlines(True) if SEARCHED not in line))
+        found = json.loads(run("compare", "reference", "test", "--no-trees", "--json"))
+        found["table"] = [row for row in found["table"] if row["name"] != SEARCHED]
+        printed.append(json.dumps(found["table"], indent=1))
     return "\n".join(printed)
 
 
@@ -207,7 +235,8 @@ def make(folder: Path) -> None:
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ConvergenceWarning)  # some are held to few steps
+        # Some are held to few steps, or have narrow bins for their rows.
+        warnings.simplefilter("ignore", UserWarning)
         arrays = {**make_tables(folder), **make_cross_validated(folder), **make_images(folder)}
         text = make_commands(folder)
     for path in sorted(folder.glob("*.table")):

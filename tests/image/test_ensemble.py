@@ -324,7 +324,7 @@ def test_a_reference_set_gives_what_arrays_give(folder):
         expected.score(predictions, targets)
     )
     assert (ours.model_names_, expected.model_names_) == (("C", "A", "B"), None)
-    grid = {"regressor__bin_width": [4096, 16384]}
+    grid = {"regressor__bin_width": [8192, 32768]}
     search = GridSearchCV(ImageEnsemble(EnsIRRegressor()), grid, cv=2)
     search.fit(reference_set.predictions, reference_set.targets)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()

@@ -72,7 +72,7 @@ def test_one_pass_sums_up_all_folds_and_widths_and_another_only_looks():
 
     lazy_X, lazy_y = in_chunks(X, y)
     lazy_X = lazy_X.map_blocks(visit, meta=np.empty((0, 0)))
-    DaskEnsIRRegressorCV([20.0, 30.0, 40.0, 50.0]).fit(lazy_X, lazy_y)
+    DaskEnsIRRegressorCV([20.0, 30.0, 40.0, 50.0], data_range=255).fit(lazy_X, lazy_y)
     assert sum(visited) == len(X)
     visited.clear()
     DaskEnsIRRegressorCV().fit(lazy_X, lazy_y)

@@ -32,8 +32,8 @@ def test_prediction_is_lazy_and_that_of_the_plain_estimator(kind):
         lazy = dd.from_pandas(data, npartitions=5)
         visited = lazy.map_partitions(visit, meta=data.iloc[:0])
         expected_chunks = (np.nan,) * 5
-    plain = EnsIRRegressor(16).fit(data, y)
-    model = DaskEnsIRRegressor(16).fit(lazy, *in_chunks(y, chunks=y_chunks))
+    plain = EnsIRRegressor(32).fit(data, y)
+    model = DaskEnsIRRegressor(32).fit(lazy, *in_chunks(y, chunks=y_chunks))
     mean, std = model.predict(visited, return_std=True)
     lazies = {
         "prediction": (model.predict(visited), plain.predict(data)),
@@ -64,14 +64,18 @@ def test_rows_are_made_once_where_predictions_and_truth_come_from_one_frame():
 
     frame = as_frame(*stacked())
     lazy = dd.from_pandas(frame, npartitions=4).map_partitions(predict_image, meta=frame.iloc[:0])
-    DaskEnsIRRegressor().fit(lazy[NAMES], lazy.y, lazy.weight)
+    DaskEnsIRRegressor(data_range=255).fit(lazy[NAMES], lazy.y, lazy.weight)
     assert sum(made) == len(frame)
+    made.clear()
+    DaskEnsIRRegressor().fit(lazy[NAMES], lazy.y, lazy.weight)  # it looks for the range first
+    assert sum(made) == 2 * len(frame)
 
 
 def test_the_table_is_in_the_graph_once_however_many_chunks_there_are():
     rng = np.random.default_rng(0)
     X = rng.uniform(0, 255, (20_000, 3))
-    model = DaskEnsIRRegressor(4).fit(*in_chunks(X, X[:, 0], chunks=1000))
+    model = DaskEnsIRRegressor(4, objective="squared_error", min_samples_cell=0)
+    model.fit(*in_chunks(X, X[:, 0], chunks=1000))
     table = model.to_local()
     del table._statistics
     unseen = da.zeros((200, 3), chunks=(2, 3))

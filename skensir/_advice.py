@@ -1,0 +1,93 @@
+"""What `fit` warns of: data on which it cannot do what its user has in mind."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skensir._core.scale import quantiles
+from skensir._sample import Sample
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
+
+# The ends of a distribution say little about fewer rows.
+MIN_ROWS = 250
+# Fewer rows than ten cells of the default size need make no table that is worth its name, however
+# they are cut; to combine them with default weights is what there is to do.
+_MIN_ROWS_OF_TABLE = 1000
+
+# Batches whose range is this many times the one that bins were laid for fall into cells that few
+# rows share: with K models there are up to 4**K times as many.
+_FAR = 4.0
+
+# The middle of a distribution lies within these quantiles, with a wide margin.
+_MIDDLE = (0.05, 0.95)
+# No model's predictions spread so much further than the truth, not even noise on a black image.
+_MANY_TIMES = 100.0
+
+
+def find_other_scales(sample: Sample, pixel_range: float | None = None) -> IntArray:
+    """Return the columns that are plainly no predictions on the scale of the truth.
+
+    A weak model is not told apart by its error, nor by the slope of the truth over it: strong
+    regularisation gives any slope above one, and on an even image any error is larger than the
+    spread of the truth. But its predictions lie where the truth lies. So a column is on another
+    scale if all of this holds:
+
+    - the median of each lies outside the middle 90 % of the other, which outliers cannot bring
+      about, nor many equal predictions in the middle of the truth;
+    - their means differ by more than half a standard deviation of the truth, which no model with
+      an intercept brings about, even where the truth is very skewed;
+    - the medians differ by more than half of the larger one, and pixels by an eighth of their
+      range, which rules out a model that is a little off on an even or black image;
+
+    or if it spreads a hundred times as far as the truth.
+    """
+    truth, columns = sample.truth, sample.predictions.T
+    lower, median, upper = quantiles(truth, None, (_MIDDLE[0], 0.5, _MIDDLE[1]))
+    found = []
+    for number, column in enumerate(columns):
+        low, middle, high = quantiles(column, None, (_MIDDLE[0], 0.5, _MIDDLE[1]))
+        apart = not lower <= middle <= upper and not low <= median <= high
+        with np.errstate(over="ignore", invalid="ignore"):  # told where rows are summed up
+            apart &= bool(abs(column.mean() - truth.mean()) > truth.std() / 2)
+        distance = max(abs(middle), abs(median)) / 2, (pixel_range or 0.0) / 8
+        apart &= bool(abs(middle - median) > max(distance))
+        wider = 0 < _MANY_TIMES * (upper - lower) < high - low
+        if apart or wider:
+            found.append(number)
+    return np.array(found, dtype=np.intp)
+
+
+def say_other_scales(columns: IntArray, names: AnyArray | None) -> str | None:
+    """Say which columns of X are on another scale than y, and what to do about it."""
+    if not columns.size:
+        return None
+    listed = [str(column) if names is None else repr(str(names[column])) for column in columns]
+    rest = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
+    return (
+        f"X has columns that are plainly not on the scale of y ({', '.join(listed[:5])}{rest}), "
+        "but the weights average predictions of y as they are: take away what changes the scale "
+        "of one of the two, such as a StandardScaler in front or a TransformedTargetRegressor "
+        "around, or what adds columns that are no predictions, such as passthrough=True."
+    )
+
+
+def say_other_range(expected: float, found: float | None) -> str | None:
+    """Say that later rows leave the range of the first ones by far."""
+    if found is None or found < _FAR * expected:
+        return None
+    return (
+        f"The range of these predictions is about {found:g}, that of the first rows was "
+        f"{expected:g}, by which bins and units are laid: start anew with data_range={found:g}."
+    )
+
+
+def say_thin(cell_counts: FloatArray, thin: BoolArray, min_samples_cell: float) -> str | None:
+    """Say that most rows lie in cells of too few rows, and what to do about it."""
+    total, few = float(cell_counts.sum()), float(cell_counts[thin].sum())
+    if total < _MIN_ROWS_OF_TABLE or 2 * few <= total:
+        return None
+    return (
+        f"Most rows, {few / total:.0%}, lie in cells of fewer than min_samples_cell="
+        f"{min_samples_cell:g} rows, which get default weights: take a wider bin_width or a "
+        "smaller min_samples_cell, or let EnsIRRegressorCV choose."
+    )

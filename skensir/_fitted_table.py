@@ -1,0 +1,270 @@
+"""A lookup table as fitted attributes, plain arrays all, and prediction by it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skensir._base import whole_or_nothing
+from skensir._core.accumulate import accumulate
+from skensir._core.axes import Axes
+from skensir._core.cells import CellIndex, NestedCellIndex
+from skensir._core.combine import combine, find_cells, with_unseen
+from skensir._core.histogram import auto_resolution, resolve_target_resolution
+from skensir._core.objective import Objective
+from skensir._core.statistics import CellStatistics
+from skensir._core.table import FIELDS, LookupTable
+from skensir._incremental import IncrementalRegressor
+from skensir._track import Track, untracked
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
+from skensir._units import summary_unit
+
+
+class FittedTable(IncrementalRegressor):
+    """What an estimator does with its one table, and rows that are added to it."""
+
+    bin_width_: float
+    cells_: IntArray
+    cell_counts_: FloatArray
+    weights_: FloatArray
+    cell_origin_: AnyArray
+    cell_rmse_: FloatArray
+    means_: FloatArray
+    variances_: FloatArray
+    n_iter_: IntArray
+    converged_: BoolArray
+    default_weights_: FloatArray
+    default_rmse_: float
+    axes_: str
+    intercepts_: FloatArray
+    default_intercept_: float
+    ancestor_levels_: IntArray
+    ancestor_cells_: IntArray
+    ancestor_weights_: FloatArray
+    ancestor_intercepts_: FloatArray
+    ancestor_rmse_: FloatArray
+
+    _index: CellIndex
+
+    # Parameters of the estimator.
+    axes: str
+    objective: str
+    fit_intercept: bool
+    target_resolution: float | str
+
+    _solved_attributes = (*(f"{name}_" for name in FIELDS), "_index", "calibration_")
+
+    def _objective(self) -> Objective:
+        """Return the objective with the parameters that it knows."""
+        raise NotImplementedError
+
+    def _find_bin_width(self) -> float:
+        """Return the bin width, given or that of the range."""
+        raise NotImplementedError
+
+    def _own_axes(self) -> Axes:
+        """Return what the cells of rows are made of."""
+        return make_axes(self._find_bin_width(), self.axes, self._current_range())
+
+    def _sum_up(
+        self,
+        X: AnyArray,
+        y: AnyArray,
+        sample_weight: FloatArray | None,
+        track: Track = untracked,
+    ) -> CellStatistics:
+        """Return the sufficient statistics of validated rows."""
+        bin_width, resolution = self._find_bin_width(), None
+        if self._objective().needs_truth:
+            resolution = resolve_target_resolution(
+                self.target_resolution, y, sample_weight, bin_width
+            )
+        return accumulate(
+            X,
+            y,
+            sample_weight,
+            axes=self._own_axes(),
+            target_resolution=resolution,
+            with_errors=self.fit_intercept,
+            track=track,
+        )
+
+    def _check_statistics(self, part: CellStatistics) -> CellStatistics:
+        """Return the sums that the objective needs, if rows were summed up as parameters say."""
+        bin_width = self._find_bin_width()
+        if not part.n_cells:
+            return part._replace(axes=self._own_axes(), truth=None)
+        if part.bin_width != bin_width:
+            found = ", or give all of them the same data_range" if self._bins_follow() else ""
+            raise ValueError(
+                f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
+                f"already summed up: fit the estimators alike{found}."
+            )
+        if part.axes != self._own_axes():
+            raise ValueError(
+                f"axes == {self.axes!r}, must be {part.axes.kind!r} as in other rows that are "
+                "already summed up: fit the estimators alike."
+            )
+        if self.fit_intercept and part.errors is None:
+            raise ValueError(
+                "fit_intercept == True needs the sums of the errors, which rows summed up without "
+                "intercepts do not have: fit the estimators alike."
+            )
+        if not self.fit_intercept:
+            part = part.without_errors()
+        if not self._objective().needs_truth:
+            return part._replace(truth=None)
+        if part.truth is None:
+            raise ValueError(
+                f"objective == {self.objective!r} needs the histogram of the truth, which rows "
+                "summed up for another objective may not have: fit the estimators alike."
+            )
+        if isinstance(self.target_resolution, str):
+            allowed = {auto_resolution(bin_width, whole=whole) for whole in (False, True)}
+        else:
+            allowed = {float(self.target_resolution)}
+        if part.truth.resolution not in allowed:
+            raise ValueError(
+                f"target_resolution == {self.target_resolution!r}, must be "
+                f"{part.truth.resolution} as in other rows that are already summed up: fit the "
+                "estimators alike."
+            )
+        return part
+
+    @whole_or_nothing
+    def partial_fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> Self:
+        """Add rows to those seen so far; without any, begin.
+
+        The table is the one of `fit` on all these rows, however they are split and in whatever
+        order. `predict` and whatever else needs it solves it, and `solve` does nothing else; until
+        then its attributes are not there. So many small batches cost little more than one large.
+        Threads must not call it on one estimator at a time: give each thread one of its own, and
+        `merge` them.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        self : EnsIRRegressor
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, or `bin_width`, `target_resolution` or the number
+            of models is not that of the rows before. The rows seen so far are kept.
+
+        Warns
+        -----
+        UserWarning
+            If these rows leave by far the range that was found in the first ones.
+        """
+        rows = self._validate_rows(
+            X, y, sample_weight, reset=not self._has_statistics("partial_fit")
+        )
+        self._check_params(rows[0].shape[1])
+        self._look_at(*rows)
+        return self._add_statistics([self._sum_up(*rows)])
+
+    def _predict_rows(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        predictions = self._validate_predictions(X)
+        return self.solve()._combine_rows(predictions, return_std)
+
+    def _combine_rows(
+        self, predictions: AnyArray, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Do so for validated predictions."""
+        if return_std and np.isnan(self.default_rmse_):
+            raise ValueError("return_std == True, but a released table holds no errors.")
+        weights = self._lines("weights")
+        intercepts = self._lines("intercepts")
+        combined = combine(
+            predictions,
+            self._index,
+            self._table_axes(),
+            weights,
+            intercepts if intercepts.any() else None,
+            convex=bool(weights.min() >= 0),
+        )
+        if not return_std:
+            return combined
+        rmse = with_unseen(self.cell_rmse_, self.ancestor_rmse_, self.default_rmse_)
+        return combined, rmse[find_cells(predictions, self._index, self._table_axes())]
+
+    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
+        predictions = self._validate_predictions(X)
+        return self.solve()._weights_of_rows(predictions)
+
+    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
+        """Return the weights of validated predictions."""
+        return self._lines("weights")[find_cells(predictions, self._index, self._table_axes())]
+
+    def _lines(self, name: str) -> FloatArray:
+        """Return weights or intercepts in the order that the index counts: the default at last."""
+        default = getattr(self, f"default_{name}_" if name == "weights" else "default_intercept_")
+        return with_unseen(getattr(self, f"{name}_"), getattr(self, f"ancestor_{name}_"), default)
+
+    def _table_axes(self) -> Axes:
+        """Return what the cells of the table are made of."""
+        return make_axes(self.bin_width_, self.axes_, self.data_range_)
+
+    def _set_table(
+        self,
+        table: LookupTable,
+        data_range: float,
+        feature_names: Sequence[str] | None = None,
+    ) -> None:
+        """Publish a lookup table as fitted attributes."""
+        self.__dict__.pop("calibration_", None)  # of another table
+        self.data_range_ = data_range
+        self.n_features_in_ = table.weights.shape[1]
+        if feature_names is not None:
+            self.feature_names_in_ = np.array(feature_names, dtype=object)
+        for name in FIELDS:
+            setattr(self, f"{name}_", getattr(table, name))
+        self._index = self._make_index()
+
+    def _make_index(self) -> CellIndex:
+        """Return the index of the cells, and of their ancestors where there are any."""
+        if not len(self.ancestor_cells_):
+            return CellIndex(self.cells_)
+        return NestedCellIndex(self.cells_, self.ancestor_cells_, self.ancestor_levels_)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        if self._is_solved():
+            self._index = self._make_index()
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        state["attributes"].pop("_index", None)  # follows from the cells
+        return state
+
+    @property
+    def bin_edges_(self) -> list[FloatArray]:
+        """Lower and upper edges of the bins that occur, one array per axis."""
+        axes, edges = self._table_axes(), []
+        for axis, bins in enumerate(self.cells_.T):
+            edges.append(axes.lower_edges(axis, np.union1d(bins, bins + 1)))
+        return edges
+
+
+def make_axes(bin_width: float, kind: str, data_range: float) -> Axes:
+    """Return axes in bins of this width; the scale of a summary starts at the range's unit."""
+    if kind != "summary":
+        return Axes(bin_width, kind)
+    return Axes(bin_width, kind, summary_unit(data_range))

@@ -1,0 +1,248 @@
+"""The candidates of a cross-validated fit, and their scores as GridSearchCV lays them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from time import perf_counter
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.stats import rankdata
+
+from skensir._core.average import average_tables
+from skensir._core.axes import KINDS, Axes
+from skensir._core.cells import distinct_cells
+from skensir._core.cross_validation import Grid, Pass, SplitStatistics, nested_errors
+from skensir._core.selection import log_errors
+from skensir._core.statistics import CellStatistics
+from skensir._core.table import find_weights, is_nested, solve_table
+from skensir._ensir import EnsIRRegressor
+from skensir._fitted_table import make_axes
+from skensir._sample import Sample
+from skensir._typing import BoolArray, FloatArray
+from skensir._units import unit_of
+
+SCORINGS = ("neg_log_mean_squared_error", "neg_mean_squared_error")
+
+# Scores that differ by this share of themselves are equal.
+_ROUNDING = 1e-12
+
+
+# Of tables whose width is found: cells with fewer rows on average than this are too many, and more
+# cells than these cost more than they gain.
+_MIN_MEAN_COUNT, _MOST_CELLS = 10, 2**14
+# How many times the whole range is halved at most.
+_MOST_HALVINGS = {"predictions": 6, "deviations": 10, "summary": 5}
+# So many rows tell which widths cannot do.
+_FEW_ROWS = 2**15
+
+
+def most_cells(n_rows: float) -> float:
+    """Return how many cells so many rows can fill."""
+    return min(n_rows / _MIN_MEAN_COUNT, _MOST_CELLS)
+
+
+def nested_widths(
+    kind: str, data_range: float, sample: Sample | None, *, may_grow: bool
+) -> list[float]:
+    """Return bin widths, falling, from the whole range to the narrowest that may do.
+
+    A few rows say which cannot: they occupy no more cells than all. `may_grow` says that the sample
+    is of the first of many rows.
+    """
+    whole = 256 * unit_of(data_range)
+    widths = [whole / 2**i for i in range(1 + _MOST_HALVINGS[kind])]
+    if sample is None or not len(sample.predictions):
+        return widths
+    most = most_cells(np.inf if may_grow else float(sample.weight.sum()))
+    rows = sample.predictions[:: -(-len(sample.predictions) // _FEW_ROWS)]
+    axes = make_axes(widths[-1], kind, data_range)
+    bins = axes.bins(np.ascontiguousarray(rows.T))
+    for times in range(len(widths) - 1):
+        # Bins nest: those of wider cells follow.
+        if len(distinct_cells(np.floor(bins / 2**times))) <= most:
+            return widths[: len(widths) - times]
+    return widths[:1]
+
+
+def listed(values: Any, name: str) -> list[Any]:
+    """Return values to try as a list, which is not empty."""
+    found = [] if isinstance(values, str) or not np.iterable(values) else list(values)
+    if not found:
+        raise ValueError(f"{name} == {values!r}, must be a list of at least one value.")
+    return found
+
+
+def is_list(values: Any) -> bool:
+    """Tell whether a parameter is a list of values to try, not a single value."""
+    return not isinstance(values, str) and bool(np.iterable(values))
+
+
+def make_candidates(
+    regressor: type[EnsIRRegressor],
+    grids: Sequence[tuple[Mapping[str, Sequence[Any]], Mapping[str, Any]]],
+) -> tuple[list[EnsIRRegressor], list[dict[str, Any]]]:
+    """Return an estimator for each point of some grids, and the point.
+
+    A grid is the values to try of some parameters, and the other parameters.
+    """
+    from sklearn.model_selection import ParameterGrid  # here, to keep the package's import cheap
+
+    candidates, points = [], []
+    for tried, fixed in grids:
+        for point in ParameterGrid(tried):
+            candidates.append(regressor(**{**fixed, **point}))
+            points.append(point)
+    return candidates, points
+
+
+def find_grids(
+    candidates: Sequence[EnsIRRegressor], resolution: Callable[[float], float]
+) -> list[Grid]:
+    """Return what the rows are to be summed up by, of rising width for each kind of axes.
+
+    `resolution` gives the target resolution for a bin width.
+    """
+    with_errors = any(candidate.fit_intercept for candidate in candidates)
+    needs_truth = any(candidate._objective().needs_truth for candidate in candidates)
+    grids = []
+    kinds = sorted({candidate.axes for candidate in candidates})
+    for axes in sorted({candidate._own_axes() for candidate in candidates}, key=_by_kind):
+        truth = needs_truth and axes.kind == KINDS[0]
+        step = resolution(axes.bin_width) if truth else None
+        # The rivals are measured on the last kind of axes alone.
+        grids.append(Grid(axes, step, with_errors, with_linear=axes.kind == kinds[-1]))
+    return grids
+
+
+def _by_kind(axes: Axes) -> tuple[str, float]:
+    return axes.kind, axes.bin_width
+
+
+class Results(NamedTuple):
+    """What was found for each candidate on each split."""
+
+    candidates: list[EnsIRRegressor]
+    points: list[dict[str, Any]]
+    errors: FloatArray  # mean squared errors, (n_candidates, n_splits)
+    seconds: FloatArray  # of fitting and of scoring, (2, n_candidates, n_splits)
+    scoring: str
+
+    @property
+    def scores(self) -> FloatArray:
+        """Scores, of which higher ones are better, (n_candidates, n_splits)."""
+        log = self.scoring == "neg_log_mean_squared_error"
+        return -log_errors(self.errors) if log else -self.errors
+
+    def tied(self) -> BoolArray:
+        """Tell which candidates are the best but for rounding."""
+        mean = self.scores.mean(axis=1)
+        return np.asarray(mean >= mean.max() - _ROUNDING * abs(mean.max()))
+
+    def best_index(self) -> int:
+        """Return the best candidate: of a tie the one with the plainest table."""
+        points = self.points
+
+        def plainness(i: int) -> tuple[Any, ...]:
+            point = points[i]
+            signed, intercept = not point.get("positive", True), point.get("fit_intercept", False)
+            return point["bin_width"], point["shrinkage"], not signed, not intercept
+
+        return max(np.flatnonzero(self.tied()).tolist(), key=plainness)
+
+    def lay_out(self, shares: FloatArray) -> dict[str, Any]:
+        """Return `cv_results_`: the keys of GridSearchCV, and the shares."""
+        results: dict[str, Any] = {}
+        for name, values in zip(("fit", "score"), self.seconds, strict=True):
+            results[f"mean_{name}_time"] = values.mean(axis=1)
+            results[f"std_{name}_time"] = values.std(axis=1)
+        for name in sorted(self.points[0]):
+            values = np.array([point[name] for point in self.points])
+            results[f"param_{name}"] = np.ma.array(values, mask=False)
+        results["params"] = self.points
+        scores = self.scores
+        for j, split_scores in enumerate(scores.T):
+            results[f"split{j}_test_score"] = split_scores.copy()
+        mean = results["mean_test_score"] = scores.mean(axis=1)
+        results["std_test_score"] = scores.std(axis=1)
+        # What differs by rounding only is a tie.
+        ranked = np.where(self.tied(), mean.max(), mean)
+        results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
+        results["share"] = shares
+        return results
+
+
+def measure_candidates(
+    candidates: Sequence[EnsIRRegressor], sums: Pass
+) -> tuple[FloatArray, FloatArray]:
+    """Return the errors of all candidates on one grid, (n_candidates, n_splits), and seconds."""
+    errors = np.empty((len(candidates), len(sums.splits)))
+    seconds = np.empty((2, *errors.shape))
+    nested = [i for i, c in enumerate(candidates) if is_nested(c._objective())]
+    if nested:
+        found = _measure_nested([candidates[i] for i in nested], sums)
+        errors[nested], seconds[:, nested] = found
+    for i in set(range(len(candidates))) - set(nested):
+        errors[i], seconds[:, i] = _measure(candidates[i], sums.splits)
+    return errors, seconds
+
+
+def _measure(
+    candidate: EnsIRRegressor, splits: Sequence[SplitStatistics]
+) -> tuple[FloatArray, FloatArray]:
+    """Return the errors of a candidate on each split, and the seconds of fitting and scoring."""
+    errors, seconds = [], []
+    settings = candidate._settings(splits[0].train.n_models)
+    for split in splits:
+        start = perf_counter()
+        solution, unseen, _ = find_weights(split.train, settings, split.pooled)
+        solved = perf_counter()
+        errors.append(split.held_out_error(solution, unseen))
+        seconds.append((solved - start, perf_counter() - solved))
+    return np.array(errors), np.array(seconds).T
+
+
+def _measure_nested(
+    candidates: Sequence[EnsIRRegressor], sums: Pass
+) -> tuple[FloatArray, FloatArray]:
+    """Do so for candidates whose cells are drawn to wider ones, all at once."""
+    start = perf_counter()
+    objectives = [candidate._objective() for candidate in candidates]
+    errors = nested_errors(sums, [part for part in objectives if is_nested(part)])
+    seconds = np.zeros((2, *errors.shape))  # to solve and to score is one
+    seconds[0] = (perf_counter() - start) / errors.size
+    return errors, seconds
+
+
+def fit_tables(
+    candidates: Sequence[EnsIRRegressor],
+    shares: FloatArray,
+    totals: Mapping[Axes, CellStatistics],
+    prepare: Callable[[EnsIRRegressor], None],
+) -> tuple[list[EnsIRRegressor], FloatArray]:
+    """Fit the candidates that have a share on the sums of all rows, and average their tables.
+
+    Returned are an estimator for all tables on the same axes whose bins nest, and their shares,
+    the largest first. `prepare` sets the attributes of an estimator that are not the table's.
+    """
+    groups: dict[Any, list[int]] = {}
+    for i in np.argsort(-shares, kind="stable")[: np.count_nonzero(shares)].tolist():
+        axes = candidates[i]._own_axes()
+        groups.setdefault((axes.kind, np.frexp(axes.bin_width)[0]), []).append(i)
+    estimators = []
+    for group in groups.values():
+        members = [candidates[i] for i in group]
+        first = type(members[0])(**members[0].get_params(deep=False))
+        prepare(first)
+        if len(group) == 1:
+            estimators.append(first._add_statistics([totals[first._own_axes()]]).solve())
+            continue
+        n_models = first.n_features_in_
+        tables = [solve_table(totals[m._own_axes()], m._settings(n_models)) for m in members]
+        table = average_tables(tables, shares[group] / shares[group].sum())
+        first.bin_width = table.bin_width
+        first.positive = all(member.positive for member in members)
+        first.fit_intercept = any(member.fit_intercept for member in members)
+        first._set_table(table, first.data_range_)
+        estimators.append(first)
+    return estimators, np.array([shares[group].sum() for group in groups.values()])

@@ -1,0 +1,58 @@
+"""Rows dealt out to both sides of splits, as scikit-learn's splitters and users say it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skensir._core.cross_validation import Split
+from skensir._typing import AnyArray, IntArray
+
+# Folds where nothing else is said, dealt out by chance or of neighbours.
+_N_FOLDS, _N_NEIGHBOURING = 10, 5
+
+
+def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool) -> list[Split]:
+    """Return the row numbers of both sides of each split.
+
+    Without a splitter there are ten folds, of whole groups where there are groups, else of rows
+    that are dealt out by chance, the same each time. Without a shuffle there are five, of
+    neighbours, as in version 0.1.
+    """
+    # Here, to keep the package's import cheap.
+    from sklearn.model_selection import GroupKFold, KFold, check_cv
+
+    n_folds = _N_FOLDS if shuffle else _N_NEIGHBOURING
+    splitter = cv
+    if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
+        splitter = GroupKFold(min(n_folds, n_groups))
+    elif cv is None:
+        n_folds = max(2, min(n_folds, len(X)))
+        splitter = KFold(n_folds, shuffle=True, random_state=0) if shuffle else KFold(n_folds)
+    splits = [
+        (row_numbers(train, len(X)), row_numbers(test, len(X)))
+        for train, test in check_cv(splitter).split(X, y, groups)
+    ]
+    if not splits:
+        raise ValueError(f"cv == {cv!r} gives no split; at least one is needed.")
+    return splits
+
+
+def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
+    """Return one side of a split as row numbers; a mask of all rows will do as well."""
+    rows = np.asarray(rows)
+    if rows.dtype == bool and rows.shape == (n_samples,):
+        rows = np.flatnonzero(rows)
+    if rows.ndim != 1 or not rows.size or rows.dtype.kind not in "iu":
+        raise ValueError(
+            f"cv gives {rows!r} for one side of a split, must be row numbers or a mask of the "
+            f"{n_samples} rows, and at least one row."
+        )
+    lowest, highest = rows.min(), rows.max()
+    if lowest < -n_samples or highest >= n_samples:
+        outside = highest if highest >= n_samples else lowest
+        raise ValueError(f"cv gives row number {outside}, must be below the {n_samples} rows.")
+    # Splitters count from the start, and there are as many numbers as rows times splits.
+    return rows % n_samples if lowest < 0 else rows

@@ -1,0 +1,107 @@
+"""Units: the range of the predictions, from which an estimator takes its lengths."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from skensir._advice import MIN_ROWS, find_other_scales, say_other_range, say_other_scales
+from skensir._base import warn_user
+from skensir._core.scale import dtype_range
+from skensir._sample import MAX_VALUES, Sample
+from skensir._typing import AnyArray, FloatArray
+
+# Of estimators and table files of version 0.1, which knew values from 0 to 255 only.
+FORMER_DATA_RANGE = 255.0
+
+# Values that are looked at for advice, and not for a number that results depend on.
+_FEW_VALUES = 2**16
+
+
+def unit_of(data_range: float) -> float:
+    """Return the unit in which the constants of the method are given: one for 8-bit images."""
+    return data_range / 255
+
+
+def auto_bin_width(data_range: float) -> float:
+    """Return the paper's bin width, 32 for values from 0 to 255, for values of any range."""
+    return 32 * unit_of(data_range)
+
+
+# Bin widths to try, in units: the whole range in one bin, halved five times.
+BIN_WIDTHS_TO_TRY = (256.0, 128.0, 64.0, 32.0, 16.0, 8.0)
+
+
+def summary_unit(data_range: float) -> float:
+    """Return where the logarithmic scale of a spread begins: 8 for values from 0 to 255."""
+    return 8 * unit_of(data_range)
+
+
+class InUnits:
+    """An estimator whose lengths follow from the range of the predictions."""
+
+    data_range: float | str
+    data_range_: float
+    _advised: list[str]  # of what users have been told since `fit`
+
+    def _current_range(self) -> float:
+        """Return the range that holds now, be it given or found in rows."""
+        if isinstance(self.data_range, str):
+            return float(vars(self).get("data_range_", FORMER_DATA_RANGE))
+        return float(self.data_range)
+
+    def _forget_range(self) -> None:
+        """Begin anew, as `fit` does."""
+        for name in ("data_range_", "_advised"):
+            vars(self).pop(name, None)
+
+    def _known_range(self, dtype: np.dtype[Any]) -> float | None:
+        """Return the range of predictions of this dtype where no row need be looked at."""
+        return dtype_range(dtype) if isinstance(self.data_range, str) else float(self.data_range)
+
+    def _look_at(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
+        """Find the range in the first rows, and look for plain mistakes in all."""
+        known = self._known_range(X.dtype)
+        if "data_range_" in vars(self):
+            if known is None:
+                known = Sample.of(X, y, sample_weight, _FEW_VALUES).find_data_range()
+            self._advise("range", say_other_range(self._current_range(), known))
+            return
+        n_values = MAX_VALUES if known is None else _FEW_VALUES
+        sample = Sample.of(X, y, sample_weight, n_values)
+        if len(sample.truth):  # rows without weight say nothing
+            self._learn_from(sample, known, dtype_range(X.dtype))
+
+    def _learn_from(
+        self, sample: Sample | None, known: float | None, pixel_range: float | None = None
+    ) -> None:
+        """Take over the range that is known, or else that of the sample, if there is one."""
+        found = sample.find_data_range() if known is None and sample is not None else known
+        if found is not None:
+            self.data_range_ = found
+        if sample is not None and len(sample.truth) >= MIN_ROWS:
+            columns = find_other_scales(sample.thin_out(_FEW_VALUES), pixel_range)
+            names: Any = vars(self).get("feature_names_in_")
+            self._advise("scales", say_other_scales(columns, names))
+
+    def _adopt_range(self, other: InUnits) -> None:
+        """Take over the range of an estimator that is merged, where there is none here.
+
+        Of two, the wider one is closer to that of all rows. Where bins were laid by them they are
+        left as they are, and the bins do not fit.
+        """
+        mine, theirs = vars(self).get("data_range_"), vars(other).get("data_range_")
+        if theirs is not None and (mine is None or not self._bins_follow()):
+            self.data_range_ = max(theirs, mine or 0.0)
+
+    def _bins_follow(self) -> bool:
+        """Tell whether the bins are laid by the range."""
+        return False
+
+    def _advise(self, kind: str, sentence: str | None) -> None:
+        """Warn, but of one thing only once."""
+        advised = vars(self).get("_advised", [])
+        if sentence is not None and kind not in advised:
+            self._advised = [*advised, kind]
+            warn_user(sentence, UserWarning)
