@@ -13,15 +13,13 @@ from sklearn.utils.validation import check_is_fitted
 from skensir._base import check_automatic, check_option, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.axes import KINDS, Axes
-from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import (
     Grid,
     Pass,
-    SplitStatistics,
+    Passes,
     is_partition,
     needed_grids,
     pass_over,
-    passes_on,
 )
 from skensir._core.folds import FoldSums, label_folds, rows_by_label, sum_up_folds
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
@@ -35,6 +33,8 @@ from skensir._sample import Sample
 from skensir._search import (
     SCORINGS,
     Results,
+    Rows,
+    count_held_out,
     find_grids,
     fit_tables,
     is_list,
@@ -49,9 +49,7 @@ from skensir._track import Track, untracked
 from skensir._typing import AnyArray, FloatArray
 from skensir._units import BIN_WIDTHS_TO_TRY, unit_of
 
-# Some of the rows that a split holds out, as `fit` takes them.
-HeldOut = Callable[[int], tuple[AnyArray, AnyArray, FloatArray | None]]
-# So many of them are enough for quantiles.
+# So many held-out rows of a split are enough for quantiles.
 _MAX_CALIBRATED = 2**14
 
 # What is chosen: the attribute has an underscore behind the name of the parameter.
@@ -61,7 +59,7 @@ _NESTED = "squared_error"
 # What "auto" stands for: of predictions in 8 or 16 bits, which are pixels, ...
 _AUTO_PIXELS: dict[str, Any] = {
     "axes": ("deviations", "predictions"),
-    "shrinkages": (30, 300),
+    "shrinkages": (100,),
     "positive": True,
     "fit_intercept": (False, True),
 }
@@ -524,7 +522,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         resolution: Callable[[float], float],
         *,
         whole: bool,
-        held_out: HeldOut | None = None,
+        held_out: Callable[[int], Rows] | None = None,
     ) -> Self:
         """Set the fitted attributes, from passes over the data.
 
@@ -537,9 +535,11 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         tried: dict[Axes, Pass] = {}
         nested_kinds: list[str] = []  # of which there is one width, where widths are automatic
         with fit_progress(self, n_stages=1) as track:
-            passes = passes_on(grids, sum_up, whole=whole)
+            passes = Passes(grids, sum_up, whole=whole)
             for grid in track(grids, "bin widths"):
-                sums = next(passes)
+                if self._is_known(grid, nested_kinds):
+                    continue
+                sums = passes.on(grid)
                 no_nested = self._has_other_cells(grid, sums.total, nested_kinds)
                 of_grid = [
                     i
@@ -563,33 +563,20 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
             self.scoring,
         )
         self._keep_results(results)
-        self.held_out_mse_, self.gains_ = find_gains(results, self.select, sums.splits)
+        # The rivals have no cells; in version 0.1 they were measured on the widest.
+        last = next(reversed(tried.values()))
+        rivals = last.pooled() if self.shrink_to == "parent" else last
+        self.held_out_mse_, self.gains_ = find_gains(results, self.select, rivals.splits)
         shares = self.cv_results_["share"]
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
         if held_out is not None:
             best = results.candidates[self.best_index_]
-            self._calibrate_held_out(best, tried[best._own_axes()].splits, held_out)
+            self._prepare(best)
+            self.calibration_ = count_held_out(best, tried[best._own_axes()], held_out)
         if self.verbose:
             print(self.summary())
         return self
-
-    def _calibrate_held_out(
-        self, best: EnsIRRegressor, splits: Sequence[SplitStatistics], held_out: HeldOut
-    ) -> None:
-        """Count the errors of the best table on rows that a split has held out from it.
-
-        With what it is averaged it errs less, and its standard deviation is as much smaller.
-        """
-        counts = np.zeros(N_PLACES)
-        for number, split in enumerate(splits):
-            [model], _ = fit_tables(
-                [best], np.ones(1), {best._own_axes(): split.train}, self._prepare
-            )
-            X, y, sample_weight = held_out(number)
-            prediction, std = model._combine_rows(X, return_std=True)
-            counts += count_ratios(y - prediction, std, sample_weight)
-        self.calibration_ = counts
 
     def _set_tables(self, estimators: list[EnsIRRegressor], shares: FloatArray) -> Self:
         """Publish the estimators whose predictions are averaged, and their shares."""
@@ -603,6 +590,13 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
             self.best_estimator_ = first
         self.n_iter_ = max(1, *(int(model.n_iter_.max()) for model in estimators))
         return self
+
+    def _is_known(self, grid: Grid, nested_kinds: list[str]) -> bool:
+        """Tell whether all that would be tried on a grid are nested tables, which are found."""
+        others = any(objective != _NESTED for objective in self.objectives)
+        plain = others and grid.axes.kind == KINDS[0]
+        automatic = self.shrink_to == "parent" and isinstance(self.bin_widths, str)
+        return automatic and not plain and grid.axes.kind in nested_kinds
 
     def _has_other_cells(self, grid: Grid, total: CellStatistics, known: list[str]) -> bool:
         """Tell whether nested tables on a grid are not tried, given the kinds of those that are.

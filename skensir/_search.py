@@ -11,16 +11,22 @@ from scipy.stats import rankdata
 
 from skensir._core.average import average_tables
 from skensir._core.axes import KINDS, Axes
+from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cells import distinct_cells
-from skensir._core.cross_validation import Grid, Pass, SplitStatistics, nested_errors
+from skensir._core.combine import find_cells
+from skensir._core.cross_validation import Grid, Pass, SplitStatistics
+from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import find_weights, is_nested, solve_table
 from skensir._ensir import EnsIRRegressor
 from skensir._fitted_table import make_axes
 from skensir._sample import Sample
-from skensir._typing import BoolArray, FloatArray
+from skensir._typing import AnyArray, BoolArray, FloatArray
 from skensir._units import unit_of
+
+# Predictions, truth and sample weights.
+Rows = tuple[AnyArray, AnyArray, FloatArray | None]
 
 SCORINGS = ("neg_log_mean_squared_error", "neg_mean_squared_error")
 
@@ -176,7 +182,8 @@ def measure_candidates(
     candidates: Sequence[EnsIRRegressor], sums: Pass
 ) -> tuple[FloatArray, FloatArray]:
     """Return the errors of all candidates on one grid, (n_candidates, n_splits), and seconds."""
-    errors = np.empty((len(candidates), len(sums.splits)))
+    n_splits = len(sums.splits if sums.folds is None else sums.folds)
+    errors = np.empty((len(candidates), n_splits))
     seconds = np.empty((2, *errors.shape))
     nested = [i for i, c in enumerate(candidates) if is_nested(c._objective())]
     if nested:
@@ -208,7 +215,9 @@ def _measure_nested(
     """Do so for candidates whose cells are drawn to wider ones, all at once."""
     start = perf_counter()
     objectives = [candidate._objective() for candidate in candidates]
-    errors = nested_errors(sums, [part for part in objectives if is_nested(part)])
+    nested = [part for part in objectives if is_nested(part)]
+    with_errors = any(part.fit_intercept for part in nested)
+    errors = NestedSplits(sums, with_errors=with_errors).errors(nested)
     seconds = np.zeros((2, *errors.shape))  # to solve and to score is one
     seconds[0] = (perf_counter() - start) / errors.size
     return errors, seconds
@@ -246,3 +255,32 @@ def fit_tables(
         first._set_table(table, first.data_range_)
         estimators.append(first)
     return estimators, np.array([shares[group].sum() for group in groups.values()])
+
+
+def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], Rows]) -> FloatArray:
+    """Count the errors of the best table on rows that splits have held out from it.
+
+    With what it is averaged it errs less, and its standard deviation is as much smaller.
+    `held_out` gives some of the rows that a split holds out.
+    """
+    objective, counts = best._objective(), np.zeros(N_PLACES)
+    if not is_nested(objective):
+        for number, split in enumerate(sums.splits):
+            model = type(best)(**best.get_params(deep=False))
+            model.n_features_in_, model._advised = best.n_features_in_, ["thin"]
+            model._add_statistics([split.train]).solve()
+            X, y, sample_weight = held_out(number)
+            prediction, std = model._combine_rows(X, return_std=True)
+            counts += count_ratios(y - prediction, std, sample_weight)
+        return counts
+    nested = NestedSplits(sums, with_errors=objective.fit_intercept)
+    tables = nested.tables(objective, best.min_samples_cell)
+    for number, (cells, *lines) in enumerate(tables):
+        X, y, sample_weight = held_out(number)
+        if not len(y):
+            continue
+        place = np.searchsorted(cells, find_cells(X, nested.index, best._own_axes()))
+        weights, intercepts, std = (line[place] for line in lines)
+        prediction = (weights * X).sum(axis=1) + intercepts
+        counts += count_ratios(y - prediction, std, sample_weight)
+    return counts

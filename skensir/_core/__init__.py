@@ -40,6 +40,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     several tables averaged into one
 ``cross_validation``
     the held-out error of tables, from the sums of splits
+``nested_splits``
+    the lines of nested tables, of all splits at once
 ``folds``
     the sums of folds, in parts that add up
 ``selection``

@@ -7,7 +7,7 @@ parameters costs as much as there are cells.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,22 +16,12 @@ from skensir._core.accumulate import accumulate
 from skensir._core.axes import Axes
 from skensir._core.cells import CellIndex
 from skensir._core.combine import with_unseen
-from skensir._core.hierarchy import (
-    Hierarchy,
-    moment_lines,
-    n_widenings,
-    solve_lines,
-    squared_errors,
-)
-from skensir._core.least_squares import SquaredError, simplex_weights
+from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
 from skensir._core.pooled import average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import Line, pool
 from skensir._typing import AnyArray, FloatArray, IntArray
-
-# The sums of so many cells are worked on at once, those of all splits together.
-_MAX_CELLS = 2**16
 
 Split = tuple[IntArray, IntArray]
 
@@ -106,15 +96,44 @@ class Grid(NamedTuple):
         return int(ratio), int(truth_ratio)
 
 
-class Pass(NamedTuple):
-    """What one pass over the data leaves: all rows, and those of each split."""
+class Pass:
+    """What one pass over the data leaves: the sums of all rows, and those of each split.
 
-    total: CellStatistics
-    splits: list[SplitStatistics]
+    Where folds part the data these are kept, and the training rows of a split are added up only
+    when they are asked for.
+    """
+
+    def __init__(
+        self,
+        total: CellStatistics,
+        folds: Sequence[CellStatistics] | None = None,
+        splits: Sequence[SplitStatistics] | None = None,
+    ) -> None:
+        self.total, self.folds, self._splits = total, folds, splits
+
+    @property
+    def splits(self) -> Sequence[SplitStatistics]:
+        """Training and held-out rows of each split."""
+        if self._splits is None:
+            assert self.folds is not None
+            pairs = zip(_sums_of_others(self.folds), self.folds, strict=True)
+            self._splits = [SplitStatistics(*pair) for pair in pairs]
+        return self._splits
 
     def coarsen(self, factor: int, truth_factor: int) -> Pass:
-        splits = [split.coarsen(factor, truth_factor) for split in self.splits]
-        return Pass(self.total.coarsen(factor, truth_factor), splits)
+        total, folds, splits = self.total.coarsen(factor, truth_factor), self.folds, self._splits
+        if folds is not None:
+            folds = [fold.coarsen(factor, truth_factor) for fold in folds]
+        if splits is not None:
+            splits = [split.coarsen(factor, truth_factor) for split in splits]
+        return Pass(total, folds, splits)
+
+    def pooled(self) -> Pass:
+        """Return the pass on one cell that holds all rows, for what needs no other."""
+        if self.folds is not None:
+            return Pass(self.total.pooled(), [fold.pooled() for fold in self.folds])
+        splits = [SplitStatistics(s.train.pooled(), s.test.pooled()) for s in self.splits]
+        return Pass(self.total.pooled(), splits=splits)
 
 
 def is_partition(splits: Sequence[Split], n_rows: int) -> bool:
@@ -173,74 +192,29 @@ def neighbours(rows: IntArray) -> IntArray | slice:
 
 def pass_over_folds(folds: Sequence[CellStatistics]) -> Pass:
     """Make a pass of folds that part the data: training rows are the sum of the other folds."""
-    return _pair(CellStatistics.merge(folds), _sums_of_others(folds), folds)
+    rows = [fold.n_cells for fold in folds]
+    _check_sides([sum(rows) - own for own in rows], rows)
+    return Pass(CellStatistics.merge(folds), folds)
 
 
 def _pair(
     total: CellStatistics, trains: Sequence[CellStatistics], tests: Sequence[CellStatistics]
 ) -> Pass:
-    """Make a pass of both sides of each split, of which each needs rows."""
-    for number, (train, test) in enumerate(zip(trains, tests, strict=True)):
-        for side, part in (("training", train), ("held-out", test)):
-            if not part.n_cells:
+    """Make a pass of both sides of each split."""
+    _check_sides([part.n_cells for part in trains], [part.n_cells for part in tests])
+    splits = [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)]
+    return Pass(total, splits=splits)
+
+
+def _check_sides(trains: Sequence[int], tests: Sequence[int]) -> None:
+    """Raise a ValueError unless both sides of each split have rows, given numbers of cells."""
+    for number, sides in enumerate(zip(trains, tests, strict=True)):
+        for side, n_cells in zip(("training", "held-out"), sides, strict=True):
+            if not n_cells:
                 raise ValueError(
                     f"cv split {number} has no {side} rows of positive sample_weight; "
                     "every split needs some on both sides."
                 )
-    return Pass(total, [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)])
-
-
-def nested_errors(sums: Pass, objectives: Sequence[SquaredError]) -> FloatArray:
-    """Return held-out mean squared errors of nested tables, (n_objectives, n_splits).
-
-    Cells are drawn to wider ones, so that a cell without training rows has the moments of its
-    nearest ancestor that has some: no held-out row is in an unseen cell.
-    """
-    errors = np.empty((len(objectives), len(sums.splits)))
-    step = max(1, _MAX_CELLS // sums.total.n_cells)
-    for first in range(0, len(sums.splits), step):
-        block = slice(first, first + step)
-        errors[:, block] = _nested_errors(sums.total, sums.splits[block], objectives)
-    return errors
-
-
-def _nested_errors(
-    total: CellStatistics, splits: Sequence[SplitStatistics], objectives: Sequence[SquaredError]
-) -> FloatArray:
-    """Do so for some of the splits, all of them at once."""
-    with_errors = any(objective.fit_intercept for objective in objectives)
-    index = CellIndex(total.cells)
-
-    def align(parts: Sequence[CellStatistics]) -> FloatArray:
-        """Return the sums of each part in the order of all cells."""
-        lines = [moment_lines(part, with_errors=with_errors) for part in parts]
-        aligned = np.zeros((len(parts), len(lines[0]), total.n_cells))
-        for of_part, part, found in zip(aligned, parts, lines, strict=True):
-            of_part[:, index.find(part.cells.T)] = found
-        return aligned
-
-    depths = np.array(
-        [n_widenings(s.train.cells.min(axis=0), s.train.cells.max(axis=0)) for s in splits]
-    )
-    hierarchy = Hierarchy(total.cells, 1 + int(depths.max()))
-    trains, tests = (
-        hierarchy.add_up(align([split.train for split in splits])),
-        align([split.test for split in splits]),
-    )
-    # Only cells with held-out rows are solved.
-    split, cell = np.nonzero(tests[:, 0])
-    held_out = np.ascontiguousarray(tests[split, :, cell].T)
-    weight = tests[:, 0].sum(axis=1)
-    errors = np.empty((len(objectives), len(splits)))
-    for shrinkage in {objective.shrinkage for objective in objectives}:
-        moments, _ = hierarchy.shrink(trains, shrinkage, total.n_models, depths)
-        lines = np.ascontiguousarray(moments[0][split, :, cell].T)
-        for number, objective in enumerate(objectives):
-            if objective.shrinkage == shrinkage:
-                line = solve_lines(lines, total.n_models, objective)
-                squares = squared_errors(held_out, *line)
-                errors[number] = np.bincount(split, squares, len(splits)) / weight
-    return errors
 
 
 def needed_grids(grids: Sequence[Grid], *, whole: bool) -> list[Grid]:
@@ -259,19 +233,30 @@ def _sources(grids: Sequence[Grid], *, whole: bool) -> list[tuple[Grid, tuple[in
     return sources
 
 
-def passes_on(
-    grids: Sequence[Grid], sum_up: Callable[[list[Grid]], list[Pass]], *, whole: bool
-) -> Iterator[Pass]:
-    """Yield a pass on each grid, coarsened from that on a narrower one where this is exact.
+class Passes:
+    """Passes on grids, each coarsened from that on a narrower one where this is exact.
 
-    `sum_up` passes over the data on the grids that are needed. Grids are in the order of their
-    kinds of axes, and of rising bin width within each. `whole` says whether all predictions
-    are whole numbers.
+    `sum_up` passes over the data on the grids that are needed, all at once; the others follow when
+    they are asked for. Grids are in the order of their kinds of axes, and of rising bin width
+    within each. `whole` says whether all predictions are whole numbers.
     """
-    needed = needed_grids(grids, whole=whole)
-    passes = dict(zip(needed, sum_up(needed), strict=True))
-    for grid, source in zip(grids, _sources(grids, whole=whole), strict=True):
-        if source is not None:
+
+    def __init__(
+        self,
+        grids: Sequence[Grid],
+        sum_up: Callable[[list[Grid]], list[Pass]],
+        *,
+        whole: bool,
+    ) -> None:
+        self._sources = dict(zip(grids, _sources(grids, whole=whole), strict=True))
+        needed = needed_grids(grids, whole=whole)
+        self._made = dict(zip(needed, sum_up(needed), strict=True))
+
+    def on(self, grid: Grid) -> Pass:
+        """Return the pass on one of the grids."""
+        if grid not in self._made:
+            source = self._sources[grid]
+            assert source is not None
             fine, factors = source
-            passes[grid] = passes[fine].coarsen(*factors)
-        yield passes[grid]
+            self._made[grid] = self.on(fine).coarsen(*factors)
+        return self._made[grid]

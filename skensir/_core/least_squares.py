@@ -94,12 +94,14 @@ def _solve_active(matrices: FloatArray, rhs: FloatArray, active: BoolArray) -> F
 
 def _solve_cone(matrices: FloatArray, rhs: FloatArray) -> FloatArray:
     """Minimise ``v' A v / 2 - b' v`` over ``v >= 0``, for positive definite A and positive b."""
-    n_programmes, n_models = rhs.shape
-    solution = np.zeros_like(rhs)
+    n_models = rhs.shape[1]
     # To start with all models and to drop those that go negative leaves little to do where most
-    # models take part, and is a start as good as any other where few do.
+    # models take part, and is a start as good as any other where few do. Where none does, that is
+    # the solution.
+    solution = np.asarray(np.linalg.solve(matrices, rhs[..., None])[..., 0])
+    unsolved = np.flatnonzero((solution <= 0).any(axis=1))
+    solution[unsolved] = 0.0
     active = np.ones(rhs.shape, dtype=np.bool_)
-    unsolved = np.arange(n_programmes)
     # Each model enters a few times at most; the bound is there for hopeless rounding only.
     for _ in range(10 * n_models):
         moving = unsolved

@@ -162,6 +162,15 @@ class CellStatistics(NamedTuple):
         wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
         return _sum_equal_cells([wide], truth_factor)
 
+    def pooled(self) -> CellStatistics:
+        """Return the statistics of one cell that holds all rows, without the truth.
+
+        What is measured from the corners of cells means nothing then.
+        """
+        cell = np.zeros((1, self.cells.shape[1]), dtype=np.int64)
+        sums = self.sums.sum(axis=1, keepdims=True)
+        return self._replace(cells=cell, sums=sums, truth=None)
+
     @staticmethod
     def merge(parts: Sequence[CellStatistics]) -> CellStatistics:
         """Add up the statistics of parts of the data, all of one bin width.
