@@ -207,8 +207,8 @@ def _measure_nested(
 ) -> tuple[FloatArray, FloatArray]:
     """Do so for candidates whose cells are drawn to wider ones, all at once."""
     start = perf_counter()
-    objectives = [candidate._objective() for candidate in candidates]
-    errors = nested_errors(sums, [part for part in objectives if is_nested(part)])
+    n_models = sums.total.n_models
+    errors = nested_errors(sums, [candidate._settings(n_models) for candidate in candidates])
     seconds = np.zeros((2, *errors.shape))  # to solve and to score is one
     seconds[0] = (perf_counter() - start) / errors.size
     return errors, seconds

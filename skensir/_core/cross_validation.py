@@ -14,20 +14,21 @@ import numpy as np
 
 from skensir._core.accumulate import accumulate
 from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex
+from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.combine import with_unseen
 from skensir._core.hierarchy import (
     Hierarchy,
     moment_lines,
+    n_lines,
     n_widenings,
     solve_lines,
     squared_errors,
 )
-from skensir._core.least_squares import SquaredError, simplex_weights
+from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
 from skensir._core.pooled import average_weights, best_model_weights
 from skensir._core.statistics import CellStatistics
-from skensir._core.table import Line, pool
+from skensir._core.table import Line, Settings, is_nested, named_default, pool
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # The sums of so many cells are worked on at once, those of all splits together.
@@ -190,56 +191,59 @@ def _pair(
     return Pass(total, [SplitStatistics(*pair) for pair in zip(trains, tests, strict=True)])
 
 
-def nested_errors(sums: Pass, objectives: Sequence[SquaredError]) -> FloatArray:
-    """Return held-out mean squared errors of nested tables, (n_objectives, n_splits).
+def nested_errors(sums: Pass, settings: Sequence[Settings]) -> FloatArray:
+    """Return held-out mean squared errors of nested tables, (n_settings, n_splits).
 
     Cells are drawn to wider ones, so that a cell without training rows has the moments of its
-    nearest ancestor that has some: no held-out row is in an unseen cell.
+    nearest ancestor that has some.
     """
-    errors = np.empty((len(objectives), len(sums.splits)))
+    errors = np.empty((len(settings), len(sums.splits)))
     step = max(1, _MAX_CELLS // sums.total.n_cells)
     for first in range(0, len(sums.splits), step):
         block = slice(first, first + step)
-        errors[:, block] = _nested_errors(sums.total, sums.splits[block], objectives)
+        errors[:, block] = _nested_errors(sums.total, sums.splits[block], settings)
     return errors
 
 
 def _nested_errors(
-    total: CellStatistics, splits: Sequence[SplitStatistics], objectives: Sequence[SquaredError]
+    total: CellStatistics, splits: Sequence[SplitStatistics], settings: Sequence[Settings]
 ) -> FloatArray:
     """Do so for some of the splits, all of them at once."""
+    objectives = [of_table.objective for of_table in settings if is_nested(of_table.objective)]
     with_errors = any(objective.fit_intercept for objective in objectives)
-    index = CellIndex(total.cells)
-
-    def align(parts: Sequence[CellStatistics]) -> FloatArray:
-        """Return the sums of each part in the order of all cells."""
-        lines = [moment_lines(part, with_errors=with_errors) for part in parts]
-        aligned = np.zeros((len(parts), len(lines[0]), total.n_cells))
-        for of_part, part, found in zip(aligned, parts, lines, strict=True):
-            of_part[:, index.find(part.cells.T)] = found
-        return aligned
-
-    depths = np.array(
-        [n_widenings(s.train.cells.min(axis=0), s.train.cells.max(axis=0)) for s in splits]
-    )
-    hierarchy = Hierarchy(total.cells, 1 + int(depths.max()))
-    trains, tests = (
-        hierarchy.add_up(align([split.train for split in splits])),
-        align([split.test for split in splits]),
-    )
+    bounds = [(s.train.cells.min(axis=0), s.train.cells.max(axis=0)) for s in splits]
+    # Where the table of the training rows would look held-out rows up: in its end bins at most.
+    places = [np.clip(s.test.cells, *bound) for s, bound in zip(splits, bounds, strict=True)]
+    finest = distinct_cells(np.concatenate([total.cells, *places]).T)
+    index = CellIndex(finest)
+    trains = np.zeros((len(splits), n_lines(total.n_models, with_errors=with_errors), len(finest)))
+    for train, split in zip(trains, splits, strict=True):
+        found = index.find(split.train.cells.T)
+        train[:, found] = moment_lines(split.train, with_errors=with_errors)
+    depths = np.array([n_widenings(*bound) for bound in bounds])
+    hierarchy = Hierarchy(finest, 1 + int(depths.max()))
+    levels = hierarchy.add_up(trains)
     # Only cells with held-out rows are solved.
-    split, cell = np.nonzero(tests[:, 0])
-    held_out = np.ascontiguousarray(tests[split, :, cell].T)
-    weight = tests[:, 0].sum(axis=1)
+    of_split = np.repeat(range(len(splits)), [len(cells) for cells in places])
+    cell = np.concatenate([index.find(cells.T) for cells in places])
+    tests = [moment_lines(split.test, with_errors=with_errors) for split in splits]
+    held_out = np.concatenate(tests, axis=1)
+    unseen = ~hierarchy.known(levels, depths)[of_split, cell]
+    weight = np.bincount(of_split, held_out[0])
     errors = np.empty((len(objectives), len(splits)))
     for shrinkage in {objective.shrinkage for objective in objectives}:
-        moments, _ = hierarchy.shrink(trains, shrinkage, total.n_models, depths)
-        lines = np.ascontiguousarray(moments[0][split, :, cell].T)
+        moments, _ = hierarchy.shrink(levels, shrinkage, total.n_models, depths)
+        lines = np.ascontiguousarray(moments[0][of_split, :, cell].T)
         for number, objective in enumerate(objectives):
             if objective.shrinkage == shrinkage:
-                line = solve_lines(lines, total.n_models, objective)
-                squares = squared_errors(held_out, *line)
-                errors[number] = np.bincount(split, squares, len(splits)) / weight
+                weights, intercepts = solve_lines(lines, total.n_models, objective)
+                for i in np.unique(of_split[unseen]):
+                    default = named_default(splits[i].train, settings[number], splits[i].pooled)
+                    if default is not None:
+                        where = unseen & (of_split == i)
+                        weights[where], intercepts[where] = default
+                squares = squared_errors(held_out, weights, intercepts)
+                errors[number] = np.bincount(of_split, squares) / weight
     return errors
 
 
