@@ -214,10 +214,9 @@ def _measure_nested(
 ) -> tuple[FloatArray, FloatArray]:
     """Do so for candidates whose cells are drawn to wider ones, all at once."""
     start = perf_counter()
-    objectives = [candidate._objective() for candidate in candidates]
-    nested = [part for part in objectives if is_nested(part)]
-    with_errors = any(part.fit_intercept for part in nested)
-    errors = NestedSplits(sums, with_errors=with_errors).errors(nested)
+    with_errors = any(candidate.fit_intercept for candidate in candidates)
+    settings = [candidate._settings(sums.total.n_models) for candidate in candidates]
+    errors = NestedSplits(sums, with_errors=with_errors).errors(settings)
     seconds = np.zeros((2, *errors.shape))  # to solve and to score is one
     seconds[0] = (perf_counter() - start) / errors.size
     return errors, seconds
@@ -274,7 +273,7 @@ def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], R
             counts += count_ratios(y - prediction, std, sample_weight)
         return counts
     nested = NestedSplits(sums, with_errors=objective.fit_intercept)
-    tables = nested.tables(objective, best.min_samples_cell)
+    tables = nested.tables(best._settings(sums.total.n_models))
     for number, (cells, *lines) in enumerate(tables):
         X, y, sample_weight = held_out(number)
         if not len(y):

@@ -30,7 +30,7 @@ from skensir._core.statistics import (
     quadratic_form,
     symmetric,
 )
-from skensir._typing import AnyArray, FloatArray, IntArray
+from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 
 def n_widenings(low: AnyArray, high: AnyArray) -> int:
@@ -82,6 +82,20 @@ class Hierarchy:
             levels.append(np.add.reduceat(levels[-1][..., order], first, axis=-1))
         return levels
 
+    def known(self, sums: Sequence[FloatArray], depths: IntArray) -> BoolArray:
+        """Tell which of the finest cells lie in a cell with rows, (n_sets, n_cells).
+
+        The parameters are those of `shrink`.
+        """
+        known = np.empty((len(depths), len(self.cells[0])), dtype=np.bool_)
+        place: IntArray = np.arange(len(self.cells[0]))
+        for level, of_level in enumerate(sums):
+            chosen = depths == level
+            known[chosen] = of_level[chosen, 0][:, place] > 0
+            if level + 1 < self.n_levels:
+                place = self.parents[level][place]
+        return known
+
     def shrink(
         self, sums: Sequence[FloatArray], shrinkage: float, n_models: int, depths: IntArray
     ) -> tuple[list[FloatArray], FloatArray]:
@@ -103,6 +117,11 @@ class Hierarchy:
                 )
             moments.append(_mean(sums[level], parent, shrinkage))
         return moments[::-1], pooled
+
+
+def n_lines(n_models: int, *, with_errors: bool) -> int:
+    """Return how many lines of sums the moments are made of."""
+    return 1 + n_products(n_models) + (n_models if with_errors else 0)
 
 
 def moment_lines(statistics: CellStatistics, *, with_errors: bool) -> FloatArray:
@@ -127,7 +146,7 @@ def exchangeable(moments: FloatArray, n_models: int) -> FloatArray:
         if kind.any():
             lines = 1 + np.flatnonzero(kind)
             root[:, lines] = moments[:, lines].mean(axis=1, keepdims=True)
-    assert moments.shape[1] in (1 + n_products(n_models), 1 + n_products(n_models) + n_models)
+    assert moments.shape[1] in [n_lines(n_models, with_errors=errors) for errors in (False, True)]
     return root
 
 

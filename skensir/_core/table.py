@@ -26,6 +26,9 @@ OBJECTIVES: dict[str, type[Likelihood | SquaredError]] = {
 # How weights came about; those of "released" cells were published, and their rows are unknown.
 FITTED, THIN, DEGENERATE, RELEASED = "fitted", "thin", "degenerate", "released"
 
+# Default weights that nested tables have from the sums that all cells are drawn to.
+_DRAWN = ("auto", "pooled")
+
 _NOTHING: AnyArray = np.empty(0)
 
 # Rounding of weights that sum to one.
@@ -258,10 +261,8 @@ def _solve_nested_table(statistics: CellStatistics, settings: Settings) -> Looku
     ]
     weights, intercepts = ([of_level[i] for of_level in solved] for i in range(2))
     [default_weights], [default_intercept] = solve_lines(of_all.T, n_models, objective)
-    unseen = Line(default_weights, float(default_intercept))
-    named = settings.default_weights if isinstance(settings.default_weights, str) else None
-    if named not in ("auto", "pooled"):
-        unseen = _default_weights(statistics, settings, pool(statistics))[1]
+    named = named_default(statistics, settings, pool(statistics))
+    unseen = Line(default_weights, float(default_intercept)) if named is None else named
     default_error = squared_errors(of_all_for_rmse.T, *unseen.as_rows())
     wider = range(1, hierarchy.n_levels)
     return LookupTable(
@@ -282,6 +283,13 @@ def _solve_nested_table(statistics: CellStatistics, settings: Settings) -> Looku
         ancestor_intercepts=_join(intercepts),
         ancestor_rmse=_join(rmse),
     )
+
+
+def named_default(statistics: CellStatistics, settings: Settings, pooled: Pooled) -> Line | None:
+    """Return the weights of rows in no known cell, None for those that all rows are drawn to."""
+    if isinstance(settings.default_weights, str) and settings.default_weights in _DRAWN:
+        return None
+    return _default_weights(statistics, settings, pooled)[1]
 
 
 def _join(levels: Sequence[AnyArray]) -> AnyArray:
