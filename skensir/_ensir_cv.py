@@ -25,37 +25,67 @@ _MAX_CALIBRATED = 2**14
 
 
 class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
-    r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
+    r"""EnsIR with everything chosen by cross-validation: what to use where nothing else is known.
 
-    The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
-    the rows at the finest bin width: with the error products :math:`P_c` of the held-out rows in
-    cell c it is :math:`\sum_c w_c^\top P_c w_c`. So the whole grid costs little more than one fit,
-    and its scores are those of :class:`~sklearn.model_selection.GridSearchCV`.
+    Many lookup tables are candidates: in cells of several kinds, of cells drawn weakly or strongly
+    to wider ones, with convex or signed weights, with intercepts or without. The candidates that
+    do best on held-out rows are averaged, each with a share by its score, and tables on the same
+    axes become one table, so that prediction costs one look-up per kind of axes.
+
+    The held-out squared error of a table follows from sums that `fit` gathers in one pass over the
+    rows: with the error products :math:`P_c` of the held-out rows in cell c, weights
+    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs
+    little more than one fit, and nothing is predicted for it.
 
     Read more in the :ref:`User Guide <cross_validation>`.
 
     Parameters
     ----------
     bin_widths : "auto" or array-like of float, default="auto"
-        Bin widths to try, in the unit of the predictions. "auto" is 256, 128, ..., 8 for values
-        from 0 to 255, and as much of any other range. A width that is a power of two times a
-        narrower one needs no pass of its own, nor does any multiple where predictions and widths
-        are whole numbers.
+        Bin widths to try on each kind of axes, in the unit of the predictions; see the notes for
+        "auto". A width that is a power of two times a narrower one needs no pass of its own, nor
+        does any multiple where predictions and widths are whole numbers.
     data_range : float or "auto", default="auto"
         Range of the predictions, see :class:`EnsIRRegressor`: that of all rows, in every split.
-    shrinkages : array-like of float, default=(0, 1e2, 1e3, 1e4, 1e5, 1e6)
-        Values of `shrinkage` to try.
+    axes : "auto", str or sequence of str, default="auto"
+        What is cut into bins: one or several of "predictions", "deviations" and "summary", see
+        :class:`EnsIRRegressor`.
+    shrinkages : "auto" or array-like of float, default="auto"
+        Values of `shrinkage` to try, in rows.
+    shrink_to : {"parent", "pooled"}, default="parent"
+        What a cell is drawn to: the wider cell around it, or all rows at once. "pooled" makes
+        "auto" stand for what version 0.1 searched.
+    positive, fit_intercept : "auto", bool or sequence of bool, default="auto"
+        Whether weights are convex, and whether cells have intercepts; a sequence tries both.
     objectives : array-like of str, default=("squared_error",)
-        Values of `objective` to try.
+        Values of `objective` to try. The likelihood knows cells of predictions and convex weights
+        only, and is tried with these whatever `axes` and the like say.
+    scoring : str, default="neg_log_mean_squared_error"
+        What is averaged over the splits: "neg_log_mean_squared_error", by which each split counts
+        alike, as a mean PSNR counts images; or "neg_mean_squared_error", which follows the splits
+        that are hard.
+    select : {"auto", "average", "best"}, default="auto"
+        How candidates become one prediction. With :math:`d` the score of the best less that of a
+        candidate, in logarithms, shares are proportional to
+
+        - "auto": :math:`\exp(-d / 0.03)`;
+        - "average": :math:`\exp(-\max(d / 0.02, z^2 / 2))`, with :math:`z` the ratio of d and its
+          standard error over the splits; take it where splits are many;
+        - "best": one for the best, zero for the others, so that one table can be read. A single
+          split is too few for anything else.
+
+        Shares below a thousandth of that of the best are none.
     cv : int, cross-validation generator or iterable, default=None
-        How rows are split: None for five folds, of whole groups where `groups` are given; the
-        number of folds, a splitter of scikit-learn or an iterable of (train, test) row numbers.
-        Pixels of one image belong into one fold: use
-        :class:`~sklearn.model_selection.LeaveOneGroupOut` and pass image numbers as `groups`.
+        How rows are split: the number of folds, a splitter of scikit-learn or an iterable of
+        (train, test) row numbers. None is ten folds dealt out by chance, the same each time, of
+        whole groups where `groups` are given and no more than there are; with
+        ``shrink_to="pooled"`` it is five folds of neighbouring rows. Pixels of one image belong
+        into one fold: pass image numbers as `groups`.
     default_weights : str or array-like of shape (n_models,), default="auto"
         See :class:`EnsIRRegressor`, also for the parameters below.
     min_samples_cell : float, default=100
-        Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights.
+        Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights. With
+        ``shrink_to="parent"`` it counts for the standard deviation alone.
     variance_center : {"model", "responsibility"}, default="model"
         Centre of the variances in the M-step of the likelihood.
     max_iter : int, default=1000
@@ -72,38 +102,48 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
     Attributes
     ----------
+    estimators_ : list of EnsIRRegressor
+        One per kind of axes that has a share, that of the largest share first. Each is fitted on
+        all rows, and holds the average of its candidates' tables.
+    shares_ : ndarray of shape (n_estimators,)
+        Their shares, which sum to one.
     best_estimator_ : EnsIRRegressor
-        Fitted on all rows with the best parameters.
-    bin_width_, shrinkage_ : float
-        The best parameters; the same as in `best_params_`.
-    objective_ : str
-        The best objective.
-    data_range_ : float
-        Range of the predictions, given or found.
+        The only estimator, where there is one only.
+    weights_, cells_, default_weights_, bin_edges_ : ndarray or list
+        Those of `estimators_`: of the only one, or a list with those of each.
+    bin_width_, shrinkage_, objective_, axes_, positive_, fit_intercept_ : object
+        The parameters of the best candidate, whose share is the largest.
     best_params_ : dict
-        The best parameters by name.
+        Those of them that were searched, by name.
     best_score_ : float
-        Mean held-out score of the best parameters: the negative mean squared error.
+        Mean held-out score of the best candidate, as `scoring` says.
     best_index_ : int
-        Where the best parameters stand in `cv_results_`.
+        Where the best candidate stands in `cv_results_`.
     cv_results_ : dict of ndarrays
-        With the keys of GridSearchCV, to be made a DataFrame. Scores are negative mean squared
-        errors, weighted by `sample_weight`. Fit times leave out the pass over the data.
+        With the keys of GridSearchCV, to be made a DataFrame, and the "share" of each candidate.
+        Errors are weighted by `sample_weight`. Fit times leave out the pass over the data.
     gains_ : dict of dict
-        What the table gains on held-out rows over "average", "best_model" (the best base model)
-        and "convex" (one convex weight vector), each of these fitted on the same training rows.
-        Each has "mse", the rival's mean squared error; "gain", the share of it that is saved;
-        "std_error", the standard error of that over the splits, corrected for the training rows
-        that they share [1]_; and "is_gain", whether the gain is more than chance would give in
-        2.5 % of the cases, by Student's t.
+        What is gained on held-out rows over "average", "best_model" (the best base model),
+        "convex" (one convex weight vector) and "ridge" (ridge regression of the truth on the
+        predictions), each of these fitted on the same training rows. Each has "mse", the rival's
+        mean squared error; "gain", the share of it that is saved; "std_error", the standard error
+        of that over the splits, corrected for the training rows that they share [1]_; and
+        "is_gain", whether the gain is more than chance would give in 2.5 % of the cases, by
+        Student's t.
     held_out_mse_ : float
         The mean squared error that the gains are measured with. Unlike `best_score_` it is not
-        flattered by choosing the best of many: for each split the parameters are chosen by the
-        scores of the other splits.
+        flattered by choosing: for each split, shares follow from the scores of the other splits.
+        Averaging counts as no better than the mean error of what is averaged.
     n_splits_ : int
         Number of splits.
     n_iter_ : int
-        Largest number of EM steps in `best_estimator_`; 1 for the squared error.
+        Largest number of EM steps; 1 for the squared error.
+    data_range_ : float
+        Range of the predictions, given or found.
+    calibration_ : ndarray of shape (n_places,)
+        The held-out errors in units of their standard deviation, counted by size, from which
+        `predict_interval` takes its quantiles. `fit` counts up to 16384 rows of each split;
+        `calibrate` begins anew, and is needed after `partial_fit` and `merge`.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -111,7 +151,29 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
     See Also
     --------
-    EnsIRRegressor : The estimator whose parameters are chosen.
+    EnsIRRegressor : One table with given parameters; its defaults are the paper's.
+    skensir.baselines.ConvexRegressor : One convex weight vector for all rows.
+
+    Notes
+    -----
+    "auto" stands for the following. Pixels are predictions in ``uint8`` or ``uint16``.
+
+    ================= ====================== ====================== ========================
+    parameter         pixels                 all other predictions  ``shrink_to="pooled"``
+    ================= ====================== ====================== ========================
+    `axes`            "deviations",          "deviations",          "predictions"
+                      "predictions"          "predictions",
+                                             "summary"
+    `shrinkages`      30, 300                30, 300                0, 100, 1000, ..., 1e6
+    `positive`        True                   True, False            True
+    `fit_intercept`   False, True            False, True            False
+    `bin_widths`      one per kind of axes   one per kind of axes   256, 128, ..., 8
+    ================= ====================== ====================== ========================
+
+    Bin widths are in units ``data_range_ / 255``, that is in grey levels of 8-bit images. The one
+    width of cells with parents is not searched but found: 256 halved as often as ten rows per cell
+    are left on average, and at most 16384 cells, but no further than to 4 on predictions, 1/4 on
+    deviations and 8 on summaries. The likelihood is tried at 256, 128, ..., 8.
 
     References
     ----------
@@ -127,10 +189,19 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
     >>> noise = rng.normal(size=(5000, 3))
     >>> X = y[:, None] + noise * np.where(y[:, None] < 128, [2, 4, 8], [8, 4, 2])
     >>> model = EnsIRRegressorCV().fit(X, y)
-    >>> model.bin_width_ <= 128
+    >>> model.axes_, model.gains_["convex"]["is_gain"]
+    ('predictions', True)
+    >>> lower, upper = model.predict_interval(X, coverage=0.9)
+    >>> bool(0.88 < np.mean((lower <= y) & (y <= upper)) < 0.95)
     True
-    >>> model.gains_["convex"]["is_gain"]
-    True
+
+    Data may come in parts, each row with the fold that it belongs to:
+
+    >>> parts = EnsIRRegressorCV()
+    >>> for rows in np.array_split(np.arange(5000), 4):
+    ...     parts = parts.partial_fit(X[rows], y[rows], groups=rows % 10)
+    >>> parts.solve().axes_, parts.n_splits_
+    ('predictions', 10)
     """
 
     def __init__(
