@@ -2,115 +2,90 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
-from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import check_automatic, check_option, whole_or_nothing
-from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core.axes import KINDS, Axes
-from skensir._core.cross_validation import (
-    Grid,
-    Pass,
-    Passes,
-    is_partition,
-    needed_grids,
-    pass_over,
-)
-from skensir._core.folds import FoldSums, label_folds, rows_by_label, sum_up_folds
-from skensir._core.histogram import auto_resolution, resolve_target_resolution
+from skensir._base import whole_or_nothing
+from skensir._callbacks import CallbackSupportMixin
+from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
+from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
+from skensir._core.histogram import resolve_target_resolution
 from skensir._core.scale import dtype_range
-from skensir._core.selection import SELECT, find_shares
-from skensir._core.statistics import CellStatistics
-from skensir._ensir import PLAIN_PARAMS, SHRINK_TO, EnsIRRegressor
-from skensir._gains import describe_gains, find_gains
-from skensir._incremental import IncrementalRegressor
 from skensir._sample import Sample
-from skensir._search import (
-    SCORINGS,
-    Results,
-    Rows,
-    count_held_out,
-    find_grids,
-    fit_tables,
-    is_list,
-    listed,
-    make_candidates,
-    measure_candidates,
-    most_cells,
-    nested_widths,
-)
 from skensir._splits import find_splits
-from skensir._track import Track, untracked
+from skensir._table_search import TableSearch
 from skensir._typing import AnyArray, FloatArray
-from skensir._units import BIN_WIDTHS_TO_TRY, unit_of
 
-# So many held-out rows of a split are enough for quantiles.
+# So many of the rows that a split holds out are enough for quantiles.
 _MAX_CALIBRATED = 2**14
 
-# What is chosen: the attribute has an underscore behind the name of the parameter.
-CHOSEN = ("bin_width", "shrinkage", "objective", "axes", "positive", "fit_intercept")
-# The objective that knows cells within wider cells.
-_NESTED = "squared_error"
-# What "auto" stands for: of predictions in 8 or 16 bits, which are pixels, ...
-_AUTO_PIXELS: dict[str, Any] = {
-    "axes": ("deviations", "predictions"),
-    "shrinkages": (100,),
-    "positive": True,
-    "fit_intercept": (False, True),
-}
-# of all others, ...
-_AUTO: dict[str, Any] = {
-    "axes": ("deviations", "predictions", "summary"),
-    "shrinkages": (30, 300),
-    "positive": (True, False),
-    "fit_intercept": (False, True),
-}
-# and where cells are shrunk to all rows at once, as in version 0.1.
-_AUTO_POOLED: dict[str, Any] = {
-    "axes": ("predictions",),
-    "shrinkages": (0, 1e2, 1e3, 1e4, 1e5, 1e6),
-    "positive": True,
-    "fit_intercept": False,
-}
 
+class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
+    r"""EnsIR with everything chosen by cross-validation: what to use where nothing else is known.
 
-class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ignore[misc]
-    r"""EnsIR with bin width, shrinkage and objective chosen by cross-validation.
+    Many lookup tables are candidates: in cells of several kinds, of cells drawn weakly or strongly
+    to wider ones, with convex or signed weights, with intercepts or without. The candidates that
+    do best on held-out rows are averaged, each with a share by its score, and tables on the same
+    axes become one table, so that prediction costs one look-up per kind of axes.
 
-    The held-out squared error of any weights follows from sums that `fit` gathers in one pass over
-    the rows at the finest bin width: with the error products :math:`P_c` of the held-out rows in
-    cell c it is :math:`\sum_c w_c^\top P_c w_c`. So the whole grid costs little more than one fit,
-    and its scores are those of :class:`~sklearn.model_selection.GridSearchCV`.
+    The held-out squared error of a table follows from sums that `fit` gathers in one pass over the
+    rows: with the error products :math:`P_c` of the held-out rows in cell c, weights
+    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs
+    little more than one fit, and nothing is predicted for it.
 
     Read more in the :ref:`User Guide <cross_validation>`.
 
     Parameters
     ----------
     bin_widths : "auto" or array-like of float, default="auto"
-        Bin widths to try, in the unit of the predictions. "auto" is 256, 128, ..., 8 for values
-        from 0 to 255, and as much of any other range. A width that is a power of two times a
-        narrower one needs no pass of its own, nor does any multiple where predictions and widths
-        are whole numbers.
+        Bin widths to try on each kind of axes, in the unit of the predictions; see the notes for
+        "auto". A width that is a power of two times a narrower one needs no pass of its own, nor
+        does any multiple where predictions and widths are whole numbers.
     data_range : float or "auto", default="auto"
         Range of the predictions, see :class:`EnsIRRegressor`: that of all rows, in every split.
-    shrinkages : array-like of float, default=(0, 1e2, 1e3, 1e4, 1e5, 1e6)
-        Values of `shrinkage` to try.
+    axes : "auto", str or sequence of str, default="auto"
+        What is cut into bins: one or several of "predictions", "deviations" and "summary", see
+        :class:`EnsIRRegressor`.
+    shrinkages : "auto" or array-like of float, default="auto"
+        Values of `shrinkage` to try, in rows.
+    shrink_to : {"parent", "pooled"}, default="parent"
+        What a cell is drawn to: the wider cell around it, or all rows at once. "pooled" makes
+        "auto" stand for what version 0.1 searched.
+    positive, fit_intercept : "auto", bool or sequence of bool, default="auto"
+        Whether weights are convex, and whether cells have intercepts; a sequence tries both.
     objectives : array-like of str, default=("squared_error",)
-        Values of `objective` to try.
+        Values of `objective` to try. The likelihood knows cells of predictions and convex weights
+        only, and is tried with these whatever `axes` and the like say.
+    scoring : str, default="neg_log_mean_squared_error"
+        What is averaged over the splits: "neg_log_mean_squared_error", by which each split counts
+        alike, as a mean PSNR counts images; or "neg_mean_squared_error", which follows the splits
+        that are hard.
+    select : {"auto", "average", "best"}, default="auto"
+        How candidates become one prediction. With :math:`d` the score of the best less that of a
+        candidate, in logarithms, shares are proportional to
+
+        - "auto": :math:`\exp(-d / 0.03)`;
+        - "average": :math:`\exp(-\max(d / 0.02, z^2 / 2))`, with :math:`z` the ratio of d and its
+          standard error over the splits; take it where splits are many;
+        - "best": one for the best, zero for the others, so that one table can be read. A single
+          split is too few for anything else.
+
+        Shares below a thousandth of that of the best are none.
     cv : int, cross-validation generator or iterable, default=None
-        How rows are split: None for five folds, of whole groups where `groups` are given; the
-        number of folds, a splitter of scikit-learn or an iterable of (train, test) row numbers.
-        Pixels of one image belong into one fold: use
-        :class:`~sklearn.model_selection.LeaveOneGroupOut` and pass image numbers as `groups`.
+        How rows are split: the number of folds, a splitter of scikit-learn or an iterable of
+        (train, test) row numbers. None is ten folds dealt out by chance, the same each time, of
+        whole groups where `groups` are given and no more than there are; with
+        ``shrink_to="pooled"`` it is five folds of neighbouring rows. Pixels of one image belong
+        into one fold: pass image numbers as `groups`.
     default_weights : str or array-like of shape (n_models,), default="auto"
         See :class:`EnsIRRegressor`, also for the parameters below.
     min_samples_cell : float, default=100
-        Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights.
+        Cells of fewer rows, the pseudo-rows of the shrinkage included, get default weights. With
+        ``shrink_to="parent"`` it counts for the standard deviation alone.
     variance_center : {"model", "responsibility"}, default="model"
         Centre of the variances in the M-step of the likelihood.
     max_iter : int, default=1000
@@ -127,38 +102,48 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
 
     Attributes
     ----------
+    estimators_ : list of EnsIRRegressor
+        One per kind of axes that has a share, that of the largest share first. Each is fitted on
+        all rows, and holds the average of its candidates' tables.
+    shares_ : ndarray of shape (n_estimators,)
+        Their shares, which sum to one.
     best_estimator_ : EnsIRRegressor
-        Fitted on all rows with the best parameters.
-    bin_width_, shrinkage_ : float
-        The best parameters; the same as in `best_params_`.
-    objective_ : str
-        The best objective.
-    data_range_ : float
-        Range of the predictions, given or found.
+        The only estimator, where there is one only.
+    weights_, cells_, default_weights_, bin_edges_ : ndarray or list
+        Those of `estimators_`: of the only one, or a list with those of each.
+    bin_width_, shrinkage_, objective_, axes_, positive_, fit_intercept_ : object
+        The parameters of the best candidate, whose share is the largest.
     best_params_ : dict
-        The best parameters by name.
+        Those of them that were searched, by name.
     best_score_ : float
-        Mean held-out score of the best parameters: the negative mean squared error.
+        Mean held-out score of the best candidate, as `scoring` says.
     best_index_ : int
-        Where the best parameters stand in `cv_results_`.
+        Where the best candidate stands in `cv_results_`.
     cv_results_ : dict of ndarrays
-        With the keys of GridSearchCV, to be made a DataFrame. Scores are negative mean squared
-        errors, weighted by `sample_weight`. Fit times leave out the pass over the data.
+        With the keys of GridSearchCV, to be made a DataFrame, and the "share" of each candidate.
+        Errors are weighted by `sample_weight`. Fit times leave out the pass over the data.
     gains_ : dict of dict
-        What the table gains on held-out rows over "average", "best_model" (the best base model)
-        and "convex" (one convex weight vector), each of these fitted on the same training rows.
-        Each has "mse", the rival's mean squared error; "gain", the share of it that is saved;
-        "std_error", the standard error of that over the splits, corrected for the training rows
-        that they share [1]_; and "is_gain", whether the gain is more than chance would give in
-        2.5 % of the cases, by Student's t.
+        What is gained on held-out rows over "average", "best_model" (the best base model),
+        "convex" (one convex weight vector) and "ridge" (ridge regression of the truth on the
+        predictions), each of these fitted on the same training rows. Each has "mse", the rival's
+        mean squared error; "gain", the share of it that is saved; "std_error", the standard error
+        of that over the splits, corrected for the training rows that they share [1]_; and
+        "is_gain", whether the gain is more than chance would give in 2.5 % of the cases, by
+        Student's t.
     held_out_mse_ : float
         The mean squared error that the gains are measured with. Unlike `best_score_` it is not
-        flattered by choosing the best of many: for each split the parameters are chosen by the
-        scores of the other splits.
+        flattered by choosing: for each split, shares follow from the scores of the other splits.
+        Averaging counts as no better than the mean error of what is averaged.
     n_splits_ : int
         Number of splits.
     n_iter_ : int
-        Largest number of EM steps in `best_estimator_`; 1 for the squared error.
+        Largest number of EM steps; 1 for the squared error.
+    data_range_ : float
+        Range of the predictions, given or found.
+    calibration_ : ndarray of shape (n_places,)
+        The held-out errors in units of their standard deviation, counted by size, from which
+        `predict_interval` takes its quantiles. `fit` counts up to 16384 rows of each split;
+        `calibrate` begins anew, and is needed after `partial_fit` and `merge`.
     n_features_in_ : int
         Number of base models.
     feature_names_in_ : ndarray of shape (n_models,)
@@ -166,7 +151,29 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
 
     See Also
     --------
-    EnsIRRegressor : The estimator whose parameters are chosen.
+    EnsIRRegressor : One table with given parameters; its defaults are the paper's.
+    skensir.baselines.ConvexRegressor : One convex weight vector for all rows.
+
+    Notes
+    -----
+    "auto" stands for the following. Pixels are predictions in ``uint8`` or ``uint16``.
+
+    ================= ====================== ====================== ========================
+    parameter         pixels                 all other predictions  ``shrink_to="pooled"``
+    ================= ====================== ====================== ========================
+    `axes`            "deviations",          "deviations",          "predictions"
+                      "predictions"          "predictions",
+                                             "summary"
+    `shrinkages`      100                    30, 300                0, 100, 1000, ..., 1e6
+    `positive`        True                   True, False            True
+    `fit_intercept`   False, True            False, True            False
+    `bin_widths`      one per kind of axes   one per kind of axes   256, 128, ..., 8
+    ================= ====================== ====================== ========================
+
+    Bin widths are in units ``data_range_ / 255``, that is in grey levels of 8-bit images. The one
+    width of cells with parents is not searched but found: 256 halved as often as ten rows per cell
+    are left on average, and at most 16384 cells, but no further than to 4 on predictions, 1/4 on
+    deviations and 8 on summaries. The likelihood is tried at 256, 128, ..., 8.
 
     References
     ----------
@@ -182,49 +189,20 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
     >>> noise = rng.normal(size=(5000, 3))
     >>> X = y[:, None] + noise * np.where(y[:, None] < 128, [2, 4, 8], [8, 4, 2])
     >>> model = EnsIRRegressorCV().fit(X, y)
-    >>> model.bin_width_ <= 128
+    >>> model.axes_, model.gains_["convex"]["is_gain"]
+    ('predictions', True)
+    >>> lower, upper = model.predict_interval(X, coverage=0.9)
+    >>> bool(0.88 < np.mean((lower <= y) & (y <= upper)) < 0.95)
     True
-    >>> model.gains_["convex"]["is_gain"]
-    True
+
+    Data may come in parts, each row with the fold that it belongs to:
+
+    >>> parts = EnsIRRegressorCV()
+    >>> for rows in np.array_split(np.arange(5000), 4):
+    ...     parts = parts.partial_fit(X[rows], y[rows], groups=rows % 10)
+    >>> parts.solve().axes_, parts.n_splits_
+    ('predictions', 10)
     """
-
-    estimators_: list[EnsIRRegressor]
-    shares_: FloatArray
-    best_estimator_: EnsIRRegressor
-    bin_width_: float
-    shrinkage_: float
-    objective_: str
-    axes_: str
-    positive_: bool
-    fit_intercept_: bool
-    best_params_: dict[str, Any]
-    best_score_: float
-    best_index_: int
-    cv_results_: dict[str, Any]
-    gains_: dict[str, dict[str, Any]]
-    held_out_mse_: float
-    n_splits_: int
-    n_iter_: int
-    data_range_: float
-
-    _regressor: type[EnsIRRegressor] = EnsIRRegressor
-    _pixels: bool = False  # whether predictions have 8 or 16 bits
-    _widths: dict[str, list[float]]  # to try, of each kind of axes
-    _solved_attributes = (
-        "estimators_",
-        "shares_",
-        "best_estimator_",
-        *(f"{name}_" for name in CHOSEN),
-        "best_params_",
-        "best_score_",
-        "best_index_",
-        "cv_results_",
-        "gains_",
-        "held_out_mse_",
-        "n_splits_",
-        "n_iter_",
-        "calibration_",
-    )
 
     def __init__(
         self,
@@ -390,325 +368,6 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         self._widths = self._find_widths(lambda: Sample.of(*rows), may_grow)
         self._candidates()  # which are checked before the long work
 
-    def _check_search(self) -> None:
-        """Raise an error that names the argument if one that only the search has is wrong."""
-        check_automatic(self.data_range, "data_range")
-        check_option(self.scoring, "scoring", SCORINGS)
-        check_option(self.select, "select", SELECT)
-        check_option(self.shrink_to, "shrink_to", SHRINK_TO)
-        if isinstance(self.bin_widths, str):
-            check_option(self.bin_widths, "bin_widths", ("auto",))
-        for kind in listed(self._value("axes"), "axes"):
-            check_option(kind, "axes", KINDS)
-
-    def _value(self, name: str) -> Any:
-        """Return a parameter, or what "auto" stands for."""
-        value = getattr(self, name)
-        if not isinstance(value, str) or value != "auto":
-            return [value] if name == "axes" and not is_list(value) else value
-        if self.shrink_to != "parent":
-            return _AUTO_POOLED[name]
-        return (_AUTO_PIXELS if self._pixels else _AUTO)[name]
-
-    def _find_widths(
-        self, look: Callable[[], Sample | None], may_grow: bool = False
-    ) -> dict[str, list[float]]:
-        """Return the bin widths to try on each kind of axes, for rows that `look` may look at."""
-        kinds: list[str] = listed(self._value("axes"), "axes")
-        if self.shrink_to != "parent" or not isinstance(self.bin_widths, str):
-            return {kind: self._plain_widths() for kind in kinds}
-        sample = look()
-        data_range = self._current_range()
-        return {kind: nested_widths(kind, data_range, sample, may_grow=may_grow) for kind in kinds}
-
-    def _plain_widths(self) -> list[float]:
-        """Return the bin widths to try of tables whose cells have no parents."""
-        if not isinstance(self.bin_widths, str):
-            return listed(self.bin_widths, "bin_widths")
-        return [width * unit_of(self._current_range()) for width in BIN_WIDTHS_TO_TRY]
-
-    def _check_params(self, n_models: int) -> None:
-        self._check_search()
-        self._candidates()
-
-    def _adopt_range(self, other: Any) -> None:
-        super()._adopt_range(other)
-        if "_widths" not in vars(self):
-            self._widths, self._pixels = other._widths, other._pixels
-
     @classmethod
     def _merges_with(cls) -> type[EnsIRRegressorCV]:
         return EnsIRRegressorCV
-
-    def _candidates(self) -> tuple[list[EnsIRRegressor], list[dict[str, Any]]]:
-        """Return an estimator for each point of the grid, and the points, all checked."""
-        objectives = listed(self.objectives, "objectives")
-        tried = {"shrinkage": listed(self._value("shrinkages"), "shrinkages")}
-        for name in ("positive", "fit_intercept"):
-            if is_list(self._value(name)):
-                tried[name] = listed(self._value(name), name)
-        own = ("bin_widths", "shrinkages", "objectives", "scoring", "select", "cv", "verbose")
-        fixed = {
-            name: self._value(name) if name in _AUTO else value
-            for name, value in self.get_params(deep=False).items()
-            if name not in (*own, *tried)
-        }
-        fixed |= {"data_range": self._current_range(), "axes": next(iter(self._widths))}
-        if len(self._widths) > 1 or is_list(self.axes):
-            tried["axes"] = list(self._widths)
-        grids = []
-        others = [objective for objective in objectives if objective != _NESTED]
-        if self.shrink_to != "parent":
-            others, objectives = [], [objectives]
-        else:
-            objectives = [[_NESTED]] if _NESTED in objectives else []
-        for of_grid in objectives:
-            for kind, widths in self._widths.items():
-                of_kind = {**tried, "objective": of_grid, "bin_width": widths}
-                grids.append((of_kind | ({"axes": [kind]} if "axes" in tried else {}), fixed))
-        if others:
-            # They know no other cells than these, and no parents.
-            plain = {name: [value] for name, value in PLAIN_PARAMS.items() if name in tried}
-            of_kind = {**tried, **plain, "objective": others, "bin_width": self._plain_widths()}
-            grids.append((of_kind, fixed | PLAIN_PARAMS))
-        candidates, points = make_candidates(self._regressor, grids)
-        for candidate in candidates:
-            candidate._check_params(self.n_features_in_)
-        return candidates, points
-
-    def _grids(self, resolution: Callable[[float], float]) -> list[Grid]:
-        """Return what the rows are to be summed up by."""
-        return find_grids(self._candidates()[0], resolution)
-
-    def _partial_resolution(self, bin_width: float) -> float:
-        """Return the target resolution of rows that come in parts, whatever they hold."""
-        if isinstance(self.target_resolution, str):
-            return auto_resolution(bin_width, whole=False)
-        return float(self.target_resolution)
-
-    def _check_statistics(self, part: FoldSums) -> FoldSums:
-        """Return the sums of folds, if rows were summed up as the parameters say."""
-        grids = needed_grids(self._grids(self._partial_resolution), whole=False)
-        for fold in part.folds:
-            alike = len(fold) == len(grids) and all(
-                sums.axes == grid.axes
-                and (sums.errors is not None) >= grid.with_errors
-                and (sums.truth is not None) >= (grid.target_resolution is not None)
-                for sums, grid in zip(fold, grids, strict=True)
-            )
-            if not alike:
-                raise ValueError(
-                    "Rows that are already summed up have other bin_widths, axes, objectives, "
-                    "fit_intercept or data_range: fit the estimators alike, with the same "
-                    "data_range given to each."
-                )
-        return part
-
-    def _solve_and_publish(self, track: Track = untracked) -> Self:
-        """Choose anew, from the sums of folds."""
-        sums = FoldSums.merge(self._statistics).in_order()
-        if len(sums.labels) < 2:
-            raise ValueError(
-                f"All rows lie in fold {sums.labels[0]!r}; at least two folds are needed, one to "
-                "hold out from the other."
-            )
-        self._statistics = [self._check_statistics(sums)]
-        return self._choose(lambda _: sums.passes(), self._partial_resolution, whole=False)
-
-    @with_callbacks
-    def _choose(
-        self,
-        sum_up: Callable[[list[Grid]], list[Pass]],
-        resolution: Callable[[float], float],
-        *,
-        whole: bool,
-        held_out: Callable[[int], Rows] | None = None,
-    ) -> Self:
-        """Set the fitted attributes, from passes over the data.
-
-        Parameters are as in `passes_on`; `resolution` gives the target resolution for a bin width,
-        and `held_out` some of the rows that a split has held out.
-        """
-        candidates, points = self._candidates()
-        grids = find_grids(candidates, resolution)
-        found = []
-        tried: dict[Axes, Pass] = {}
-        nested_kinds: list[str] = []  # of which there is one width, where widths are automatic
-        with fit_progress(self, n_stages=1) as track:
-            passes = Passes(grids, sum_up, whole=whole)
-            for grid in track(grids, "bin widths"):
-                if self._is_known(grid, nested_kinds):
-                    continue
-                sums = passes.on(grid)
-                no_nested = self._has_other_cells(grid, sums.total, nested_kinds)
-                of_grid = [
-                    i
-                    for i, candidate in enumerate(candidates)
-                    if candidate._own_axes() == grid.axes
-                    and not (no_nested and candidate.shrink_to == "parent")
-                ]
-                if any(candidates[i].shrink_to == "parent" for i in of_grid):
-                    nested_kinds.append(grid.axes.kind)
-                if of_grid:
-                    tried[grid.axes] = sums
-                    measured = measure_candidates([candidates[i] for i in of_grid], sums)
-                    found.append((of_grid, *measured))
-        numbers = np.concatenate([of_grid for of_grid, _, _ in found])
-        order = np.argsort(numbers)
-        results = Results(
-            [candidates[i] for i in numbers[order]],
-            [points[i] for i in numbers[order]],
-            np.concatenate([errors for _, errors, _ in found])[order],
-            np.concatenate([seconds for _, _, seconds in found], axis=1)[:, order],
-            self.scoring,
-        )
-        self._keep_results(results)
-        # The rivals have no cells; in version 0.1 they were measured on the widest.
-        last = next(reversed(tried.values()))
-        rivals = last.pooled() if self.shrink_to == "parent" else last
-        self.held_out_mse_, self.gains_ = find_gains(results, self.select, rivals.splits)
-        shares = self.cv_results_["share"]
-        totals = {axes: sums.total for axes, sums in tried.items()}
-        self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
-        if held_out is not None:
-            best = results.candidates[self.best_index_]
-            self._prepare(best)
-            self.calibration_ = count_held_out(best, tried[best._own_axes()], held_out)
-        if self.verbose:
-            print(self.summary())
-        return self
-
-    def _set_tables(self, estimators: list[EnsIRRegressor], shares: FloatArray) -> Self:
-        """Publish the estimators whose predictions are averaged, and their shares."""
-        self.__dict__.pop("calibration_", None)  # of other tables
-        self.estimators_, self.shares_ = estimators, shares
-        first = estimators[0]
-        self.n_features_in_, self.data_range_ = first.n_features_in_, first.data_range_
-        if hasattr(first, "feature_names_in_"):
-            self.feature_names_in_ = first.feature_names_in_
-        if len(estimators) == 1:
-            self.best_estimator_ = first
-        self.n_iter_ = max(1, *(int(model.n_iter_.max()) for model in estimators))
-        return self
-
-    def _is_known(self, grid: Grid, nested_kinds: list[str]) -> bool:
-        """Tell whether all that would be tried on a grid are nested tables, which are found."""
-        others = any(objective != _NESTED for objective in self.objectives)
-        plain = others and grid.axes.kind == KINDS[0]
-        automatic = self.shrink_to == "parent" and isinstance(self.bin_widths, str)
-        return automatic and not plain and grid.axes.kind in nested_kinds
-
-    def _has_other_cells(self, grid: Grid, total: CellStatistics, known: list[str]) -> bool:
-        """Tell whether nested tables on a grid are not tried, given the kinds of those that are.
-
-        Of those that are given no widths only one is: the narrowest that has enough rows for its
-        cells. Wider ones hardly differ, as cells are shrunk to wider ones anyway.
-        """
-        if not isinstance(self.bin_widths, str):
-            return False
-        widest = grid.axes.bin_width == max(self._widths[grid.axes.kind])
-        usable = total.n_cells <= most_cells(float(total.weight.sum()))
-        return grid.axes.kind in known or not (usable or widest)
-
-    def _keep_results(self, results: Results) -> None:
-        """Set what is known of the candidates."""
-        self.n_splits_ = results.errors.shape[1]
-        self.best_index_ = best = results.best_index()
-        shares = find_shares(results.errors, best, self.select)
-        self.cv_results_ = results.lay_out(shares)
-        self.best_score_ = float(self.cv_results_["mean_test_score"][best])
-        self.best_params_ = results.points[best]
-        for name in CHOSEN:
-            setattr(self, f"{name}_", getattr(results.candidates[best], name))
-
-    def _prepare(self, estimator: EnsIRRegressor) -> None:
-        """Set what an estimator has of the rows beside its table."""
-        estimator.n_features_in_ = self.n_features_in_
-        if hasattr(self, "feature_names_in_"):
-            estimator.feature_names_in_ = self.feature_names_in_
-        estimator.data_range_ = self._current_range()
-        estimator._advised = ["thin"]  # its cells, thin or not, do best on held-out rows
-
-    def summary(self) -> str:
-        """Return in a few lines what was chosen and what it gains on held-out rows.
-
-        Returns
-        -------
-        text : str
-            The chosen parameters, and the gain over the average, over the best base model, over
-            one convex weight vector, and over ridge regression.
-        """
-        check_is_fitted(self)
-        self.solve()
-        lines = [
-            f"EnsIRRegressorCV chose bin_width={self.bin_width_:g}, shrinkage={self.shrinkage_:g}, "
-            f"objective={self.objective_!r}, axes={self.axes_!r}",
-            f"held-out mean squared error {self.held_out_mse_:.6g}, over {self.n_splits_} splits:",
-        ]
-        n_tables = np.count_nonzero(self.cv_results_["share"])
-        if n_tables > 1:
-            lines[0] += f", averaged with {n_tables - 1} others"
-        return "\n".join([*lines, *describe_gains(self.gains_)])
-
-    def _predict_rows(
-        self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        predictions = self._validate_predictions(X)
-        return self.solve()._combine_rows(predictions, return_std)
-
-    def _combine_rows(
-        self, predictions: AnyArray, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Do so for validated predictions."""
-        if len(self.estimators_) == 1:
-            return self.estimators_[0]._combine_rows(predictions, return_std)
-        combined = np.zeros(len(predictions))
-        squares = np.zeros(len(predictions))
-        for share, model in zip(self.shares_, self.estimators_, strict=True):
-            part = model._combine_rows(predictions, return_std)
-            if return_std:
-                # An average errs no more than what is averaged.
-                squares += share * part[1] ** 2
-                part = part[0]
-            combined += share * part
-        return (combined, np.sqrt(squares)) if return_std else combined
-
-    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
-        predictions = self._validate_predictions(X)
-        weights = np.zeros(predictions.shape)
-        for share, model in zip(self.solve().shares_, self.estimators_, strict=True):
-            weights += share * model._weights_of_rows(predictions)
-        return weights
-
-    def _of_tables(self, name: str) -> Any:
-        """Return an attribute of the table, or a list with those of several."""
-        found = [getattr(model, name) for model in self.estimators_]
-        return found[0] if len(found) == 1 else found
-
-    @property
-    def weights_(self) -> Any:
-        """Weights of the occupied cells, (n_cells, n_models); a list for several tables."""
-        return self._of_tables("weights_")
-
-    @property
-    def cells_(self) -> Any:
-        """Bin indices of the occupied cells, (n_cells, n_axes); a list for several tables."""
-        return self._of_tables("cells_")
-
-    @property
-    def default_weights_(self) -> Any:
-        """Weights of rows in no known cell, (n_models,); a list for several tables."""
-        return self._of_tables("default_weights_")
-
-    @property
-    def bin_edges_(self) -> Any:
-        """Lower and upper edges of the bins of each axis; a list for several tables."""
-        return self._of_tables("bin_edges_")
-
-    def __getattr__(self, name: str) -> Any:
-        if name == "best_estimator_" and len(vars(self).get("estimators_", ())) > 1:
-            raise AttributeError(
-                "EnsIRRegressorCV has averaged tables on several axes, which no single estimator "
-                "holds: see estimators_ and shares_."
-            )
-        return super().__getattr__(name)

@@ -1,0 +1,220 @@
+"""The search: candidates are measured on held-out sums, and become the tables that predict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skensir._averaged_tables import AveragedTables
+from skensir._callbacks import fit_progress, with_callbacks
+from skensir._core.axes import KINDS, Axes
+from skensir._core.cross_validation import Grid, Pass, Passes, needed_grids
+from skensir._core.folds import FoldSums
+from skensir._core.selection import find_shares
+from skensir._core.statistics import CellStatistics
+from skensir._ensir import EnsIRRegressor
+from skensir._gains import describe_gains, find_gains
+from skensir._search import (
+    Results,
+    Rows,
+    count_held_out,
+    find_grids,
+    fit_tables,
+    measure_candidates,
+    most_cells,
+)
+from skensir._search_space import NESTED, SearchSpace
+from skensir._track import Track, untracked
+
+# What is chosen: the attribute has an underscore behind the name of the parameter.
+CHOSEN = ("bin_width", "shrinkage", "objective", "axes", "positive", "fit_intercept")
+
+
+class TableSearch(SearchSpace, AveragedTables):
+    """Chooses, or averages, tables by the sums of held-out rows."""
+
+    bin_width_: float
+    shrinkage_: float
+    objective_: str
+    axes_: str
+    positive_: bool
+    fit_intercept_: bool
+    best_params_: dict[str, Any]
+    best_score_: float
+    best_index_: int
+    cv_results_: dict[str, Any]
+    gains_: dict[str, dict[str, Any]]
+    held_out_mse_: float
+    n_splits_: int
+
+    verbose: int  # a parameter of the estimator
+
+    _solved_attributes = (
+        "estimators_",
+        "shares_",
+        "best_estimator_",
+        *(f"{name}_" for name in CHOSEN),
+        "best_params_",
+        "best_score_",
+        "best_index_",
+        "cv_results_",
+        "gains_",
+        "held_out_mse_",
+        "n_splits_",
+        "n_iter_",
+        "calibration_",
+    )
+
+    def _check_statistics(self, part: FoldSums) -> FoldSums:
+        """Return the sums of folds, if rows were summed up as the parameters say."""
+        grids = needed_grids(self._grids(self._partial_resolution), whole=False)
+        for fold in part.folds:
+            alike = len(fold) == len(grids) and all(
+                sums.axes == grid.axes
+                and (sums.errors is not None) >= grid.with_errors
+                and (sums.truth is not None) >= (grid.target_resolution is not None)
+                for sums, grid in zip(fold, grids, strict=True)
+            )
+            if not alike:
+                raise ValueError(
+                    "Rows that are already summed up have other bin_widths, axes, objectives, "
+                    "fit_intercept or data_range: fit the estimators alike, with the same "
+                    "data_range given to each."
+                )
+        return part
+
+    def _solve_and_publish(self, track: Track = untracked) -> Self:
+        """Choose anew, from the sums of folds."""
+        sums = FoldSums.merge(self._statistics).in_order()
+        if len(sums.labels) < 2:
+            raise ValueError(
+                f"All rows lie in fold {sums.labels[0]!r}; at least two folds are needed, one to "
+                "hold out from the other."
+            )
+        self._statistics = [self._check_statistics(sums)]
+        return self._choose(lambda _: sums.passes(), self._partial_resolution, whole=False)
+
+    @with_callbacks
+    def _choose(
+        self,
+        sum_up: Callable[[list[Grid]], list[Pass]],
+        resolution: Callable[[float], float],
+        *,
+        whole: bool,
+        held_out: Callable[[int], Rows] | None = None,
+    ) -> Self:
+        """Set the fitted attributes, from passes over the data.
+
+        Parameters are as in `Passes`; `resolution` gives the target resolution for a bin width,
+        and `held_out` some of the rows that a split has held out.
+        """
+        candidates, points = self._candidates()
+        grids = find_grids(candidates, resolution)
+        found = []
+        tried: dict[Axes, Pass] = {}
+        nested_kinds: list[str] = []  # of which there is one width, where widths are automatic
+        with fit_progress(self, n_stages=1) as track:
+            passes = Passes(grids, sum_up, whole=whole)
+            for grid in track(grids, "bin widths"):
+                if self._is_known(grid, nested_kinds):
+                    continue
+                sums = passes.on(grid)
+                no_nested = self._has_other_cells(grid, sums.total, nested_kinds)
+                of_grid = [
+                    i
+                    for i, candidate in enumerate(candidates)
+                    if candidate._own_axes() == grid.axes
+                    and not (no_nested and candidate.shrink_to == "parent")
+                ]
+                if any(candidates[i].shrink_to == "parent" for i in of_grid):
+                    nested_kinds.append(grid.axes.kind)
+                if of_grid:
+                    tried[grid.axes] = sums
+                    measured = measure_candidates([candidates[i] for i in of_grid], sums)
+                    found.append((of_grid, *measured))
+        numbers = np.concatenate([of_grid for of_grid, _, _ in found])
+        order = np.argsort(numbers)
+        results = Results(
+            [candidates[i] for i in numbers[order]],
+            [points[i] for i in numbers[order]],
+            np.concatenate([errors for _, errors, _ in found])[order],
+            np.concatenate([seconds for _, _, seconds in found], axis=1)[:, order],
+            self.scoring,
+        )
+        self._keep_results(results)
+        # The rivals have no cells; in version 0.1 they were measured on the widest.
+        last = next(reversed(tried.values()))
+        rivals = last.pooled() if self.shrink_to == "parent" else last
+        self.held_out_mse_, self.gains_ = find_gains(results, self.select, rivals.splits)
+        shares = self.cv_results_["share"]
+        totals = {axes: sums.total for axes, sums in tried.items()}
+        self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
+        if held_out is not None:
+            best = results.candidates[self.best_index_]
+            self._prepare(best)
+            self.calibration_ = count_held_out(best, tried[best._own_axes()], held_out)
+        if self.verbose:
+            print(self.summary())
+        return self
+
+    def _is_known(self, grid: Grid, nested_kinds: list[str]) -> bool:
+        """Tell whether all that would be tried on a grid are nested tables, which are found."""
+        others = any(objective != NESTED for objective in self.objectives)
+        plain = others and grid.axes.kind == KINDS[0]
+        automatic = self.shrink_to == "parent" and isinstance(self.bin_widths, str)
+        return automatic and not plain and grid.axes.kind in nested_kinds
+
+    def _has_other_cells(self, grid: Grid, total: CellStatistics, known: list[str]) -> bool:
+        """Tell whether nested tables on a grid are not tried, given the kinds of those that are.
+
+        Of those that are given no widths only one is: the narrowest that has enough rows for its
+        cells. Wider ones hardly differ, as cells are shrunk to wider ones anyway.
+        """
+        if not isinstance(self.bin_widths, str):
+            return False
+        widest = grid.axes.bin_width == max(self._widths[grid.axes.kind])
+        usable = total.n_cells <= most_cells(float(total.weight.sum()))
+        return grid.axes.kind in known or not (usable or widest)
+
+    def _keep_results(self, results: Results) -> None:
+        """Set what is known of the candidates."""
+        self.n_splits_ = results.errors.shape[1]
+        self.best_index_ = best = results.best_index()
+        shares = find_shares(results.errors, best, self.select)
+        self.cv_results_ = results.lay_out(shares)
+        self.best_score_ = float(self.cv_results_["mean_test_score"][best])
+        self.best_params_ = results.points[best]
+        for name in CHOSEN:
+            setattr(self, f"{name}_", getattr(results.candidates[best], name))
+
+    def _prepare(self, estimator: EnsIRRegressor) -> None:
+        """Set what an estimator has of the rows beside its table."""
+        estimator.n_features_in_ = self.n_features_in_
+        if hasattr(self, "feature_names_in_"):
+            estimator.feature_names_in_ = self.feature_names_in_
+        estimator.data_range_ = self._current_range()
+        estimator._advised = ["thin"]  # its cells, thin or not, do best on held-out rows
+
+    def summary(self) -> str:
+        """Return in a few lines what was chosen and what it gains on held-out rows.
+
+        Returns
+        -------
+        text : str
+            The chosen parameters, and the gain over the average, over the best base model, over
+            one convex weight vector, and over ridge regression.
+        """
+        check_is_fitted(self)
+        self.solve()
+        lines = [
+            f"EnsIRRegressorCV chose bin_width={self.bin_width_:g}, shrinkage={self.shrinkage_:g}, "
+            f"objective={self.objective_!r}, axes={self.axes_!r}",
+            f"held-out mean squared error {self.held_out_mse_:.6g}, over {self.n_splits_} splits:",
+        ]
+        n_tables = np.count_nonzero(self.cv_results_["share"])
+        if n_tables > 1:
+            lines[0] += f", averaged with {n_tables - 1} others"
+        return "\n".join([*lines, *describe_gains(self.gains_)])
