@@ -66,17 +66,19 @@ def combine(
     prediction of the row, to the last bit.
     """
     combined = np.empty(len(X))
-    compiled = compiled_cells(X, index, axes) if convex and intercepts is None else None
+    compiled = compiled_cells(X, index, axes)
+    clipped = convex and intercepts is None
+    added = np.zeros(len(weights)) if intercepts is None else intercepts
     lines = np.ascontiguousarray(weights.T[1:])
     for rows in row_chunks(*X.shape):
         if compiled is not None:
-            compiled.combine(X[rows], weights, combined[rows])
+            compiled.combine(X[rows], weights, added, combined[rows], convex=clipped)
             continue
         columns = model_columns(X, rows)
         cell = index.find(axes.bins(columns))
         # mode="clip" skips the bounds check: every number lies inside.
         looked_up = (line.take(cell, mode="clip") for line in lines)
-        _weighted_sum(columns, looked_up, combined[rows], convex=convex and intercepts is None)
+        _weighted_sum(columns, looked_up, combined[rows], convex=clipped)
         if intercepts is not None:
             combined[rows] += intercepts.take(cell, mode="clip")
     return combined

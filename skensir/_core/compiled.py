@@ -38,8 +38,6 @@ _MAX_MODELS = 20
 _MAX_CELLS = 2**14
 # Places of the truth, in all cells together: 8 megabytes.
 _MAX_PLACES = 2**19
-# For every value of these a table says what it adds to a key, which saves the division.
-_NARROW = (np.uint8, np.uint16)
 # To be silent is a setting of the whole process, which threads have to make one by one.
 _LOCK = threading.Lock()
 
@@ -48,7 +46,8 @@ def _look_up(
     X: AnyArray,
     models: tuple[int, ...],
     parts: IntArray | None,
-    bin_width: float,
+    offset: int | None,
+    divisor: float,
     low: FloatArray,
     last: FloatArray,
     place_value: IntArray,
@@ -56,25 +55,47 @@ def _look_up(
     table: IntArray,
     unseen: int,
     weights: FloatArray | None,
+    intercepts: FloatArray | None,
+    convex: bool,
     out: AnyArray,
 ) -> None:
     """Write down the cell number of each row, or its weighted sum where `weights` are given.
 
-    `parts` holds what each value adds to the key of its row. Whether it is None, or `weights` is,
-    is known when this is compiled: each version has one branch only. A bin outside of the table's
-    counts to the nearest one, but takes `beyond` from the key, and a key below zero is unseen.
+    `parts` holds what each value adds to the key of its row. `offset` is given where values are
+    deviations from the mean of the models, times their number: it is the place of zero in `parts`.
+    Which of these are None, and whether `weights` are, is known when this is compiled: each version
+    has one branch only. A bin outside of the table's counts to the nearest one, but takes `beyond`
+    from the key, and a key below zero is unseen.
     """
     for row in range(len(X)):
         key = 0
+        if offset is not None:
+            if parts is not None:
+                total_of_row = np.int64(0)
+                for model in range(len(models)):
+                    total_of_row += np.int64(X[row, model])
+            else:
+                origin, distance = np.float64(X[row, 0]), 0.0
+                for model in range(len(models)):
+                    distance += np.float64(X[row, model]) - origin
         for model in range(len(models)):
-            if parts is None:
-                digit = np.floor(np.float64(X[row, model]) / bin_width) - low[model]
+            if parts is not None:
+                if offset is None:
+                    key += parts[model, X[row, model]]
+                else:
+                    # Never below zero: an unsigned place needs no check of that.
+                    place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
+                    key += parts[model, np.uint64(place)]
+            else:
+                if offset is None:
+                    value = np.float64(X[row, model])
+                else:
+                    value = (np.float64(X[row, model]) - origin) * len(models) - distance
+                digit = np.floor(value / divisor) - low[model]
                 inside = min(max(digit, 0.0), last[model])
                 key += np.int64(inside) * place_value[model]
                 if digit != inside:
                     key -= beyond
-            else:
-                key += parts[model, X[row, model]]
         number = table[key] if key >= 0 else unseen
         if weights is None:
             out[row] = number
@@ -86,7 +107,10 @@ def _look_up(
                 total += (value - first) * weights[number, model]
                 lowest = min(lowest, value)
                 highest = max(highest, value)
-            out[row] = min(max(total, lowest), highest)
+            if convex:
+                out[row] = min(max(total, lowest), highest)
+            elif intercepts is not None:
+                out[row] = total + intercepts[number]
 
 
 def _add_rows(
@@ -95,21 +119,27 @@ def _add_rows(
     numbers: IntArray,
     truth: FloatArray,
     weight: FloatArray,
-    minus_corners: FloatArray,
+    minus_corners: FloatArray | None,
     sums: FloatArray,
 ) -> None:
-    """Add each row to the sums of its cell, one line per cell; leave out rows of unseen cells."""
+    """Add each row to the sums of its cell, one line per cell; leave out rows of unseen cells.
+
+    Without corners there are no sums of the predictions themselves.
+    """
     for row in range(len(X)):
         number = numbers[row]
         if number == len(sums):
             continue
         sums[number, 0] += weight[row]
-        place = 1 + 2 * len(models)
+        place = 1
+        if minus_corners is not None:
+            place += 2 * len(models)
         for model in range(len(models)):
-            offset = minus_corners[number, model] + X[row, model]
-            weighted = offset * weight[row]
-            sums[number, 1 + model] += weighted
-            sums[number, 1 + len(models) + model] += weighted * offset
+            if minus_corners is not None:
+                offset = minus_corners[number, model] + X[row, model]
+                weighted = offset * weight[row]
+                sums[number, 1 + model] += weighted
+                sums[number, 1 + len(models) + model] += weighted * offset
             weighted = (X[row, model] - truth[row]) * weight[row]
             for other in range(model, len(models)):
                 sums[number, place] += weighted * (X[row, other] - truth[row])
@@ -144,7 +174,12 @@ class _Kernels(NamedTuple):
     count_truth: Callable[..., None]
 
 
-def _compile(dtype: np.dtype[Any], n_models: int, *, cache: bool) -> _Kernels:
+def _has_parts(dtype: np.dtype[Any], kind: str) -> bool:
+    """Tell whether there is a table of what each value adds to a key."""
+    return dtype == np.uint8 or (dtype == np.uint16 and kind == "predictions")
+
+
+def _compile(dtype: np.dtype[Any], n_models: int, kind: str, *, cache: bool) -> _Kernels:
     """Compile the loops, or load them from the folder where numba has kept them."""
     import numba
 
@@ -160,11 +195,14 @@ def _compile(dtype: np.dtype[Any], n_models: int, *, cache: bool) -> _Kernels:
     real, whole = types.float64, types.int64
     # Rows with any strides. The length of a tuple is known here: loops over it are unrolled.
     rows = given(numba.from_dtype(dtype), 2, "A"), types.UniTuple(whole, n_models)
-    parts = given(types.int32, 2) if dtype in _NARROW else types.none
+    parts = given(types.int32, 2) if _has_parts(dtype, kind) else types.none
     axes = real, given(real, 1), given(real, 1), given(whole, 1)
     numbers = given(whole, 1)
-    index = *rows, parts, *axes, whole, numbers, whole
+    offset = types.none if kind == "predictions" else whole
+    index = *rows, parts, offset, *axes, whole, numbers, whole
     truth = numbers, given(real, 1), given(real, 1, "A")
+    corners = given(real, 2) if kind == "predictions" else types.none
+    none, flag = types.none, types.boolean
 
     def compiled(loop: Callable[..., None], *arguments: Any) -> Any:
         # Nothing here may change the order of sums, as fastmath would.
@@ -172,32 +210,32 @@ def _compile(dtype: np.dtype[Any], n_models: int, *, cache: bool) -> _Kernels:
         return jit(loop)
 
     return _Kernels(
-        compiled(_look_up, *index, types.none, whole[::1]),
-        compiled(_look_up, *index, given(real, 2), real[::1]),
-        compiled(_add_rows, *rows, *truth, given(real, 2), real[:, ::1]),
+        compiled(_look_up, *index, none, none, flag, whole[::1]),
+        compiled(_look_up, *index, given(real, 2), given(real, 1), flag, real[::1]),
+        compiled(_add_rows, *rows, *truth, corners, real[:, ::1]),
         compiled(_count_truth, *truth, real, whole, real[:, :, ::1]),
     )
 
 
 @functools.cache
-def _kernels(dtype: np.dtype[Any], n_models: int) -> _Kernels | None:
+def _kernels(dtype: np.dtype[Any], n_models: int, kind: str) -> _Kernels | None:
     """Return the compiled loops, None where numba is absent or fails for whatever reason."""
     for cache in (True, False):  # without, where no folder can be written to
         try:
             with _LOCK, warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                return _compile(dtype, n_models, cache=cache)
+                return _compile(dtype, n_models, kind, cache=cache)
         except Exception:
             continue
     return None
 
 
-def _kernels_for(X: AnyArray) -> _Kernels | None:
+def _kernels_for(X: AnyArray, kind: str = "predictions") -> _Kernels | None:
     """Return the compiled loops for these rows, None where they do not serve."""
     switched_off = os.environ.get("SKENSIR_NO_NUMBA", "0") not in ("", "0")
     if switched_off or len(X) < _MIN_ROWS or X.shape[1] > _MAX_MODELS:
         return None
-    return _kernels(X.dtype, X.shape[1])
+    return _kernels(X.dtype, X.shape[1], kind)
 
 
 class CompiledCells:
@@ -209,36 +247,56 @@ class CompiledCells:
         dtype: np.dtype[Any],
         index: CellIndex,
         table: IntArray,
-        bin_width: float,
+        axes: Axes,
         cells: IntArray | None,
     ) -> None:
         self._kernels = kernels
-        self._models = tuple(range(len(index.low)))
-        if cells is not None:
-            self._minus_corners = np.multiply(cells, -bin_width, dtype=np.float64)
+        n_models = len(index.low)
+        self._models = tuple(range(n_models))
+        self._n_cells, self._minus_corners = index.n_cells, None
+        divisor, offset, largest = axes.bin_width, None, np.iinfo(np.uint8).max
+        if axes.kind != "predictions":  # deviations, times the number of models
+            divisor, offset = n_models * axes.bin_width, (n_models - 1) * largest
+        elif cells is not None:
+            self._minus_corners = np.multiply(cells, -axes.bin_width, dtype=np.float64)
         spans = index.high - index.low + 1
         place_value = table.size // np.cumprod(spans)
         beyond = 0 if cells is None else table.size
         parts = None
-        if dtype in _NARROW:
-            values = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
-            digit = bin_indices(values, bin_width).astype(np.int64) - index.low[:, None]
+        if _has_parts(dtype, axes.kind):
+            if offset is None:
+                values = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
+            else:
+                values = np.arange(-offset, offset + 1)
+            digit = bin_indices(values, divisor).astype(np.int64) - index.low[:, None]
             inside = np.clip(digit, 0, spans[:, None] - 1)
             parts = (inside * place_value[:, None]).astype(np.int32)
             parts[digit != inside] -= beyond
-        axes = bin_width, index.low.astype(np.float64), spans - 1.0, place_value
+        of_bins = divisor, index.low.astype(np.float64), spans - 1.0, place_value
         table = np.ascontiguousarray(table, dtype=np.int64)
-        self._index = self._models, parts, *axes, beyond, table, index.n_cells
+        self._index = self._models, parts, offset, *of_bins, beyond, table, index.n_cells
 
     def find(self, X: AnyArray) -> IntArray:
         """Return the cell number of each row of `X`, the number of cells for unseen ones."""
         numbers = np.empty(len(X), dtype=np.int64)
-        self._kernels.find_cells(X, *self._index, None, numbers)
+        self._kernels.find_cells(X, *self._index, None, None, True, numbers)
         return numbers
 
-    def combine(self, X: AnyArray, weights: FloatArray, combined: FloatArray) -> None:
-        """Write the weighted sum of each row, with the weights of its cell, to `combined`."""
-        self._kernels.combine_rows(X, *self._index, np.ascontiguousarray(weights), combined)
+    def combine(
+        self,
+        X: AnyArray,
+        weights: FloatArray,
+        intercepts: FloatArray,
+        combined: FloatArray,
+        *,
+        convex: bool,
+    ) -> None:
+        """Write the weighted sum of each row, with the weights of its cell, to `combined`.
+
+        Intercepts are added unless it is convex, which is to lie within the predictions.
+        """
+        lines = np.ascontiguousarray(weights), np.ascontiguousarray(intercepts)
+        self._kernels.combine_rows(X, *self._index, *lines, convex, combined)
 
     def add(
         self,
@@ -249,7 +307,7 @@ class CompiledCells:
         sums: FloatArray,
     ) -> None:
         """Add rows of known cells to `sums`, which `CellStatistics` describes."""
-        block = np.zeros((len(self._minus_corners), len(sums)))
+        block = np.zeros((self._n_cells, len(sums)))
         weight = np.broadcast_to(1.0, len(X)) if weight is None else weight
         arguments = self._models, numbers, truth, weight, self._minus_corners, block
         self._kernels.add_rows(X, *arguments)
@@ -264,13 +322,13 @@ def compiled_cells(
     `cells` are those of the index: given them, the loops can add rows to sums, and a bin beyond
     the known ones makes a new cell. Otherwise it counts to the nearest one.
     """
-    if axes.kind != "predictions" or (cells is not None and len(cells) > _MAX_CELLS):
+    if axes.kind == "summary" or (cells is not None and len(cells) > _MAX_CELLS):
         return None
-    kernels = _kernels_for(X)
+    kernels = _kernels_for(X, axes.kind)
     table = None if kernels is None else index.table
     if kernels is None or table is None:
         return None
-    return CompiledCells(kernels, X.dtype, index, table, axes.bin_width, cells)
+    return CompiledCells(kernels, X.dtype, index, table, axes, cells)
 
 
 class TruthTable:

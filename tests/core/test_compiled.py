@@ -28,7 +28,7 @@ from skensir._core import combine as combine_module
 from skensir._core import compiled
 from skensir._core.accumulate import accumulate
 from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex
+from skensir._core.cells import CellIndex, NestedCellIndex, distinct_cells
 from skensir._core.combine import combine, find_cells
 
 needs_numba = pytest.mark.skipif(
@@ -69,8 +69,8 @@ def using(loops, *, min_rows=0):
 
         return call
 
-    def kernels(dtype, n_models):
-        kernels = compile_kernels(dtype, n_models) if loops == "compiled" else IN_PYTHON
+    def kernels(dtype, n_models, kind):
+        kernels = compile_kernels(dtype, n_models, kind) if loops == "compiled" else IN_PYTHON
         return compiled._Kernels(*map(noted, compiled._Kernels._fields, kernels))
 
     with (
@@ -102,8 +102,9 @@ def batches(size, waiting):
         yield
 
 
-def sum_up(stack, resolution):
-    return accumulate(*stack[:3], axes=Axes(stack.bin_width), target_resolution=resolution)
+def sum_up(stack, resolution, kind="predictions", **options):
+    axes = Axes(stack.bin_width, kind)
+    return accumulate(*stack[:3], axes=axes, target_resolution=resolution, **options)
 
 
 def assert_same_sums(one, other):
@@ -133,6 +134,19 @@ def test_sums_are_those_of_numpy_to_the_last_bit(loops, data, size, waiting):
     np.testing.assert_allclose(found.truth.excess, expected.truth.excess, atol=1e-14 * largest)
 
 
+@pytest.mark.parametrize("kind", ["predictions", "deviations"])
+@pytest.mark.parametrize("loops", LOOPS)
+@given(data=st.data(), size=st.integers(1, 50), waiting=st.integers(0, 20))
+def test_sums_with_errors_and_on_deviations_are_those_of_numpy(loops, kind, data, size, waiting):
+    stack = data.draw(stacks(loops))
+    with batches(size, waiting):
+        with numpy_only():
+            expected = sum_up(stack, None, kind, with_errors=True)
+        with using(loops):
+            found = sum_up(stack, None, kind, with_errors=True)
+    assert_same_sums(found, expected)
+
+
 @pytest.mark.parametrize("loops", LOOPS)
 @given(data=st.data(), size=st.integers(1, 50), places=st.integers(0, 400))
 def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, data, size, places):
@@ -147,23 +161,36 @@ def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, 
         np.testing.assert_array_equal(one, other)
 
 
+@pytest.mark.parametrize("kind", ["predictions", "deviations"])
 @pytest.mark.parametrize("loops", LOOPS)
 @given(data=st.data(), size=st.integers(1, 50), seed=st.integers(0, 2**32 - 1))
-def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, data, size, seed):
+def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, kind, data, size, seed):
     stack, rng = data.draw(stacks(loops)), np.random.default_rng(seed)
+    axes = Axes(stack.bin_width, kind)
     # Half of the rows, so that the others may be in no known cell.
-    cells = list(naive.rows_of_cells(stack.X[: len(stack.X) // 2 + 1], stack.bin_width))
-    rng.shuffle(cells)
-    index = CellIndex(np.array(cells, dtype=np.int64))
-    weights = rng.dirichlet(np.ones(stack.X.shape[1]), len(cells) + 1)
-    arguments = stack.X, index, Axes(stack.bin_width)
+    bins = axes.bins(np.ascontiguousarray(stack.X[: len(stack.X) // 2 + 1].T))
+    cells = rng.permutation(distinct_cells(bins))
+    if data.draw(st.booleans()):
+        index = CellIndex(cells)
+    else:
+        ancestors = distinct_cells(cells.T >> 1)
+        index = NestedCellIndex(cells, ancestors, np.ones(len(ancestors), dtype=np.int64))
+    n_models = stack.X.shape[1]
+    weights = rng.dirichlet(np.ones(n_models), index.n_cells + 1)
+    arguments = stack.X, index, axes
+    signed = 3 * weights - 2 / n_models, rng.normal(size=index.n_cells + 1)
+
+    def results():
+        combined = combine(*arguments, weights), combine(*arguments, *signed, convex=False)
+        return find_cells(*arguments), *combined
+
     with batches(size, 0):
         with numpy_only():
-            expected = find_cells(*arguments), combine(*arguments, weights)
+            expected = results()
         with using(loops):
-            found = find_cells(*arguments), combine(*arguments, weights)
-    np.testing.assert_array_equal(found[0], expected[0])
-    np.testing.assert_array_equal(found[1], expected[1])
+            found = results()
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 @pytest.mark.parametrize("loops", LOOPS)
@@ -248,7 +275,7 @@ def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
         monkeypatch.setitem(sys.modules, "numba", mock.Mock(config=config))
     else:
 
-        def fail(dtype, n_models, *, cache):
+        def fail(dtype, n_models, kind, *, cache):
             warnings.warn("about to fail", stacklevel=2)
             raise {"broken": SystemError, "does not compile": TypeError}[failure]
 
@@ -256,7 +283,7 @@ def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
     X, y = large_stack()
     model = EnsIRRegressor().fit(X, y)
     predicted = model.predict(X)
-    assert compiled._kernels(X.dtype, 3) is None
+    assert compiled._kernels(X.dtype, 3, "predictions") is None
     with numpy_only():
         np.testing.assert_array_equal(predicted, EnsIRRegressor().fit(X, y).predict(X))
 
@@ -288,7 +315,8 @@ EnsIRRegressor().fit(X, y).predict(X)
 from skensir._core import compiled
 
 asked_for = compiled._kernels.cache_info().currsize > 0
-print("numba" in sys.modules, asked_for and compiled._kernels(X.dtype, 3) is not None)
+compiles = asked_for and compiled._kernels(X.dtype, 3, "predictions") is not None
+print("numba" in sys.modules, compiles)
 """
 
 
@@ -355,7 +383,7 @@ def test_threads_may_compile_and_predict_at_once(monkeypatch):
         thread.join()
     for found in predicted:
         np.testing.assert_array_equal(found, expected)
-    assert compiled._kernels(X.dtype, 3) is not None
+    assert compiled._kernels(X.dtype, 3, "predictions") is not None
     assert warnings.filters == filters
 
 
