@@ -28,7 +28,8 @@ from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.scale import dtype_range
 from skensir._core.selection import SELECT, find_shares
 from skensir._core.statistics import CellStatistics
-from skensir._ensir import PLAIN_PARAMS, SHRINK_TO, EnsIRRegressor
+from skensir._ensir import SHRINK_TO, EnsIRRegressor
+from skensir._fitted_table import PLAIN_PARAMS
 from skensir._gains import describe_gains, find_gains
 from skensir._incremental import IncrementalRegressor
 from skensir._sample import Sample
@@ -602,6 +603,34 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         if len(estimators) == 1:
             self.best_estimator_ = first
         self.n_iter_ = max(1, *(int(model.n_iter_.max()) for model in estimators))
+        return self
+
+    def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        since = super()._attributes_since(attributes) | PLAIN_PARAMS
+        since |= {"scoring": SCORINGS[1], "select": "best"}
+        if "best_estimator_" not in attributes:
+            return since
+        best: EnsIRRegressor = attributes["best_estimator_"]
+        results = attributes["cv_results_"]
+        shares = (np.arange(len(results["params"])) == attributes["best_index_"]).astype(float)
+        since |= {f"{name}_": value for name, value in PLAIN_PARAMS.items()}
+        since |= {"estimators_": [best], "shares_": np.ones(1)}
+        return since | {"cv_results_": results | {"share": shares}}
+
+    def forget_rows(self) -> Self:
+        """Keep the tables and forget the sums of the rows, which take most of the memory.
+
+        Predictions stay the same; `partial_fit` and `merge` are not possible any more, neither here
+        nor with the estimators in `estimators_`.
+
+        Returns
+        -------
+        self : EnsIRRegressorCV
+            The estimator.
+        """
+        super().forget_rows()
+        for model in self.estimators_:
+            model.forget_rows()
         return self
 
     def _has_other_cells(self, grid: Grid, total: CellStatistics, known: list[str]) -> bool:
