@@ -346,9 +346,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
             Predictions of the base models.
         y : array-like of shape (n_samples,)
             Truth.
-        groups : array-like of shape (n_samples,)
+        groups : array-like of shape (n_samples,), default=None
             The fold of each row: a number or a name, such as that of its image. Rows of one fold
-            may come in any number of parts. At least two folds are needed in the end.
+            may come in any number of parts. At least two folds are needed in the end. None makes
+            these rows a fold of their own: pass one image at a time.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
@@ -365,10 +366,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         begun = self._has_statistics("partial_fit")
         rows = self._validate_rows(X, y, sample_weight, reset=not begun)
         if groups is None:
-            raise ValueError(
-                "groups == None, must say of each row in which fold it lies: a number, or the name "
-                "of its group."
-            )
+            groups = np.full(len(rows[0]), self._next_number())
         labels = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
         if labels.shape != (len(rows[0]),):
             raise ValueError(
@@ -381,6 +379,12 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         names, rows_of_folds = rows_by_label(labels)
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
         return self._add_statistics([sum_up_folds(*rows, rows_of_folds, names, grids)])
+
+    def _next_number(self) -> int:
+        """Return a number that no fold has yet."""
+        parts: list[FoldSums] = vars(self).get("_statistics", [])
+        numbers = [n for part in parts for n in part.labels if not isinstance(n, str)]
+        return 1 + int(max(numbers, default=-1))
 
     def _begin(
         self, rows: tuple[AnyArray, AnyArray, FloatArray | None], *, may_grow: bool = False

@@ -51,8 +51,8 @@ class PlainState:
         if number not in (1, _FORMAT):
             raise ValueError(
                 f"This {type(self).__name__} was pickled by skensir {state.get(_WRITER)} in format "
-                f"{number}, and skensir {__version__} reads formats up to {_FORMAT}; a newer skensir is "
-                "needed."
+                f"{number}, and skensir {__version__} reads formats up to {_FORMAT}; a newer "
+                "skensir is needed."
             )
         attributes = {name: _from_plain(value) for name, value in state["attributes"].items()}
         if number == 1:

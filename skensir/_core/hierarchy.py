@@ -88,7 +88,7 @@ class Hierarchy:
         The parameters are those of `shrink`.
         """
         known = np.empty((len(depths), len(self.cells[0])), dtype=np.bool_)
-        place = np.arange(len(self.cells[0]))
+        place: IntArray = np.arange(len(self.cells[0]))
         for level, of_level in enumerate(sums):
             chosen = depths == level
             known[chosen] = of_level[chosen, 0][:, place] > 0
