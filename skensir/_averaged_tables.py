@@ -22,7 +22,8 @@ class AveragedTables(IncrementalRegressor):
 
     def _set_tables(self, estimators: list[EnsIRRegressor], shares: FloatArray) -> Self:
         """Publish the estimators whose predictions are averaged, and their shares."""
-        self.__dict__.pop("calibration_", None)  # of other tables
+        for name in ("calibration_", "best_estimator_"):  # of other tables
+            self.__dict__.pop(name, None)
         self.estimators_, self.shares_ = estimators, shares
         first = estimators[0]
         self.n_features_in_, self.data_range_ = first.n_features_in_, first.data_range_
@@ -31,6 +32,22 @@ class AveragedTables(IncrementalRegressor):
         if len(estimators) == 1:
             self.best_estimator_ = first
         self.n_iter_ = max(1, *(int(model.n_iter_.max()) for model in estimators))
+        return self
+
+    def forget_rows(self) -> Self:
+        """Keep the tables and forget the sums of the rows, which take most of the memory.
+
+        Predictions stay the same; `partial_fit` and `merge` are not possible any more, neither here
+        nor with the estimators in `estimators_`.
+
+        Returns
+        -------
+        self : EnsIRRegressorCV
+            The estimator.
+        """
+        super().forget_rows()
+        for model in self.estimators_:
+            model.forget_rows()
         return self
 
     def _predict_rows(

@@ -25,7 +25,7 @@ from skensir._core.axes import KINDS
 from skensir._core.objective import Objective
 from skensir._core.statistics import CellStatistics
 from skensir._core.table import FITTED, OBJECTIVES, THIN, Settings, solve_table
-from skensir._fitted_table import FittedTable
+from skensir._fitted_table import PLAIN_PARAMS, FittedTable
 from skensir._track import Track, untracked
 from skensir._units import auto_bin_width, unit_of
 
@@ -44,13 +44,6 @@ REFERENCE_PARAMS: dict[str, Any] = {
 
 
 SHRINK_TO = ("pooled", "parent")
-# What these parameters are where the objective is not the squared error.
-PLAIN_PARAMS = {
-    "axes": "predictions",
-    "shrink_to": "pooled",
-    "positive": True,
-    "fit_intercept": False,
-}
 
 
 class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]

@@ -321,9 +321,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
             Predictions of the base models.
         y : array-like of shape (n_samples,)
             Truth.
-        groups : array-like of shape (n_samples,)
+        groups : array-like of shape (n_samples,), default=None
             The fold of each row: a number or a name, such as that of its image. Rows of one fold
-            may come in any number of parts. At least two folds are needed in the end.
+            may come in any number of parts. At least two folds are needed in the end. None makes
+            these rows a fold of their own: pass one image at a time.
         sample_weight : array-like of shape (n_samples,), default=None
             Non-negative weights of the rows.
 
@@ -340,10 +341,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         begun = self._has_statistics("partial_fit")
         rows = self._validate_rows(X, y, sample_weight, reset=not begun)
         if groups is None:
-            raise ValueError(
-                "groups == None, must say of each row in which fold it lies: a number, or the name "
-                "of its group."
-            )
+            groups = np.full(len(rows[0]), self._next_number())
         labels = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
         if labels.shape != (len(rows[0]),):
             raise ValueError(

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
 from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
+from skensir._core.axes import KINDS, Axes
 from skensir._core.cells import CellIndex, NestedCellIndex
 from skensir._core.combine import combine, find_cells, with_unseen
 from skensir._core.histogram import auto_resolution, resolve_target_resolution
@@ -21,6 +21,14 @@ from skensir._incremental import IncrementalRegressor
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._units import summary_unit
+
+# What these parameters are where the objective is not the squared error, and were in version 0.1.
+PLAIN_PARAMS: dict[str, Any] = {
+    "axes": KINDS[0],
+    "shrink_to": "pooled",
+    "positive": True,
+    "fit_intercept": False,
+}
 
 
 class FittedTable(IncrementalRegressor):
@@ -243,6 +251,14 @@ class FittedTable(IncrementalRegressor):
         if not len(self.ancestor_cells_):
             return CellIndex(self.cells_)
         return NestedCellIndex(self.cells_, self.ancestor_cells_, self.ancestor_levels_)
+
+    def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        since = super()._attributes_since(attributes) | PLAIN_PARAMS
+        if "weights_" in attributes:
+            known = [name for name in FIELDS if f"{name}_" in attributes]
+            table = LookupTable.simple(**{name: attributes[f"{name}_"] for name in known})
+            since |= {f"{name}_": value for name, value in table._asdict().items()}
+        return since
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)

@@ -11,6 +11,7 @@ from scipy.stats import rankdata
 
 from skensir._core.average import average_tables
 from skensir._core.axes import KINDS, Axes
+from skensir._core.binning import MAX_BIN_INDEX
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cells import distinct_cells
 from skensir._core.combine import find_cells
@@ -63,7 +64,8 @@ def nested_widths(
     most = most_cells(np.inf if may_grow else float(sample.weight.sum()))
     rows = sample.predictions[:: -(-len(sample.predictions) // _FEW_ROWS)]
     axes = make_axes(widths[-1], kind, data_range)
-    bins = axes.bins(np.ascontiguousarray(rows.T))
+    # Of values that are too large for their width it is told where all rows are summed up.
+    bins = np.clip(axes.bins(np.ascontiguousarray(rows.T)), -MAX_BIN_INDEX, MAX_BIN_INDEX)
     for times in range(len(widths) - 1):
         # Bins nest: those of wider cells follow.
         if len(distinct_cells(np.floor(bins / 2**times))) <= most:
@@ -143,7 +145,9 @@ class Results(NamedTuple):
     def tied(self) -> BoolArray:
         """Tell which candidates are the best but for rounding."""
         mean = self.scores.mean(axis=1)
-        return np.asarray(mean >= mean.max() - _ROUNDING * abs(mean.max()))
+        # What is relative in an error is absolute in its logarithm.
+        scale = 1.0 if self.scoring == "neg_log_mean_squared_error" else abs(mean.max())
+        return np.asarray(mean >= mean.max() - _ROUNDING * scale)
 
     def best_index(self) -> int:
         """Return the best candidate: of a tie the one with the plainest table."""
@@ -253,7 +257,8 @@ def fit_tables(
         first.fit_intercept = any(member.fit_intercept for member in members)
         first._set_table(table, first.data_range_)
         estimators.append(first)
-    return estimators, np.array([shares[group].sum() for group in groups.values()])
+    of_groups = np.array([shares[group].sum() for group in groups.values()])
+    return estimators, of_groups / of_groups.sum()
 
 
 def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], Rows]) -> FloatArray:

@@ -12,7 +12,8 @@ from skensir._core.axes import KINDS
 from skensir._core.cross_validation import Grid
 from skensir._core.histogram import auto_resolution
 from skensir._core.selection import SELECT
-from skensir._ensir import PLAIN_PARAMS, SHRINK_TO, EnsIRRegressor
+from skensir._ensir import SHRINK_TO, EnsIRRegressor
+from skensir._fitted_table import PLAIN_PARAMS
 from skensir._incremental import IncrementalRegressor
 from skensir._sample import Sample
 from skensir._search import (

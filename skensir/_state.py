@@ -11,7 +11,7 @@ from typing import Any, cast
 
 import numpy as np
 
-from skensir._core.axes import Axes
+from skensir._core.axes import KINDS, Axes
 from skensir._core.folds import FoldSums
 from skensir._core.histogram import TruthHistogram
 from skensir._core.linear import LinearMoments
@@ -19,7 +19,7 @@ from skensir._core.statistics import CellStatistics
 from skensir._version import __version__
 
 # Number of the format; one that has changed needs a new number, and a reader of the old one.
-_FORMAT, _NUMBER, _WRITER = 1, "skensir_state", "skensir_version"
+_FORMAT, _NUMBER, _WRITER = 2, "skensir_state", "skensir_version"
 # Names what a dict stands for.
 _KIND = "skensir_kind"
 # Where the estimators are that another one may hold; a state makes Python import nothing else.
@@ -48,13 +48,20 @@ class PlainState:
                 f"This {type(self).__name__} was pickled by a skensir 0.1 before its release, "
                 "whose pickles are not read any more; fit it anew."
             )
-        if number != _FORMAT:
+        if number not in (1, _FORMAT):
             raise ValueError(
                 f"This {type(self).__name__} was pickled by skensir {state.get(_WRITER)} in format "
-                f"{number}, and skensir {__version__} reads format {_FORMAT}; a newer skensir is "
-                "needed."
+                f"{number}, and skensir {__version__} reads formats up to {_FORMAT}; a newer "
+                "skensir is needed."
             )
-        vars(self).update({name: _from_plain(value) for name, value in state["attributes"].items()})
+        attributes = {name: _from_plain(value) for name, value in state["attributes"].items()}
+        if number == 1:
+            attributes = attributes | self._attributes_since(attributes)
+        vars(self).update(attributes)
+
+    def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return what attributes of version 0.1, whose format is 1, have become or left unsaid."""
+        return {}
 
 
 def _to_plain(value: Any) -> Any:
@@ -89,14 +96,16 @@ def _from_plain(value: Any) -> Any:
     if type(value) is not dict or _KIND not in value:
         return value
     if value[_KIND] == "statistics":
-        axes = Axes(value["bin_width"], value["kind"], value["unit"])
+        # Version 0.1 knew no other axes than the predictions.
+        axes = Axes(value["bin_width"], value.get("kind", KINDS[0]), value.get("unit", 1.0))
+        linear = value.get("linear")
         return CellStatistics(
             axes,
             value["cells"],
             value["sums"],
             None if value["truth"] is None else TruthHistogram(**value["truth"]),
-            value["n_models"],
-            None if value["linear"] is None else LinearMoments(**value["linear"]),
+            value.get("n_models", value["cells"].shape[1]),
+            None if linear is None else LinearMoments(**linear),
         )
     if value[_KIND] == "folds":
         return FoldSums(value["labels"], _from_plain(value["folds"]))

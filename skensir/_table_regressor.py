@@ -99,7 +99,10 @@ class TableRegressor(StackedRegressor):
         """
         prediction, std = self.predict(X, return_std=True)
         _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
-        counts = count_ratios(truth - prediction, std, weight)
+        return self._keep_calibration(count_ratios(truth - prediction, std, weight), add=add)
+
+    def _keep_calibration(self, counts: FloatArray, *, add: bool) -> Self:
+        """Take over how large errors are against their standard deviation."""
         if add and "calibration_" in vars(self):
             counts = counts + self.calibration_
         if not counts.any():

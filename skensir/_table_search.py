@@ -16,8 +16,10 @@ from skensir._core.folds import FoldSums
 from skensir._core.selection import find_shares
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
+from skensir._fitted_table import PLAIN_PARAMS
 from skensir._gains import describe_gains, find_gains
 from skensir._search import (
+    SCORINGS,
     Results,
     Rows,
     count_held_out,
@@ -67,6 +69,24 @@ class TableSearch(SearchSpace, AveragedTables):
         "n_iter_",
         "calibration_",
     )
+
+    def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        since = super()._attributes_since(attributes) | PLAIN_PARAMS
+        since |= {"scoring": SCORINGS[1], "select": "best"}
+        if "best_estimator_" not in attributes:
+            return since
+        best: EnsIRRegressor = attributes["best_estimator_"]
+        results = attributes["cv_results_"]
+        shares = (np.arange(len(results["params"])) == attributes["best_index_"]).astype(float)
+        since |= {f"{name}_": value for name, value in PLAIN_PARAMS.items()}
+        since |= {"estimators_": [best], "shares_": np.ones(1)}
+        return since | {"cv_results_": results | {"share": shares}}
+
+    def _next_number(self) -> int:
+        """Return a number that no fold has yet."""
+        parts: list[FoldSums] = vars(self).get("_statistics", [])
+        numbers = [n for part in parts for n in part.labels if not isinstance(n, str)]
+        return 1 + int(max(numbers, default=-1))
 
     def _check_statistics(self, part: FoldSums) -> FoldSums:
         """Return the sums of folds, if rows were summed up as the parameters say."""

@@ -56,6 +56,13 @@ class InUnits:
         for name in ("data_range_", "_advised"):
             vars(self).pop(name, None)
 
+    def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
+        """Return what attributes of version 0.1 have become or left unsaid."""
+        since: dict[str, Any] = {"data_range": "auto"}
+        return since | (
+            {"data_range_": FORMER_DATA_RANGE} if "n_features_in_" in attributes else {}
+        )
+
     def _known_range(self, dtype: np.dtype[Any]) -> float | None:
         """Return the range of predictions of this dtype where no row need be looked at."""
         return dtype_range(dtype) if isinstance(self.data_range, str) else float(self.data_range)

@@ -75,8 +75,11 @@ class Axes(NamedTuple):
         n_models = len(columns)
         differences = _from_first(columns).astype(np.float64, copy=False)
         total = differences.sum(axis=0)
-        # Of whole numbers all of this is whole up to the root, so that it is exact.
-        squares = n_models * np.square(differences).sum(axis=0) - np.square(total)
+        # Of whole numbers all of this is whole up to the root, so that it is exact. What overflows
+        # is refused where the errors are summed up, whose squares do so too.
+        with np.errstate(over="ignore", invalid="ignore"):
+            squares = n_models * np.square(differences).sum(axis=0) - np.square(total)
+        squares = np.nan_to_num(squares, nan=np.finfo(np.float64).max)
         spread = np.sqrt(np.maximum(squares, 0.0)) / n_models
         bins = np.empty((2, columns.shape[1]))
         bins[0] = _floor_of_ratio(

@@ -35,8 +35,9 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
     n_candidates, n_splits = errors.shape
     if select == "best" or n_splits < 2:
         return np.asarray(np.arange(n_candidates) == best, dtype=np.float64)
-    logs = log_errors(errors)
-    excess = logs - logs[best]
+    floored = np.maximum(errors, np.finfo(np.float64).tiny)
+    # Of the quotient, which is the same in any unit.
+    excess = np.log(floored / floored[best])
     mean = excess.mean(axis=1)
     exponents = np.maximum(mean, 0.0) / _TEMPERATURE[select]
     if select == "average":

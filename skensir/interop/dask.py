@@ -6,23 +6,20 @@ rows nor the predictions ever come together in one place.
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
 from skensir._core.cross_validation import Grid, Pass
 from skensir._core.histogram import WHOLE_FLOATS, auto_resolution
+from skensir._core.scale import dtype_range
 from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._track import Track, untracked
-from skensir._typing import FloatArray
 from skensir.interop._chunks import (
     Lazy,
-    check_predictions,
     compute_sum,
     is_lazy,
     like_rows,
@@ -31,6 +28,7 @@ from skensir.interop._chunks import (
     rows_of_chunk,
 )
 from skensir.interop._folds import LazyRows, check_splitter, look_for_range, merge_samples
+from skensir.interop._lazy_prediction import LazyPrediction
 
 __all__ = ["DaskEnsIRRegressor", "DaskEnsIRRegressorCV"]
 
@@ -54,41 +52,7 @@ def _merge_statistics(parts: list[list[CellStatistics]]) -> list[CellStatistics]
     return [CellStatistics.merge(statistics)] if statistics else []
 
 
-def _predict_chunk(
-    X: Any, estimator: EnsIRRegressor, method: str = "predict", n_columns: int = 1, **options: Any
-) -> FloatArray:
-    """Apply a method of a fitted estimator to a chunk; what it returns becomes columns."""
-    if not len(X):
-        return np.empty((0, n_columns))
-    predicted = getattr(estimator, method)(X, **options)
-    return np.column_stack(predicted if isinstance(predicted, tuple) else (predicted,))
-
-
-def _square_chunk(X: Any, estimator: EnsIRRegressor, y: Any, sample_weight: Any) -> FloatArray:
-    """Return what the score needs: weight, mean of y, squares about it, squares of errors."""
-    rows = rows_of_chunk(estimator, X, y, sample_weight)
-    if rows is None or (rows[2] is not None and not rows[2].any()):
-        return np.zeros(4)
-    _, y, weight = rows
-    weight = np.ones(len(y)) if weight is None else weight
-    total = weight.sum()
-    mean = weight @ y / total
-    error = y - estimator.predict(X)
-    return np.array([total, mean, weight @ (y - mean) ** 2, weight @ error**2])
-
-
-def _merge_squares(parts: list[FloatArray]) -> FloatArray:
-    """Put together what the score needs of several chunks; squares stay about the mean of all."""
-    weight, mean, squares, errors = np.array(parts).T
-    total = weight.sum()
-    if not total:
-        return np.zeros(4)
-    mean_of_all = weight @ mean / total
-    squares = squares.sum() + weight @ (mean - mean_of_all) ** 2
-    return np.array([total, mean_of_all, squares, errors.sum()])
-
-
-class DaskEnsIRRegressor(EnsIRRegressor):
+class DaskEnsIRRegressor(LazyPrediction, EnsIRRegressor):
     """`EnsIRRegressor` on dask arrays and data frames.
 
     `fit` sums each chunk of rows up where it lies, and adds the sums up in a tree. What comes
@@ -219,61 +183,8 @@ class DaskEnsIRRegressor(EnsIRRegressor):
         local.__dict__.update(self.__dict__)
         return local
 
-    def _predicting(self) -> EnsIRRegressor:
-        """Return a plain estimator that can predict, without what only fitting needs."""
-        return self.solve().to_local().forget_rows()  # solved here, not in every chunk
 
-    def _predict_lazily(self, X: Lazy, n_columns: int, **options: Any) -> Lazy:
-        """Return the columns of what a method of the plain estimator makes of the rows."""
-        check_is_fitted(self)
-        X = check_predictions(self, X, reset=False)
-        function = partial(_predict_chunk, n_columns=n_columns, **options)
-        return map_chunks(function, X, self._predicting(), n_columns=n_columns)
-
-    def _predict_rows(self, X: Any, return_std: bool) -> Any:
-        if not is_lazy(X):
-            return super()._predict_rows(X, return_std)
-        columns = self._predict_lazily(X, 1 + return_std, return_std=return_std)
-        return (columns[:, 0], columns[:, 1]) if return_std else columns[:, 0]
-
-    def _weigh_rows(self, X: Any) -> Any:
-        if not is_lazy(X):
-            return super()._weigh_rows(X)
-        check_is_fitted(self)
-        return self._predict_lazily(X, self.n_features_in_, method="predict_weights")
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the coefficient of determination, of sums that are made chunk by chunk.
-
-        Parameters
-        ----------
-        X : dask array or data frame of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : dask array or series of shape (n_samples,)
-            Truth.
-        sample_weight : dask array or series of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        score : float
-            One minus the ratio of the squared error to the squared distance of the truth from its
-            mean.
-        """
-        if not is_lazy(X):
-            return float(super().score(X, y, sample_weight))
-        check_is_fitted(self)
-        X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=False)
-        model = self._predicting()
-        parts = map_chunks(_square_chunk, X, model, y, sample_weight)
-        weight, _, spread, errors = compute_sum(_merge_squares, parts)
-        if not weight:
-            raise ValueError("X has no rows of positive sample_weight; at least one is needed.")
-        # As scikit-learn has it where the truth is constant.
-        return float(1 - errors / spread) if spread > 0 else float(errors == 0)
-
-
-class DaskEnsIRRegressorCV(EnsIRRegressorCV):
+class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
     """`EnsIRRegressorCV` on dask arrays and data frames.
 
     The results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over the chunks sums up
@@ -301,7 +212,7 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
     See Also
     --------
     skensir.EnsIRRegressorCV : The same in memory, with all attributes explained.
-    DaskEnsIRRegressor : The estimator whose parameters are chosen, and class of `best_estimator_`.
+    DaskEnsIRRegressor : The estimator whose parameters are chosen, and class of `estimators_`.
 
     Examples
     --------
@@ -351,6 +262,7 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         rows = LazyRows(X, y, sample_weight, groups)
         self._check_search()
         self._forget_range()
+        self._pixels = dtype_range(_dtype_of(X)) is not None
         known = self._known_range(_dtype_of(X))
         self._learn_from(rows.look.sample if known is None else None, known)
         self._widths = self._find_widths(lambda: rows.look.sample)
@@ -382,25 +294,7 @@ class DaskEnsIRRegressorCV(EnsIRRegressorCV):
         local = EnsIRRegressorCV(**self.get_params(deep=False))
         local.__dict__.update(self.__dict__)
         if self._is_solved():
-            local._set_tables([model.to_local() for model in self.estimators_], self.shares_)
+            local.estimators_ = [model.to_local() for model in self.estimators_]
+            if len(local.estimators_) == 1:
+                local.best_estimator_ = local.estimators_[0]
         return local
-
-    def score(self, X: Any, y: Any, sample_weight: Any = None) -> float:
-        """Return the coefficient of determination of `best_estimator_`.
-
-        Parameters
-        ----------
-        X : dask array or data frame of shape (n_samples, n_models)
-            Predictions of the base models.
-        y : dask array or series of shape (n_samples,)
-            Truth.
-        sample_weight : dask array or series of shape (n_samples,), default=None
-            Non-negative weights of the rows.
-
-        Returns
-        -------
-        score : float
-            As of `DaskEnsIRRegressor.score`.
-        """
-        check_is_fitted(self)
-        return float(self.best_estimator_.score(X, y, sample_weight))
