@@ -73,9 +73,11 @@ class DaskEnsIRRegressor(LazyPrediction, EnsIRRegressor):
 
     Parameters
     ----------
-    bin_width, data_range, objective, shrinkage, default_weights : object
+    bin_width, data_range, axes, objective, shrinkage, shrink_to : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
-    min_samples_cell, variance_center, max_iter, tol, reg_var : object
+    positive, fit_intercept, default_weights, min_samples_cell : object
+        As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
+    variance_center, max_iter, tol, reg_var : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
     target_resolution, verbose : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
@@ -187,7 +189,7 @@ class DaskEnsIRRegressor(LazyPrediction, EnsIRRegressor):
 class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
     """`EnsIRRegressorCV` on dask arrays and data frames.
 
-    The results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over the chunks sums up
+    With the same folds the results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over the chunks sums up
     each fold on all grids that do not follow from narrower ones; where the range of the
     predictions, lengths of chunks or sizes of groups have to be known first, another one goes
     before. What comes together are the sums of the occupied cells of each fold.
@@ -199,7 +201,9 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
 
     Parameters
     ----------
-    bin_widths, data_range, shrinkages, objectives : object
+    bin_widths, data_range, axes, shrinkages, shrink_to : object
+        As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
+    positive, fit_intercept, objectives, scoring, select : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
     cv : int, KFold, LeaveOneGroupOut or GroupKFold, default=None
         None for five folds of neighbouring rows, the number of such folds, or a splitter that
