@@ -598,7 +598,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
 
     def _set_tables(self, estimators: list[EnsIRRegressor], shares: FloatArray) -> Self:
         """Publish the estimators whose predictions are averaged, and their shares."""
-        self.__dict__.pop("calibration_", None)  # of other tables
+        for name in ("calibration_", "best_estimator_"):  # of other tables
+            self.__dict__.pop(name, None)
         self.estimators_, self.shares_ = estimators, shares
         first = estimators[0]
         self.n_features_in_, self.data_range_ = first.n_features_in_, first.data_range_
