@@ -29,7 +29,7 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
         splitter = GroupKFold(min(n_folds, n_groups))
     elif cv is None:
-        n_folds = max(2, min(n_folds, len(X)))
+        n_folds, groups = max(2, min(n_folds, len(X))), None
         splitter = KFold(n_folds, shuffle=True, random_state=0) if shuffle else KFold(n_folds)
     splits = [
         (row_numbers(train, len(X)), row_numbers(test, len(X)))

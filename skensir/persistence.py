@@ -259,7 +259,7 @@ def _image_ensemble(model: Any) -> ImageEnsemble:
 
 
 def _table_header(regressor: EnsIRRegressor, form: _Format) -> Record:
-    n_cells, n_models = regressor.weights_.shape
+    n_cells, n_models = len(regressor.cells_), regressor.default_weights_.size
     names = getattr(regressor, "feature_names_in_", None)
     of_format_2 = {
         "n_axes": regressor.cells_.shape[1],

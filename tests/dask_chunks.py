@@ -52,4 +52,6 @@ def assert_same_results(model, other):
     assert model.n_splits_ == other.n_splits_
     for name, gain in other.gains_.items():
         assert model.gains_[name] == pytest.approx(gain, rel=1e-6)
-    assert_same_table(model.best_estimator_, other.best_estimator_)
+    np.testing.assert_allclose(model.shares_, other.shares_, rtol=1e-6)
+    for part, expected in zip(model.estimators_, other.estimators_, strict=True):
+        assert_same_table(part, expected)

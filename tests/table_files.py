@@ -13,6 +13,11 @@ from sklearn.base import BaseEstimator
 from skensir import EnsIRRegressor
 from skensir.persistence import load_table
 
+PARAMS_OF_FORMAT_1 = (
+    *("bin_width", "objective", "shrinkage", "default_weights", "min_samples_cell"),
+    *("variance_center", "max_iter", "tol", "reg_var", "target_resolution", "verbose"),
+)
+
 
 def scenes(n_channels=3, seed=0):
     """Make two images of three models and their truth, 8 bits."""
@@ -70,7 +75,7 @@ def write_format_1(path, model):
                 "n_cells": len(model.cells_),
                 "n_models": model.n_features_in_,
                 "feature_names": None,
-                "params": {k: v for k, v in model.get_params().items() if k != "data_range"},
+                "params": {name: getattr(model, name) for name in PARAMS_OF_FORMAT_1},
             }
         ],
     }

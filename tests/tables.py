@@ -11,6 +11,13 @@ from skensir import EnsIRRegressor
 
 COUNTED = ["bin_width_", "cells_", "cell_counts_", "cell_origin_", "n_iter_", "converged_"]
 COMPUTED = ["weights_", "cell_rmse_", "means_", "variances_", "default_weights_", "default_rmse_"]
+# With all else at its default, the search of version 0.1.
+SEARCH_OF_0_1 = {
+    "axes": "predictions",
+    "shrink_to": "pooled",
+    "select": "best",
+    "scoring": "neg_mean_squared_error",
+}
 SEEDS = st.integers(0, 2**32 - 1)
 # The steps are limited: what holds after any number of them needs no convergence.
 OPTIONS = st.fixed_dictionaries(

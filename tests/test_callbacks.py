@@ -87,14 +87,15 @@ def test_sums_of_a_part_of_the_rows_are_never_taken_for_all(images):
     assert model.cell_counts_.sum() == len(images[1])
 
 
-def test_cross_validation_tells_of_each_bin_width(images):
+@pytest.mark.parametrize(("axes", "n_grids"), [("deviations", 3), (["predictions", "summary"], 6)])
+def test_cross_validation_tells_of_each_bin_width(images, axes, n_grids):
     X, y = images
     recorder = Recorder()
-    model = EnsIRRegressorCV([32, 64, 128], cv=2).set_callbacks(recorder).fit(X, y)
+    model = EnsIRRegressorCV([32, 64, 128], axes=axes, cv=2).set_callbacks(recorder).fit(X, y)
     assert model.n_splits_ == 2
     root = ("EnsIRRegressorCV", "fit", 0)
     widths = ("EnsIRRegressorCV", "bin widths", 0)
-    steps = [(root, widths, ("EnsIRRegressorCV", "", number)) for number in range(3)]
+    steps = [(root, widths, ("EnsIRRegressorCV", "", number)) for number in range(n_grids)]
     assert recorder.begun == ["setup", (root,), (root, widths), *steps]
     assert recorder.ended == [*steps, (root, widths), (root,), "teardown"]
 

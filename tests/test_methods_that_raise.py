@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir import _ensir as ensir_module
+from skensir import _fitted_table as table_module
 from skensir.baselines import (
     AverageRegressor,
     BestModelRegressor,
@@ -82,7 +83,7 @@ def test_so_does_one_that_is_interrupted_late(rows, error):
             with pytest.raises(error):
                 change()
             assert pickle.dumps(model.set_params(bin_width="auto")) == before
-    with mock.patch.object(ensir_module, "accumulate", side_effect=error), pytest.raises(error):
+    with mock.patch.object(table_module, "accumulate", side_effect=error), pytest.raises(error):
         model.partial_fit(X, y)
     assert pickle.dumps(model) == before
 
@@ -108,7 +109,7 @@ def test_so_does_a_table_that_cannot_be_solved(rows, method):
     arguments = (X,) if method.startswith("predict") else ()
     model = EnsIRRegressor(max_iter=1, min_samples_cell=0).partial_fit(X, y)
     before = pickle.dumps(model)
-    with mock.patch.object(ensir_module, "CellIndex", side_effect=MemoryError):
+    with mock.patch.object(table_module, "CellIndex", side_effect=MemoryError):
         with pytest.raises(MemoryError):
             getattr(model, method)(*arguments)
         assert pickle.dumps(model) == before

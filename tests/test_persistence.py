@@ -15,6 +15,7 @@ from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import LeaveOneGroupOut
 from table_files import assert_same, entries_of, fit_one, scenes
+from tables import SEARCH_OF_0_1
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.table import FIELDS
@@ -138,7 +139,7 @@ def test_image_ensemble_of_cross_validated_estimators_keeps_what_each_channel_ch
     tmp_path_factory,
 ):
     stacks, targets = scenes()
-    search = EnsIRRegressorCV([32, 64], shrinkages=[10], cv=LeaveOneGroupOut())
+    search = EnsIRRegressorCV([32, 64], shrinkages=[10], cv=LeaveOneGroupOut(), **SEARCH_OF_0_1)
     model = ImageEnsemble(search).fit(stacks, targets)
     loaded = saved_and_loaded(model, tmp_path_factory)
     for one, other in zip(model.regressors_, loaded.regressors_, strict=True):

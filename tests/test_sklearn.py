@@ -40,10 +40,6 @@ def public_estimators():
 
 
 EXPECTED_FAILURES = {
-    "EnsIRRegressor": {
-        "check_non_transformer_estimators_n_iter": "the 150 irises spread over so many bins that "
-        "every cell is thin, and thin cells take no step of EM",
-    },
     "ZZPMRegressor": {
         "check_methods_subset_invariance": "its weights are those of the whole batch, so what it "
         "predicts for a row depends on the other rows",

@@ -230,9 +230,10 @@ def test_the_range_outlives_pickles_and_files(params, scale, tmp_path):
         np.testing.assert_array_equal(back.predict(X), model.predict(X))
 
 
-def test_a_state_without_a_range_is_one_of_8_bits():
+def test_a_state_of_0_1_is_one_of_8_bits():
     model = EnsIRRegressor(32).fit(*images(3000)[:2])
     state = model.__getstate__()
+    state["skensir_state"] = 1
     for name in ("data_range", "data_range_"):
         del state["attributes"][name]
     back = EnsIRRegressor.__new__(EnsIRRegressor)

@@ -8,6 +8,8 @@ from skensir._typing import FloatArray
 
 # A table whose error is larger by this much, as a logarithm, has a share smaller by 1 / e.
 _TEMPERATURE = {"auto": 0.03, "average": 0.02}
+# Logarithms that differ by less are equal.
+_ROUNDING = 1e-12
 # Smaller shares than this one of the best table's are none.
 _LEAST_SHARE = 1e-3
 
@@ -39,7 +41,8 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
     # Of the quotient, which is the same in any unit.
     excess = np.log(floored / floored[best])
     mean = excess.mean(axis=1)
-    exponents = np.maximum(mean, 0.0) / _TEMPERATURE[select]
+    mean[mean < _ROUNDING] = 0.0  # by any other score the best may be another one
+    exponents = mean / _TEMPERATURE[select]
     if select == "average":
         error = excess.std(axis=1, ddof=1) / np.sqrt(n_splits)
         z = np.divide(mean, error, out=np.zeros(n_candidates), where=error > 0)

@@ -174,7 +174,8 @@ class BinWidthDisplay:
             check_is_fitted(search)
             raise ValueError(f"search == {search!r} has no cv_results_; it must be a search.")
         if score_name is None and isinstance(search, EnsIRRegressorCV):
-            score_name = "negative mean squared error, held out"
+            log = search.scoring == "neg_log_mean_squared_error"
+            score_name = f"negative {'logarithm of ' if log else ''}mean squared error, held out"
         return cls._from_results(
             search.cv_results_, getattr(search, "best_index_", None), by, metric, score_name, ax
         )

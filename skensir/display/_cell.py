@@ -40,8 +40,7 @@ def cell_number(estimator: EnsIRRegressor, cell: Sequence[int] | None) -> int:
     indices = np.asarray(cell)
     if indices.shape != cells.shape[1:] or indices.dtype.kind not in "iu":
         raise ValueError(
-            f"cell == {cell!r}, must be {cells.shape[1]} whole numbers, the bin index of each "
-            "model."
+            f"cell == {cell!r}, must be {cells.shape[1]} whole numbers, the bin index on each axis."
         )
     found = np.flatnonzero((cells == indices).all(axis=1))
     if not found.size:
@@ -78,17 +77,20 @@ class CellDisplay:
     edges : array-like of shape (n_bars + 1,)
         Edges of the bars.
     cell : sequence of int
-        Bin indices, one per model.
+        Bin indices, one per axis.
     bin_width : float
         Width of the bins.
     origin : str
         How the weights came about: "fitted", "thin" or "degenerate".
     means, weights : array-like of shape (n_models,)
-        Means of the predictions in the cell, and the weights.
+        Means of the predictions in the cell, and the weights. Means that are not a number, as
+        those of cells on other axes, have no lines.
     variances : array-like of shape (n_models,), default=None
         Variances of the components; None where there is no mixture.
     model_names : sequence of str, default=None
         Names of the base models; None calls them model 0, model 1, and so on.
+    axes : str, default="predictions"
+        What the cells are made of.
 
     Attributes
     ----------
@@ -134,6 +136,7 @@ class CellDisplay:
     weights: ArrayLike
     variances: ArrayLike | None = None
     model_names: Sequence[str] | None = None
+    axes: str = "predictions"
 
     @classmethod
     def from_estimator(
@@ -152,14 +155,15 @@ class CellDisplay:
         Parameters
         ----------
         estimator : EnsIRRegressor
-            Fitted; of a search, such as EnsIRRegressorCV, its `best_estimator_` is taken.
+            Fitted; of a search, such as EnsIRRegressorCV, its `best_estimator_` is taken. Where
+            that is missing, as tables on several axes are averaged, pass one of `estimators_`.
         X : array-like of shape (n_samples, n_models)
             Predictions of the base models: the reference set, or held-out rows. End bins are
             open, as in `predict`.
         y : array-like of shape (n_samples,)
             Truth.
         cell : sequence of int, default=None
-            Bin indices, one per model: a line of `cells_`. None takes the cell that had most
+            Bin indices, one per axis: a line of `cells_`. None takes the cell that had most
             rows in fit.
         sample_weight : array-like of shape (n_samples,), default=None
             Weights of the rows in the histogram.
@@ -179,6 +183,11 @@ class CellDisplay:
             If the cell is not occupied, or none of the rows falls into it.
         """
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
+        if len(getattr(estimator, "estimators_", ())) > 1:
+            raise ValueError(
+                f"estimator == {estimator!r} has averaged tables on several axes; pass one of its "
+                "estimators_."
+            )
         estimator = getattr(estimator, "best_estimator_", estimator)
         if not isinstance(estimator, EnsIRRegressor):
             raise ValueError(
@@ -218,6 +227,7 @@ class CellDisplay:
             edges=edges,
             cell=indices,
             bin_width=estimator.bin_width_,
+            axes=estimator.axes_,
             origin=origin,
             means=estimator.means_[number],
             weights=estimator.weights_[number],
@@ -269,8 +279,9 @@ class CellDisplay:
             highest = min(mixture.max(), _HEADROOM * density.max())
             ax.set_ylim(0, 1.05 * max(highest, density.max()))
         ax.set(xlabel="truth", ylabel="density")
+        of_axes = "" if self.axes == "predictions" else f" of {self.axes}"
         ax.set_title(
-            f"Cell {self.cell}, bins of width {self.bin_width:g}\n"
+            f"Cell {self.cell}{of_axes}, bins of width {self.bin_width:g}\n"
             f"{counts.sum():,.10g} rows, {self.origin}",
             fontsize="medium",
         )

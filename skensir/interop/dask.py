@@ -267,6 +267,9 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
         self._check_search()
         self._forget_range()
         self._pixels = dtype_range(_dtype_of(X)) is not None
+        # Parameters are checked before any row is computed.
+        self._widths = self._find_widths(lambda: None)
+        self._candidates()
         known = self._known_range(_dtype_of(X))
         self._learn_from(rows.look.sample if known is None else None, known)
         self._widths = self._find_widths(lambda: rows.look.sample)

@@ -88,7 +88,7 @@ def test_candidates_without_bin_width_or_score_are_left_out(pyplot):
     ("arguments", "words"),
     [
         ({"metric": "psnr"}, "'psnr'.*'score'"),
-        ({"by": "tolerance"}, "0 parameters.*'tolerance'.*'bin_width', 'objective', 'shrinkage'"),
+        ({"by": "tolerance"}, "0 parameters.*'tolerance'.*'axes', 'bin_width', .*'objective', "),
         ({"search": MODEL}, "cv_results_"),
     ],
 )

@@ -102,7 +102,7 @@ def test_rows_beyond_the_bins_belong_to_the_end_bins(pyplot):
 
 def test_cells_of_a_search_are_those_of_its_best_estimator(pyplot):
     display = CellDisplay.from_estimator(SEARCH, X, Y)
-    assert display.bin_width == SEARCH.bin_width_
+    assert display.bin_width == SEARCH.best_estimator_.bin_width_
 
 
 @pytest.mark.parametrize(

@@ -16,17 +16,8 @@ from skensir.interop.dask import DaskEnsIRRegressor, DaskEnsIRRegressorCV
 pytestmark = pytest.mark.usefixtures("in_this_thread")
 
 
-def expected_failures(estimator):
-    if isinstance(estimator, DaskEnsIRRegressorCV):
-        return {}
-    reason = "the 150 irises spread over so many bins that every cell is thin: no step of EM"
-    return {"check_non_transformer_estimators_n_iter": reason}
-
-
 # Plain data are treated as by the plain estimators.
-@parametrize_with_checks(
-    [DaskEnsIRRegressor(), DaskEnsIRRegressorCV()], expected_failed_checks=expected_failures
-)
+@parametrize_with_checks([DaskEnsIRRegressor(), DaskEnsIRRegressorCV()])
 def test_estimator_passes_the_checks_of_scikit_learn(estimator, check):
     check(estimator)
 

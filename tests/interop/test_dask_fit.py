@@ -130,7 +130,7 @@ def test_chunks_of_whole_truth_and_others_make_one_grid():
     scores = [
         model.fit(*data).cv_results_["mean_test_score"]
         for model, data in (
-            (EnsIRRegressorCV([8, 512], objectives=["likelihood"]), (X, y)),
+            (EnsIRRegressorCV([8, 512], objectives=["likelihood"], cv=5), (X, y)),
             (DaskEnsIRRegressorCV([8, 512], objectives=["likelihood"]), in_chunks(X, y)),
         )
     ]
