@@ -281,8 +281,9 @@ def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], R
     tables = nested.tables(best._settings(sums.total.n_models))
     for number, (cells, *lines) in enumerate(tables):
         X, y, sample_weight = held_out(number)
-        if not len(y):
-            continue
+        if sample_weight is not None:  # rows without weight may lie in cells that are not known
+            rows = np.flatnonzero(sample_weight)
+            X, y, sample_weight = X[rows], y[rows], sample_weight[rows]
         place = np.searchsorted(cells, find_cells(X, nested.index, best._own_axes()))
         weights, intercepts, std = (line[place] for line in lines)
         prediction = (weights * X).sum(axis=1) + intercepts

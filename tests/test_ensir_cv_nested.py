@@ -157,7 +157,7 @@ def test_folds_that_are_summed_up_one_by_one_have_the_scores_of_all_at_once(monk
     X, y = draw_rows(np.random.default_rng(5), np.float64)
     search = EnsIRRegressorCV([16.0, 8.0], data_range=255, cv=KFold(5))
     at_once = search.fit(X, y).cv_results_
-    monkeypatch.setattr(cross_validation, "_MAX_CELLS", 1)
+    monkeypatch.setattr(nested_splits, "_MAX_CELLS", 1)
     one_by_one = search.fit(X, y).cv_results_
     for name in ("mean_test_score", "std_test_score"):
         np.testing.assert_allclose(one_by_one[name], at_once[name], rtol=1e-9, atol=1e-12)
