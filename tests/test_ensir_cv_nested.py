@@ -152,7 +152,7 @@ def test_sample_weight_equals_repetition_within_groups(seed):
 
 
 def test_folds_that_are_summed_up_one_by_one_have_the_scores_of_all_at_once(monkeypatch):
-    from skensir._core import cross_validation
+    from skensir._core import nested_splits
 
     X, y = draw_rows(np.random.default_rng(5), np.float64)
     search = EnsIRRegressorCV([16.0, 8.0], data_range=255, cv=KFold(5))
