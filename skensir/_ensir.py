@@ -94,8 +94,8 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         `shrink_to`, `positive` and `fit_intercept`, need the squared error.
     objective : {"likelihood", "squared_error"}, default="likelihood"
         What the weights of a cell optimise: the likelihood of the mixture of the paper (Eq. 9 to
-        11), or the mean squared error, exactly, over all convex weights, or over all that sum to one
-        where `positive` is False.
+        11), or the mean squared error, exactly, over all convex weights, or over all that sum to
+        one where `positive` is False.
     shrinkage : float, default=0.0
         How strongly a cell is drawn to all others, in rows: a cell of as many rows lies half-way.
         With the squared error the cell gets that many pseudo-rows whose errors are distributed

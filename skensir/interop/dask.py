@@ -278,10 +278,10 @@ class DaskEnsIRRegressor(EnsIRRegressor):
 class DaskEnsIRRegressorCV(EnsIRRegressorCV):
     """`EnsIRRegressorCV` on dask arrays and data frames.
 
-    With the same folds the results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over the chunks sums up
-    each fold on all grids that do not follow from narrower ones; where the range of the
-    predictions, lengths of chunks or sizes of groups have to be known first, another one goes
-    before. What comes together are the sums of the occupied cells of each fold.
+    With the same folds the results are those of :class:`~skensir.EnsIRRegressorCV`. One pass over
+    the chunks sums up each fold on all grids that do not follow from narrower ones; where the range
+    of the predictions, lengths of chunks or sizes of groups have to be known first, another one
+    goes before. What comes together are the sums of the occupied cells of each fold.
 
     Data are taken as by :class:`DaskEnsIRRegressor`. If making the chunks is dear and they fit
     into the memory of the workers, ``persist`` them, so that they are made once.
