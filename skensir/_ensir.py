@@ -47,7 +47,10 @@ SHRINK_TO = ("pooled", "parent")
 
 
 class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
-    r"""Combine the predictions of several models by a lookup table of weights.
+    r"""Combine the predictions of several models by a lookup table of weights, as in the paper.
+
+    The defaults are those of the paper, and the other parameters make single tables of other kinds.
+    To combine predictions as well as can be, take :class:`EnsIRRegressorCV`, which chooses.
 
     A row of `X` holds what the base models predict for one sample or pixel. Each prediction
     falls into a bin, :math:`\lfloor x / b \rfloor` with bin width :math:`b`, and the bins of all
@@ -84,7 +87,8 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         `shrink_to`, `positive` and `fit_intercept`, need the squared error.
     objective : {"likelihood", "squared_error"}, default="likelihood"
         What the weights of a cell optimise: the likelihood of the mixture of the paper (Eq. 9 to
-        11), or the mean squared error, over all convex weights, exactly.
+        11), or the mean squared error, exactly, over all convex weights, or over all that sum to
+        one where `positive` is False.
     shrinkage : float, default=0.0
         How strongly a cell is drawn to all others, in rows: a cell of as many rows lies half-way.
         With the squared error the cell gets that many pseudo-rows whose errors are distributed
@@ -152,8 +156,9 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         component). The latter two have default weights. "released" are the weights of a published
         table, of which nothing else is known.
     cell_rmse_ : ndarray of shape (n_cells,)
-        Root mean squared error of the combination on the rows of the cell, with as many pooled
-        rows added as `shrinkage` says, or as are missing to `min_samples_cell`.
+        Root mean squared error of the combination on the rows of the cell, with as many rows added
+        as `shrinkage` says, or as are missing to `min_samples_cell`: rows like all of them, or with
+        ``shrink_to="parent"`` like those of the parent.
     means_, variances_ : ndarray of shape (n_cells, n_models)
         Means and variances of the mixture's components. The means are those of the predictions;
         so are the variances in cells that were not fitted. Not a number on other `axes`.
@@ -188,7 +193,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
 
     See Also
     --------
-    EnsIRRegressorCV : Chooses bin width, shrinkage and objective by cross-validation.
+    EnsIRRegressorCV : Chooses the parameters by cross-validation, and averages the best tables.
     skensir.baselines.AverageRegressor : The mean of the models.
     skensir.baselines.ZZPMRegressor : One weight per model for a whole batch.
 

@@ -57,19 +57,22 @@ class IncrementalRegressor(InUnits, TableRegressor):
 
         Parameters
         ----------
-        other : EnsIRRegressor
-            Fitted with the same bin width on predictions of the same models. It stays as it is.
+        other : estimator of the same kind
+            Fitted with the same bins on predictions of the same models, and a search with the same
+            candidates. It stays as it is.
 
         Returns
         -------
-        self : EnsIRRegressor
+        self : estimator
             The estimator. It need not be fitted before.
 
         Raises
         ------
         ValueError
-            If the estimators differ in bin width, be it given or found, in target resolution or
+            If the estimators differ in bins, be they given or found, in target resolution or
             models. Then nothing has changed.
+        TypeError
+            If one is a search and the other is not.
         """
         kind = self._merges_with()
         if not isinstance(other, kind):
@@ -97,7 +100,7 @@ class IncrementalRegressor(InUnits, TableRegressor):
 
         Returns
         -------
-        self : EnsIRRegressor
+        self : estimator
             The estimator, which has all fitted attributes now.
         """
         check_is_fitted(self)
@@ -112,7 +115,7 @@ class IncrementalRegressor(InUnits, TableRegressor):
 
         Returns
         -------
-        self : EnsIRRegressor
+        self : estimator
             The estimator.
         """
         self.solve().__dict__.pop("_statistics", None)

@@ -48,7 +48,8 @@ class TableRegressor(StackedRegressor):
             signed weights and intercepts.
         std : ndarray of shape (n_samples,)
             Root mean squared error in the row's cell on the reference set, in the unit of the
-            predictions. Only with `return_std`.
+            predictions; of averaged tables the root of their average square. Only with
+            `return_std`.
         """
         return self._predict_rows(X, return_std)
 
@@ -79,6 +80,8 @@ class TableRegressor(StackedRegressor):
     ) -> Self:
         """Learn from rows that were not fitted on how wide `predict_interval` has to be.
 
+        `EnsIRRegressorCV.fit` has done so already, with the rows that it held out.
+
         Parameters
         ----------
         X : array-like of shape (n_samples, n_models)
@@ -96,6 +99,11 @@ class TableRegressor(StackedRegressor):
         self : estimator
             The estimator, calibrated: `calibration_` counts the rows by the ratio of their error
             and their standard deviation, on a logarithmic grid.
+
+        Raises
+        ------
+        ValueError
+            If an argument is out of its range, or no row has weight; the message names it.
         """
         prediction, std = self.predict(X, return_std=True)
         _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
@@ -115,9 +123,9 @@ class TableRegressor(StackedRegressor):
     ) -> tuple[FloatArray, FloatArray]:
         """Return intervals that hold the truth with a given probability.
 
-        They lie about the prediction and are a multiple of its standard deviation wide, as many
-        times as that quantile of the calibrated errors says. The probability holds on average over
-        rows like those of `calibrate`, not for each cell by itself.
+        Around the prediction, an interval reaches as many standard deviations to either side as
+        this share of the calibration rows erred at most. The probability holds on average over
+        rows like those, not for each cell by itself, nor for each image.
 
         Parameters
         ----------
