@@ -373,6 +373,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
                 f"groups.shape == {labels.shape}, must be ({len(rows[0])},): one fold per sample."
             )
         if begun:
+            self._check_params(self.n_features_in_)
             self._look_at(*rows)
         else:
             self._begin(rows, may_grow=True)
@@ -436,6 +437,12 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
 
     def _check_params(self, n_models: int) -> None:
         self._check_search()
+        # Since the rows were summed up, parameters may have been set.
+        found = vars(self).get("_widths", {}) if isinstance(self.bin_widths, str) else {}
+        self._widths = {
+            kind: found.get(kind, widths)
+            for kind, widths in self._find_widths(lambda: None).items()
+        }
         self._candidates()
 
     def _adopt_range(self, other: Any) -> None:
@@ -513,6 +520,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
 
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Choose anew, from the sums of folds."""
+        self._check_params(self.n_features_in_)
         sums = FoldSums.merge(self._statistics).in_order()
         if len(sums.labels) < 2:
             raise ValueError(
