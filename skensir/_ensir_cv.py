@@ -348,6 +348,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
                 f"groups.shape == {labels.shape}, must be ({len(rows[0])},): one fold per sample."
             )
         if begun:
+            self._check_params(self.n_features_in_)
             self._look_at(*rows)
         else:
             self._begin(rows, may_grow=True)

@@ -258,7 +258,8 @@ def fit_tables(
         first._set_table(table, first.data_range_)
         estimators.append(first)
     of_groups = np.array([shares[group].sum() for group in groups.values()])
-    return estimators, of_groups / of_groups.sum()
+    order = np.argsort(-of_groups, kind="stable")
+    return [estimators[i] for i in order], of_groups[order] / of_groups.sum()
 
 
 def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], Rows]) -> FloatArray:

@@ -109,6 +109,12 @@ class SearchSpace(IncrementalRegressor):
 
     def _check_params(self, n_models: int) -> None:
         self._check_search()
+        # Since the rows were summed up, parameters may have been set.
+        found = vars(self).get("_widths", {}) if isinstance(self.bin_widths, str) else {}
+        self._widths = {
+            kind: found.get(kind, widths)
+            for kind, widths in self._find_widths(lambda: None).items()
+        }
         self._candidates()
 
     def _adopt_range(self, other: Any) -> None:

@@ -146,6 +146,8 @@ class TableRegressor(StackedRegressor):
         """
         limits = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
         check_scalar(coverage, "coverage", (float, np.floating), **limits)
+        if np.isnan(coverage):
+            raise ValueError("coverage == nan, must be between zero and one.")
         prediction, std = self.predict(X, return_std=True)
         if "calibration_" not in vars(self):
             raise ValueError(

@@ -108,6 +108,7 @@ class TableSearch(SearchSpace, AveragedTables):
 
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Choose anew, from the sums of folds."""
+        self._check_params(self.n_features_in_)
         sums = FoldSums.merge(self._statistics).in_order()
         if len(sums.labels) < 2:
             raise ValueError(

@@ -33,7 +33,7 @@ def expected_shares(scores, best, select):
     for line in scores:
         excess = [above - own for own, above in zip(line, scores[best], strict=True)]
         d = sum(excess) / n_splits
-        d = d if d > 1e-12 else 0.0  # but for rounding
+        d = d if d > 1e-9 else 0.0  # but for rounding
         exponent = d / (0.03 if select == "auto" else 0.02)
         if select == "average":
             variance = sum((value - d) ** 2 for value in excess) / (n_splits - 1)
@@ -81,7 +81,7 @@ GRIDS = st.fixed_dictionaries(
 
 
 @pytest.mark.filterwarnings("ignore:Most rows")
-@settings(max_examples=25)
+@settings(max_examples=10)
 @given(seed=SEEDS, grid=GRIDS, n_models=st.integers(1, 4), weighted=st.booleans())
 def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, n_models, weighted):
     X, y = draw_rows(seed, n_models=n_models)
@@ -96,7 +96,7 @@ def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, 
     scores = np.array([results[f"split{i}_test_score"] for i in range(3)]).T
     logs = scores if "log" in grid["scoring"] else -np.log(-scores)
     np.testing.assert_allclose(
-        shares, expected_shares(logs, model.best_index_, grid["select"]), atol=1e-9
+        shares, expected_shares(logs, model.best_index_, grid["select"]), atol=1e-6
     )
     names = ("axes", "positive", "fit_intercept", "shrink_to")
     plain = {name: grid[name] for name in names if isinstance(grid[name], (str, bool))}
@@ -112,9 +112,7 @@ def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, 
     np.testing.assert_allclose(
         model.predict_weights(rows), expected_weights, atol=1e-10 * np.abs(expected_weights).max()
     )
-    assert (np.diff(model.shares_) <= 0).all() or len({e.axes_ for e in model.estimators_}) < len(
-        model.estimators_
-    )
+    assert (np.diff(model.shares_) <= 0).all()
 
 
 def test_standard_deviations_are_the_root_of_the_average_square():

@@ -9,7 +9,7 @@ from skensir._typing import FloatArray
 # A table whose error is larger by this much, as a logarithm, has a share smaller by 1 / e.
 _TEMPERATURE = {"auto": 0.03, "average": 0.02}
 # Logarithms that differ by less are equal.
-_ROUNDING = 1e-12
+_ROUNDING = 1e-9
 # Smaller shares than this one of the best table's are none.
 _LEAST_SHARE = 1e-3
 
