@@ -227,9 +227,11 @@ def _number_for(combinations: list[Combination], ensemble: ImageEnsemble | None)
         and model.data_range in ("auto", FORMER_DATA_RANGE)
         and vars(model).get("data_range_", FORMER_DATA_RANGE) == FORMER_DATA_RANGE
         and all(getattr(model, name) == value for name, value in _NEW_PARAMS.items())
+        and not len(vars(model).get("ancestor_levels_", ()))  # averaged tables have some as well
         for model in estimators
     )
-    return 1 if all(known) and len(tables) == len(combinations) else max(_FORMATS)
+    is_plain = len(tables) == len(combinations) and not getattr(ensemble, "include_input", False)
+    return 1 if all(known) and is_plain else max(_FORMATS)
 
 
 def _tables_of(regressor: Any) -> Combination:
@@ -289,6 +291,7 @@ def _ensemble_header(model: Any, regressors: list[EnsIRRegressor], form: _Format
         "regressor": None if regressor is None else _plain_params(regressor, form),
         "per_channel": bool(model.per_channel),
         "channel_axis": None if model.channel_axis is None else int(model.channel_axis),
+        **({"include_input": bool(model.include_input)} if form.averages else {}),
         "n_channels": int(model.n_channels_),
         "pixel_dtype": None if model.pixel_dtype_ is None else model.pixel_dtype_.name,
         "model_names": None if names is None else [str(name) for name in names],
@@ -411,7 +414,7 @@ def _put_together(
     for of_one in shares:
         if not isinstance(of_one, list) or not of_one or len(of_one) > len(left):
             raise ValueError("its shares do not fit to its tables.")
-        if not all(type(share) is float and 0 <= share <= 1 for share in of_one):
+        if not all(type(share) is float and 0 <= share <= 1 + 1e-9 for share in of_one):
             raise ValueError(f"its shares must lie between zero and one, not be {of_one}.")
         if not math.isclose(sum(of_one), 1, abs_tol=1e-9):
             raise ValueError(f"its shares must sum to one, not to {sum(of_one)}.")
@@ -456,9 +459,11 @@ def _read_ensemble(
     form: _Format, header: Record, tables: list[EnsIRRegressor | EnsIRRegressorCV]
 ) -> ImageEnsemble:
     from skensir.image.ensemble import ImageEnsemble
+    from skensir.image.inputs import INPUT_MODEL
 
     fields: Record = {"regressor": dict | None, "per_channel": bool, "channel_axis": int | None}
     fields |= {"n_channels": int, "pixel_dtype": str | None, "model_names": list | None}
+    fields |= {"include_input": bool} if form.averages else {}
     _check_record(header, "the header of the ensemble", fields)
     n_channels, axis, names = header["n_channels"], header["channel_axis"], header["model_names"]
     if axis not in (None, *range(-3, 3)) or n_channels < 1 or (axis is None and n_channels > 1):
@@ -474,7 +479,15 @@ def _read_ensemble(
     regressor = header["regressor"]
     if regressor is not None:
         regressor = _with_params(form, regressor, n_models)
-    ensemble = ImageEnsemble(regressor, per_channel=header["per_channel"], channel_axis=axis)
+    with_input = header.get("include_input", False)
+    if with_input and (n_models < 2 or (names is not None and names[-1] != INPUT_MODEL)):
+        raise ValueError(f"include_input is true, but the last model is not {INPUT_MODEL!r}.")
+    ensemble = ImageEnsemble(
+        regressor,
+        per_channel=header["per_channel"],
+        channel_axis=axis,
+        include_input=with_input,
+    )
     ensemble.regressors_ = tables
     ensemble.n_channels_, ensemble.n_models_ = n_channels, n_models
     ensemble.pixel_dtype_ = None if pixel_dtype is None else np.dtype(pixel_dtype)

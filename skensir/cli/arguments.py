@@ -13,10 +13,14 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
 # Arguments of several commands: how a reference set is read, and the convention of PSNR and SSIM.
 CROP = {"--crop": "cut images of a scene that differ in size to their common top left part"}
+INPUT = {
+    "--input NAME": "sub-folder with the images before restoration (default: %(default)s)",
+}
 READING = {
     "--models NAME": "sub-folders of the base models, in this order (default: all but gt and lq, "
     "sorted)",
     "--target NAME": "sub-folder with the truth (default: %(default)s)",
+    **INPUT,
     **CROP,
 }
 SCORING = {

@@ -30,6 +30,7 @@ def compare(
     *,
     models: list[str] | None = None,
     target: str = "gt",
+    input: str = "lq",
     crop: bool = False,
     channel: str = "rgb",
     crop_border: int = 0,
@@ -45,7 +46,7 @@ def compare(
     reference, test : Path
         Folders as `skensir.image.ReferenceSet` reads them: the ensembles are fitted on the first
         and measured on the second.
-    models, target, crop
+    models, target, input, crop
         As in `skensir.image.ReferenceSet`.
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
@@ -61,10 +62,10 @@ def compare(
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     if report is not None:
         check_output_file(report)
-    reference_set = ReferenceSet(reference, models, target, crop=crop)
+    reference_set = ReferenceSet(reference, models, target, input=input, crop=crop)
     comparison = compare_sets(
         reference_set,
-        ReferenceSet(test, reference_set.models, target, crop=crop),
+        ReferenceSet(test, reference_set.models, target, input=input, crop=crop),
         channel=channel,
         crop_border=crop_border,
         bin_width=bin_width,

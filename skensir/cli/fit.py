@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
@@ -17,6 +16,7 @@ from skensir.cli.common import CommandError, check_installed, check_output_file
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.pixel_format import on_scale, pixel_format_of
 from skensir.image.progress import progress
+from skensir.image.search import search_for_images
 from skensir.persistence import save_table
 
 
@@ -40,10 +40,7 @@ def make_regressor(
     if published and (excluded := given - {"--bin-width", "--published"}):
         raise CommandError(f"--published sets the rest itself, so {min(excluded)} does not fit.")
     if cv:
-        # A single scene cannot be left out; its rows are split.
-        splitter = LeaveOneGroupOut() if n_scenes > 1 else None
-        objectives = (objective or "squared_error",)
-        return EnsIRRegressorCV(data_range=data_range, objectives=objectives, cv=splitter)
+        return search_for_images(n_scenes, data_range, (objective or "squared_error",))
     params: dict[str, Any] = REFERENCE_PARAMS
     if not published:
         params = {"objective": objective or "likelihood", "shrinkage": shrinkage or 0.0}
@@ -53,12 +50,20 @@ def make_regressor(
 
 def describe(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
     """Return in a few words what a fitted regressor is."""
-    is_chosen = isinstance(regressor, EnsIRRegressorCV)
-    table: EnsIRRegressor = regressor.best_estimator_ if is_chosen else regressor
-    names, counts = np.unique(table.cell_origin_, return_counts=True)
-    origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
-    chosen = f"bin width {table.bin_width:g}, shrinkage {table.shrinkage:g}, " if is_chosen else ""
-    return f"{chosen}{plural(len(table.cells_), 'cell')} ({origins})"
+    if isinstance(regressor, EnsIRRegressor):
+        names, counts = np.unique(regressor.cell_origin_, return_counts=True)
+        origins = ", ".join(f"{count} {name}" for name, count in zip(names, counts, strict=True))
+        return f"{plural(len(regressor.cells_), 'cell')} ({origins})"
+    several = len(regressor.estimators_) > 1
+    tables = [
+        (f"{share:.0%} " if several else "")
+        + f"{table.axes_} in bins of {table.bin_width_:g}, {plural(len(table.cells_), 'cell')}"
+        for share, table in zip(regressor.shares_, regressor.estimators_, strict=True)
+    ]
+    n_candidates = int(np.count_nonzero(regressor.cv_results_["share"]))
+    if n_candidates == 1:
+        return f"{tables[0]}, shrinkage {regressor.shrinkage_:g}"
+    return f"{'; '.join(tables)}; the average of {n_candidates} candidates"
 
 
 def fit(
@@ -67,6 +72,8 @@ def fit(
     *,
     models: list[str] | None = None,
     target: str = "gt",
+    input: str = "lq",
+    no_input: bool = False,
     crop: bool = False,
     **options: Any,
 ) -> None:
@@ -78,33 +85,53 @@ def fit(
         Folder with one sub-folder per base model, and one with the truth.
     output : Path
         File that the tables go to.
-    models, target, crop
+    models, target, input, crop
         As in `skensir.image.ReferenceSet`.
+    no_input : bool, default=False
+        Whether to leave out the input, which is one more model with `--cv` where it fits.
     **options
         Those of `make_regressor`.
     """
     check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
     make_regressor(**options)  # options that exclude each other are told first
     check_output_file(output)
-    scenes = ReferenceSet(reference_set, models, target, crop=crop)
+    scenes = ReferenceSet(reference_set, models, target, input=input, crop=crop)
     pixel_format = pixel_format_of(scenes[0])
     regressor = make_regressor(**options, n_scenes=len(scenes), data_range=pixel_format.data_range)
+    uses_input, about_input = _decide_on_input(
+        scenes, wanted=bool(options.get("cv")) and not no_input
+    )
     start = time.perf_counter()
-    ensemble = ImageEnsemble(regressor, channel_axis=None if pixel_format.grey else -1)
+    axis = None if pixel_format.grey else -1
+    ensemble = ImageEnsemble(regressor, channel_axis=axis, include_input=uses_input)
     with_bar = partial(progress, label="Fitting")
     ensemble.fit(
-        scenes.predictions.through(on_scale).through(with_bar), scenes.targets.through(on_scale)
+        scenes.predictions.through(on_scale).through(with_bar),
+        scenes.targets.through(on_scale),
+        scenes.inputs.through(on_scale) if uses_input else None,
     )
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)
     print(
-        f"Fitted {', '.join(scenes.models)} on {plural(len(scenes), 'scene')} of {reference_set} "
-        f"in {seconds:.1f} s."
+        f"Fitted {', '.join(ensemble.model_names_ or ())} on {plural(len(scenes), 'scene')} of "
+        f"{reference_set} in {seconds:.1f} s."
     )
+    if about_input:
+        print(about_input)
     for number, line in enumerate(lines):
         print(f"  channel {number}: {line}" if len(lines) > 1 else f"  {line}")
     print(f"Model: {output}")
+
+
+def _decide_on_input(scenes: ReferenceSet, *, wanted: bool) -> tuple[bool, str | None]:
+    """Tell whether the input is one more model, and what to say of that, None for nothing."""
+    if not wanted:
+        return False, None
+    reason = scenes.why_without_input()
+    if reason is None:
+        return True, f"The input, {scenes.folder / scenes.input}, is one more model."
+    return False, f"The input is not used, as {reason}." if scenes.has_inputs else None
 
 
 COMMAND = Command(
@@ -116,7 +143,10 @@ COMMAND = Command(
         "-o/--output MODEL": "file to write",
         **READING,
         "--bin-width W": "in the unit of the pixels (default: 32 for 8 bits, 8224 for 16)",
-        "--cv": "choose bin width and shrinkage by cross-validation, leaving one scene out",
+        "--cv": "choose the tables by cross-validation, leaving one scene out; the images before "
+        "restoration are one more model then, if they are there in the size and depth of the "
+        "outputs",
+        "--no-input": "leave them out with --cv too",
         "--objective {likelihood,squared_error}": "default: likelihood as in the paper; "
         "squared_error with --cv",
         "--shrinkage S": "pseudo-rows of the pooled data that are added to each cell (default: 0)",

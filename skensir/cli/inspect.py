@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
 from skensir import EnsIRRegressor
 from skensir._text import plural
+from skensir._typing import IntArray
 from skensir.cli.arguments import Command
 from skensir.cli.common import check_installed, check_picture_file, write_picture
 from skensir.display._figure import check_model_names
@@ -18,17 +19,78 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
+# What the bins are of, where it is not the predictions.
+_AXES = {"deviations": "deviations from the mean", "summary": "mean and spread"}
+
+# In letters: a line of the legend, and what stands before a name in it.
+_LEGEND_WIDTH, _LEGEND_KEY = 90, 6
+
+
+class Inspected(NamedTuple):
+    """A table with what it is of: the channel, and its share where several are averaged."""
+
+    table: EnsIRRegressor
+    channel: int | None
+    share: float | None
+
+    @property
+    def title(self) -> str:
+        """What stands before what is told of it."""
+        channel = "" if self.channel is None else f"channel {self.channel}"
+        share = "" if self.share is None else f"share {self.share:.1%}"
+        return ", ".join(filter(None, (channel, share)))
+
+
+def find_tables(loaded: Any) -> list[Inspected]:
+    """Return the tables of what `load_table` returned."""
+    found = []
+    regressors = list(getattr(loaded, "regressors_", [loaded]))
+    for number, regressor in enumerate(regressors):
+        tables = getattr(regressor, "estimators_", [regressor])
+        shares = regressor.shares_.tolist() if len(tables) > 1 else [None]
+        channel = number if len(regressors) > 1 else None
+        pairs = zip(tables, shares, strict=True)
+        found += [Inspected(table, channel, share) for table, share in pairs]
+    return found
+
+
+def describe_settings(table: EnsIRRegressor, *, averaged: bool) -> str:
+    """Return a line about how a table was made; one that is averaged has no single shrinkage."""
+    parts = [f"bin width {table.bin_width_:g}", f"objective {table.objective}"]
+    if table.axes_ != "predictions":
+        parts[0] += f" on {_AXES[table.axes_]}"
+    if averaged:
+        parts.append("drawn to wider cells" if is_nested(table) else "shrunk")
+    else:
+        parts.append(f"shrinkage {table.shrinkage:g}" + " to wider cells" * is_nested(table))
+    if not table.positive:
+        parts.append("signed weights")
+    if table.fit_intercept:
+        parts.append("with intercepts")
+    return ", ".join(parts)
+
+
+def is_nested(table: EnsIRRegressor) -> bool:
+    """Tell whether cells have wider ones around them, which serve rows in unseen cells."""
+    return len(table.ancestor_levels_) > 0
+
+
+def describe_table(inspected: Inspected, names: list[str]) -> list[str]:
     """Return lines about one table: occupancy, weights, iterations, and how cells came about."""
+    table = inspected.table
     counts, origin = table.cell_counts_, table.cell_origin_
     n_possible = int(np.prod([len(np.unique(bins)) for bins in table.cells_.T], dtype=object))
     known = np.isfinite(counts).all()
     rows = f"{counts.sum():,.10g} rows" if known else "an unknown number of rows"
     lines = [
-        f"bin width {table.bin_width_:g}, objective {table.objective}, "
-        f"shrinkage {table.shrinkage:g}",
+        describe_settings(table, averaged=inspected.share is not None),
         f"{plural(len(counts), 'occupied cell')} of {n_possible:,} that its bins make; {rows}",
     ]
+    if is_nested(table):
+        lines.append(
+            f"{plural(len(table.ancestor_levels_), 'wider cell')} for rows in unseen ones, with "
+            f"bins doubled up to {table.ancestor_levels_.max()} times"
+        )
     kinds, numbers = np.unique(origin, return_counts=True)
     for kind, number in zip(kinds, numbers, strict=True):
         share = f", {counts[origin == kind].sum() / counts.sum():.2%} of the rows" if known else ""
@@ -40,10 +102,18 @@ def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
             f"EM steps per cell: median {np.median(fitted):.0f}, at most {fitted.max()}; "
             f"{unfinished or 'none'} came to the limit of {table.max_iter}"
         )
+    return [*lines, *describe_weights(table, names)]
+
+
+def describe_weights(table: EnsIRRegressor, names: list[str]) -> list[str]:
+    """Return lines about the weights of each model."""
+    counts = table.cell_counts_
+    known = np.isfinite(counts).all()
     shares = counts / counts.sum() if known else np.full(len(counts), 1 / len(counts))
-    lines.append("weights, by the rows of their cells:" if known else "weights:")
+    lines = ["weights, by the rows of their cells:" if known else "weights:"]
+    elsewhere = "in no cell" if is_nested(table) else "unseen cells"
     width = max(map(len, (*names, "unseen cells")))
-    lines.append(f"  {'':{width}}   mean    min    max  unseen cells")
+    lines.append(f"  {'':{width}}   mean    min    max  {elsewhere:>12}")
     for name, weight, default in zip(names, table.weights_.T, table.default_weights_, strict=True):
         lines.append(
             f"  {name:{width}}  {weight @ shares:5.3f}  {weight.min():5.3f}  {weight.max():5.3f}  "
@@ -52,30 +122,49 @@ def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     return lines
 
 
-def draw(tables: list[EnsIRRegressor], names: list[str]) -> Figure:
+def order_cells(table: EnsIRRegressor) -> tuple[IntArray, str]:
+    """Return the cells in an order that says something, and what it is."""
+    if table.axes_ == "deviations":
+        spread = np.abs(table.cells_ + 0.5).max(axis=1)
+        return np.argsort(
+            spread, kind="stable"
+        ), "in which models agree to those in which they differ"
+    means = table.means_.mean(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
+    return np.argsort(means, kind="stable"), "of dark to cells of bright values"
+
+
+def draw(tables: list[Inspected], names: list[str]) -> Figure:
     """Return a figure of each table's weights and rows, its cells in order."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 2.6 * len(tables) + 0.4), layout="constrained")
     axes = figure.subplots(len(tables), squeeze=False)[:, 0]
-    for number, (ax, table) in enumerate(zip(axes, tables, strict=True)):
-        order = np.argsort(table.means_.mean(axis=1), kind="stable")
+    orders = set()
+    for ax, inspected in zip(axes, tables, strict=True):
+        table = inspected.table
+        order, what = order_cells(table)
+        orders.add(what)
         counts = table.cell_counts_[order]
         known = bool(np.isfinite(counts).all())
         edges = np.concatenate([[0.0], np.cumsum(counts if known else np.ones(len(counts)))])
         edges /= edges[-1]
-        ax.stackplot(
-            np.repeat(edges, 2)[1:-1],
-            np.repeat(table.weights_[order].T, 2, axis=1),
-            labels=names,
-        )
-        ax.set(xlim=(0, 1), ylim=(0, 1), ylabel="weights")
-        if len(tables) > 1:
-            ax.set_title(f"channel {number}", loc="left", fontsize="medium")
-    what = "share of the rows" if known else "cells"
-    axes[-1].set_xlabel(f"{what}, from cells of dark to cells of bright values")
-    areas = list(axes[0].collections)
-    figure.legend(handles=areas, loc="outside upper center", ncols=min(len(names), 4))
+        weights = table.weights_[order].T
+        x, y = np.repeat(edges, 2)[1:-1], np.repeat(weights, 2, axis=1)
+        if weights.min() < 0:  # which cannot be stacked
+            areas = [ax.plot(x, line, label=name)[0] for line, name in zip(y, names, strict=True)]
+        else:
+            areas = ax.stackplot(x, y, labels=names)
+            ax.set(ylim=(0, 1))
+        ax.set(xlim=(0, 1), ylabel="weights")
+        title = inspected.title + (f", {table.axes_}" if inspected.share is not None else "")
+        if title:
+            ax.set_title(title, loc="left", fontsize="medium")
+        unit = "share of the rows" if known else "cells"
+        ax.set_xlabel(f"{unit}, from cells {what}")
+    for ax in axes[:-1] if len(orders) == 1 else ():
+        ax.set_xlabel("")  # that of the last one will do
+    n_columns = max(1, min(len(names), 4, _LEGEND_WIDTH // (_LEGEND_KEY + max(map(len, names)))))
+    figure.legend(handles=areas, loc="outside upper center", ncols=n_columns)
     return figure
 
 
@@ -93,12 +182,14 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         check_installed("skensir inspect --plot", "matplotlib")
         check_picture_file(plot)
     loaded = load_table(model)
-    tables = list(getattr(loaded, "regressors_", [loaded]))
-    names = check_model_names(None, tables[0].n_features_in_, loaded)
+    tables = find_tables(loaded)
+    names = check_model_names(None, tables[0].table.n_features_in_, loaded)
     print(f"{model}: {plural(len(tables), 'table')} of {', '.join(names)}")
-    for number, table in enumerate(tables):
-        title = f"channel {number}: " if len(tables) > 1 else ""
-        first, *others = describe_table(table, names)
+    if getattr(loaded, "include_input", False):
+        print(f"The model {names[-1]!r} is the image before restoration.")
+    for inspected in tables:
+        title = f"{inspected.title}: " if inspected.title else ""
+        first, *others = describe_table(inspected, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
         write_picture(plot, draw(tables, names))

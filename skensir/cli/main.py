@@ -40,7 +40,7 @@ def _sentence(error: Exception) -> str:
         return f"{error.filename}: {error.strerror}."
     text = str(error)
     # What Python code would pass is an option here.
-    text = text.replace("crop=True", "--crop")
+    text = text.replace("crop=True", "--crop").replace("include_input=False", "--no-input")
     text = text.replace("pass its name as target, or target=None for predictions alone", "--target")
     return " ".join(text.split())
 

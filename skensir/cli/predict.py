@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.arguments import CROP, Command
+from skensir.cli.arguments import CROP, INPUT, Command
 from skensir.cli.common import CommandError, check_installed, check_parent
 from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
@@ -58,6 +58,7 @@ def predict(
     *,
     bits: int | None = None,
     weight_maps: bool = False,
+    input: str = "lq",
     crop: bool = False,
 ) -> None:
     """Combine the images of a folder and write the results to another.
@@ -75,8 +76,9 @@ def predict(
         are scaled, so that white stays white.
     weight_maps : bool, default=False
         Whether to write the weight of each base model as a grey image too: black is 0, white 1.
-    crop : bool, default=False
-        As in `skensir.image.ReferenceSet`.
+    input, crop
+        As in `skensir.image.ReferenceSet`. The former is needed where the input is one of the
+        models.
     """
     check_installed("skensir predict", "cv2", "tifffile", "tqdm")
     ensemble = load_table(model)
@@ -88,7 +90,15 @@ def predict(
     if ensemble.model_names_ is None:
         raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
     names = list(ensemble.model_names_)
-    scenes = ReferenceSet(folder, names, None, crop=crop)
+    outputs = names[:-1] if ensemble.include_input else names
+    scenes = ReferenceSet(folder, outputs, None, input=input, crop=crop)
+    if ensemble.include_input:
+        if not scenes.has_inputs:
+            raise CommandError(
+                f"{model} needs the images before restoration as one more model, but {folder} has "
+                f"no sub-folder {input!r}; name it by --input."
+            )
+        _ = scenes.inputs  # none of them is missing
     # What lies in there are base models, the truth and the input.
     if folder.resolve() in (output.resolve(), *output.resolve().parents):
         raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
@@ -106,7 +116,8 @@ def _write_combined(
     [name], [prediction] = scene.names, scene
     # Read once, and still under their names.
     images = scene.through(lambda _: [prediction])
-    [image] = ensemble.predict(images)
+    inputs = list(scene.inputs.through(on_scale)) if ensemble.include_input else None
+    [image] = ensemble.predict(images, inputs)
     if prediction.dtype.kind == "u":
         bits = bits or 8 * prediction.dtype.itemsize
         image = image * (peak_of(f"uint{bits}") / peak_of(prediction.dtype))
@@ -115,8 +126,8 @@ def _write_combined(
     else:
         write_image(folder / f"{name}.png", image, bits)
     if weight_maps:
-        [weights] = ensemble.predict_weights(images)
-        for model, weight in zip(scene.models, weights, strict=True):
+        [weights] = ensemble.predict_weights(images, inputs)
+        for model, weight in zip(ensemble.model_names_ or (), weights, strict=True):
             maps = folder / WEIGHT_MAPS / model
             maps.mkdir(parents=True, exist_ok=True)
             mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
@@ -134,6 +145,7 @@ COMMAND = Command(
         "fractions of 8-bit values, scaled by 257",
         "--weight-maps": "write the weights of the models as images too, to "
         f"OUT/{WEIGHT_MAPS}/<model>",
+        **INPUT,
         **CROP,
     },
 )

@@ -9,17 +9,19 @@ from typing import NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.model_selection import LeaveOneGroupOut
 
-from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
+from skensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.files import Image
 from skensir.image.pixel_format import PixelFormat, check_pixel_format
 from skensir.image.reference_set import Images
+from skensir.image.search import search_for_images
 
 MAX_SAMPLES = 100_000
 SHRINKAGE = 1000
+CROSS_VALIDATED = "EnsIR, cross-validated"
+WITH_INPUT = "EnsIR, with the input"
 
 # What a method is fitted on.
 PIXELS = "all pixels, one regressor per channel"
@@ -33,6 +35,7 @@ class Method(NamedTuple):
     name: str
     regressor: BaseEstimator
     fitted_on: str = PIXELS
+    include_input: bool = False  # as one more base model
 
 
 class Fitted(NamedTuple):
@@ -44,12 +47,17 @@ class Fitted(NamedTuple):
 
 
 def make_methods(
-    bin_width: float | str, data_range: float, n_scenes: int, *, trees: bool = True
+    bin_width: float | str,
+    data_range: float,
+    n_scenes: int,
+    *,
+    trees: bool = True,
+    with_input: bool = False,
 ) -> list[Method]:
     """Return the methods in the order of the table, none of them fitted.
 
-    The bin width is that of EnsIR where it is not chosen by cross-validation. A reference set of a
-    single scene cannot be split by scenes.
+    The bin width is that of EnsIR where it is not chosen by cross-validation. `with_input` adds a
+    row that has the input for one more base model, which no rival gets.
     """
     # Here, as it takes a tenth of a second, for which no other command should wait.
     from sklearn import ensemble
@@ -65,9 +73,7 @@ def make_methods(
     squared_error = EnsIRRegressor(
         bin_width, objective="squared_error", shrinkage=SHRINKAGE, data_range=data_range
     )
-    cross_validated = EnsIRRegressorCV(
-        cv=LeaveOneGroupOut() if n_scenes > 1 else None, data_range=data_range
-    )
+    cross_validated = search_for_images(n_scenes, data_range)
     return [
         Method("Average", AverageRegressor(), NOTHING),
         Method("ZZPM", ZZPMRegressor(data_range=data_range), NOTHING),
@@ -75,7 +81,8 @@ def make_methods(
         Method("Convex", ConvexRegressor()),
         Method("EnsIR, as published", published),
         Method("EnsIR, squared error", squared_error),
-        Method("EnsIR, cross-validated", cross_validated),
+        Method(CROSS_VALIDATED, cross_validated),
+        *([Method(WITH_INPUT, cross_validated, include_input=True)] if with_input else []),
     ]
 
 
@@ -142,6 +149,7 @@ def fit(
         method.regressor,
         per_channel=method.fitted_on == PIXELS,
         channel_axis=None if pixel_format.grey else -1,
+        include_input=method.include_input,
     )
     # One scene is enough to learn the number of models and channels.
     scenes = reference[:1] if method.fitted_on == NOTHING else reference
@@ -151,7 +159,8 @@ def fit(
     if method.fitted_on == SAMPLE and sample is not None:
         ensemble.fit(*([images] for images in sample))
     else:
-        ensemble.fit(scenes.predictions.through(timed), scenes.targets.through(timed))
+        inputs = scenes.inputs.through(timed) if method.include_input else None
+        ensemble.fit(scenes.predictions.through(timed), scenes.targets.through(timed), inputs)
     for regressor in ensemble.regressors_:
         getattr(regressor, "weights_", None)  # tables are solved when they are asked for
     seconds = perf_counter() - start - sum(of_reading)

@@ -4,23 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import partial
 from itertools import chain
 from time import perf_counter
-from typing import Any, TypedDict
+from typing import Any, TypeAlias, TypedDict
 
 import numpy as np
 
-from skensir.comparison.ensembles import NOTHING, Fitted, draw_sample, fit, make_methods
+from skensir.comparison.ensembles import (
+    NOTHING,
+    WITH_INPUT,
+    Fitted,
+    Method,
+    draw_sample,
+    fit,
+    make_methods,
+)
 from skensir.comparison.text import ORACLE, Row, explain_methods, explain_numbers
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, structural_similarity
 from skensir.image.files import Image
+from skensir.image.inputs import INPUT_MODEL
 from skensir.image.pixel_format import PixelFormat, check_pixel_format, pixel_format_of
 from skensir.image.progress import progress
-from skensir.image.reference_set import Images, Scene
+from skensir.image.reference_set import Scene
 
 INPUT = "Input"
-INPUT_FOLDER = "lq"
+
+
+# The name of a row, an image, and the seconds that it took; None where nobody knows.
+Made: TypeAlias = tuple[str, Image, float | None]
 
 
 class ComparedScene(TypedDict):
@@ -44,6 +55,7 @@ class Comparison:
     test: ReferenceSet
     fitted: list[Fitted]
     convention: dict[str, Any]  # of PSNR and SSIM: channel, crop_border and data_range
+    with_input: bool  # whether the inputs of the test set are measured too
 
     @property
     def notes(self) -> str:
@@ -56,14 +68,16 @@ class Comparison:
 
     def scenes(self) -> Iterator[ComparedScene]:
         """Yield the test scenes with the images of all rows, one scene in memory at a time."""
-        given = GivenImages(self.test)
         for scene in self.test:
-            images = chain(given(scene), combine(self.fitted, scene))
+            degraded = read_input(self.test, scene) if self.with_input else None
+            images = chain(
+                given(self.test.models, scene, degraded), combine(self.fitted, scene, degraded)
+            )
             yield {
                 "name": scene.name,
                 "target": np.asarray(scene.target),
                 "images": {name: image for name, image, _ in images},
-                "weight_maps": weight_maps(self.fitted, scene, self.test.models),
+                "weight_maps": weight_maps(self.fitted, self.test.models, scene, degraded),
                 "data_range": self.convention["data_range"],
             }
 
@@ -74,71 +88,49 @@ def oracle(scene: Scene) -> Image:
     return np.asarray(scene.target).clip(lowest, highest)
 
 
-class GivenImages:
-    """The images of a scene that are there before any ensemble: the input, the base models.
-
-    Inputs are given if there is a sub-folder of them and the first has the size and depth of the
-    truth.
-    """
-
-    def __init__(self, scenes: ReferenceSet) -> None:
-        self.models = scenes.models
-        self.folder = scenes.folder / INPUT_FOLDER
-        self.inputs: Images | None = None
-        if self.folder.is_dir():
-            inputs = ReferenceSet(scenes.folder, [INPUT_FOLDER], scenes.target).predictions
-            if self._input(inputs, scenes[0]) is not None:
-                self.inputs = inputs
-
-    @staticmethod
-    def _input(inputs: Images, scene: Scene) -> Image | None:
-        """Return the input of a scene, None if it cannot be compared with the truth."""
-        target = np.asarray(scene.target)
-        [image] = inputs[inputs.names.index(scene.name)]
-        # The truth may have been cut to the part that all images have in common.
-        image = image[: target.shape[0], : target.shape[1]]
-        return image if (image.shape, image.dtype) == (target.shape, target.dtype) else None
-
-    def __call__(self, scene: Scene) -> Iterator[tuple[str, Image, None]]:
-        """Yield names and images; the None stands for the seconds, which nobody knows."""
-        if self.inputs is not None:
-            image = self._input(self.inputs, scene)
-            if image is None:
-                raise ValueError(
-                    f"The image of scene {scene.name!r} in {self.folder} has not the size or depth "
-                    "of the truth, unlike the first."
-                )
-            yield INPUT, image, None
-        for model, image in zip(self.models, scene.predictions, strict=True):
-            yield model, image, None
+def given(models: Sequence[str], scene: Scene, degraded: Image | None) -> Iterator[Made]:
+    """Yield what is there before any ensemble: the input, if there is one, and the base models."""
+    if degraded is not None:
+        yield INPUT, degraded, None
+    for model, image in zip(models, scene.predictions, strict=True):
+        yield model, image, None
 
 
-def combine(fitted: Sequence[Fitted], scene: Scene) -> Iterator[tuple[str, Image, float | None]]:
-    """Yield names, the images that the methods make, and the seconds; at last the oracle."""
+def combine(fitted: Sequence[Fitted], scene: Scene, degraded: Image | None) -> Iterator[Made]:
+    """Yield what the methods make of a scene, and at last the oracle."""
     for method, ensemble, _ in fitted:
+        inputs = [degraded] if method.include_input and degraded is not None else None
         start = perf_counter()
-        [image] = ensemble.predict([scene.predictions])
+        [image] = ensemble.predict([scene.predictions], inputs)
         yield method.name, image, perf_counter() - start
     yield ORACLE, oracle(scene), None
 
 
 def weight_maps(
-    fitted: Sequence[Fitted], scene: Scene, models: Sequence[str]
+    fitted: Sequence[Fitted], models: Sequence[str], scene: Scene, degraded: Image | None
 ) -> dict[str, dict[str, Image]]:
     """Return where which model counts, for each method whose weights depend on the pixel."""
     maps = {}
     for method, ensemble, _ in fitted:
         if method.fitted_on != NOTHING and hasattr(ensemble, "predict_weights"):
-            [weights] = ensemble.predict_weights([scene.predictions])
+            inputs = [degraded] if method.include_input and degraded is not None else None
+            [weights] = ensemble.predict_weights([scene.predictions], inputs)
             weights = weights.reshape(*weights.shape[:3], -1).mean(axis=-1)
-            maps[method.name] = dict(zip(models, weights, strict=True))
+            names = (*models, INPUT_MODEL) if method.include_input else models
+            maps[method.name] = dict(zip(names, weights, strict=True))
     return maps
+
+
+def read_input(scenes: ReferenceSet, scene: Scene) -> Image:
+    """Return the input of a scene."""
+    [image] = scenes.subset([scene.name]).inputs
+    return image
 
 
 def measure(
     scenes: ReferenceSet,
     pixel_format: PixelFormat,
-    images_of: Callable[[Scene], Iterator[tuple[str, Image, float | None]]],
+    images_of: Callable[[Scene], Iterator[Made]],
     label: str,
     convention: dict[str, Any],
 ) -> list[Row]:
@@ -195,26 +187,42 @@ def compare_sets(
     data_range = pixel_format.data_range
     width = "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
-    methods = make_methods(width, data_range, len(reference), trees=trees)
-    for name in (INPUT, ORACLE, *(method.name for method in methods)):
+    if test.has_inputs:
+        _ = test.inputs  # none of them is missing
+    no_input = test.why_without_input()
+    no_row = no_input or reference.why_without_input()
+    methods = make_methods(
+        width, data_range, len(reference), trees=trees, with_input=no_row is None
+    )
+    _check_names(reference, test, methods)
+
+    def given_images(scene: Scene) -> Iterator[Made]:
+        return given(test.models, scene, None if no_input else read_input(test, scene))
+
+    def combined_images(scene: Scene) -> Iterator[Made]:
+        return combine(fitted, scene, None if no_row else read_input(test, scene))
+
+    # Before the long work, as it finds out what is wrong with the test set.
+    rows = measure(test, pixel_format, given_images, "Measuring", convention)
+    sample = draw_sample(reference, pixel_format) if trees else None
+    bar = progress(methods, "Fitting")
+    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
+    rows += measure(test, pixel_format, combined_images, "Combining", convention)
+    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
+    rows = [row._replace(seconds_fit=seconds_fit.get(row.name)) for row in rows]
+    measured = explain_numbers(reference, test, convention)
+    if test.has_inputs and no_row:
+        measured += f" {INPUT if no_input else WITH_INPUT} is left out, as {no_row}."
+    how = explain_methods(fitted, len(reference))
+    return Comparison(rows, measured, how, test, fitted, convention, no_input is None)
+
+
+def _check_names(reference: ReferenceSet, test: ReferenceSet, methods: Sequence[Method]) -> None:
+    """Raise an error if a base model has the name of another row of the table."""
+    with_input = [INPUT_MODEL for method in methods if method.include_input]
+    for name in (INPUT, ORACLE, *with_input, *(method.name for method in methods)):
         if name in test.models:
             raise ValueError(
                 f"A base model has the name {name!r} of another row of the table; rename "
                 f"{reference.folder / name} and {test.folder / name}."
             )
-    # Before the long work, as it finds out what is wrong with the test set.
-    given = GivenImages(test)
-    rows = measure(test, pixel_format, given, "Measuring", convention)
-
-    sample = draw_sample(reference, pixel_format) if trees else None
-    bar = progress(methods, "Fitting")
-    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
-
-    rows += measure(test, pixel_format, partial(combine, fitted), "Combining", convention)
-    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
-    rows = [row._replace(seconds_fit=seconds_fit.get(row.name)) for row in rows]
-    measured = explain_numbers(reference, test, convention)
-    if (test.folder / INPUT_FOLDER).is_dir() and given.inputs is None:
-        measured += f" {INPUT} is left out, as its images have not the size or depth of the truth."
-    how = explain_methods(fitted, len(reference))
-    return Comparison(rows, measured, how, test, fitted, convention)

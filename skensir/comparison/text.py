@@ -8,8 +8,16 @@ from typing import Any, NamedTuple
 
 from skensir import EnsIRRegressor
 from skensir._text import plural
-from skensir.comparison.ensembles import MAX_SAMPLES, SAMPLE, SHRINKAGE, Fitted
+from skensir.comparison.ensembles import (
+    CROSS_VALIDATED,
+    MAX_SAMPLES,
+    SAMPLE,
+    SHRINKAGE,
+    WITH_INPUT,
+    Fitted,
+)
 from skensir.image import ReferenceSet
+from skensir.image.search import N_AREAS
 
 ORACLE = "Oracle"
 BEST = "* best of the column but for the oracle."  # stands below a table
@@ -85,13 +93,22 @@ def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:
     """Say what the rows of the table are."""
     tables = (ensemble.regressors_[0] for _, ensemble, _ in fitted)
     bin_width = next(table.bin_width_ for table in tables if isinstance(table, EnsIRRegressor))
-    chosen = "leaving out one scene at a time" if n_scenes > 1 else "in five folds of the scene"
-    paragraphs = [
+    held_out = (
+        "one scene after the other" if n_scenes > 1 else f"one of {N_AREAS} parts of the scene"
+    )
+    ours = (
         "Convex is one convex weight vector of least squared error per channel. EnsIR is one "
-        f"lookup table per channel: with bin width {bin_width:g} as published and for the squared "
-        f"error (shrinkage {SHRINKAGE:,} rows), and with both chosen by cross-validation, "
-        f"{chosen}. ZZPM takes its weights from each whole image.",
-    ]
+        f"lookup table per channel, as published and for the squared error with bin width "
+        f"{bin_width:g}, the latter with a shrinkage of {SHRINKAGE:,} rows. {CROSS_VALIDATED}, has "
+        "cells of the models' predictions or of their deviations from each other, whichever do "
+        f"better with {held_out} held out, averaged where several do."
+    )
+    if any(method.include_input for method, _, _ in fitted):
+        ours += (
+            f" {WITH_INPUT}, is the same with the degraded image as one more model, which no other "
+            "row has."
+        )
+    paragraphs = [f"{ours} ZZPM takes its weights from each whole image."]
     names = [method.name for method, _, _ in fitted if method.fitted_on == SAMPLE]
     if names:
         paragraphs.append(
@@ -101,6 +118,6 @@ def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:
         )
     paragraphs.append(
         f"{ORACLE} is the truth, clipped to the range of the base models' values in each pixel and "
-        "channel: no convex combination has a higher PSNR over all channels."
+        "channel: no convex combination of these has a higher PSNR over all channels."
     )
     return "\n\n".join(paragraphs)

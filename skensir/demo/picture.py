@@ -51,9 +51,10 @@ def draw_picture(rows: Sequence[PictureRow]) -> Figure:
         row_axes[-1].set_title(row.weight_title.replace(", ", ",\n"), fontsize="medium")
         bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
         figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
+    equal = " or ".join(sorted({f"{row.equal:.2f}" for row in rows}))
     note = (
         f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
-        f"A weight of {rows[0].equal:.2f} is that of plain averaging."
+        f"The middle of a colour bar is the weight of plain averaging, {equal}."
     )
     figure.supxlabel(note, fontsize="medium")
     return figure

@@ -8,14 +8,17 @@ from pathlib import Path
 import numpy as np
 
 from skensir._text import wrap
-from skensir.comparison.measure import INPUT, INPUT_FOLDER, Comparison, compare_sets
+from skensir.comparison.ensembles import CROSS_VALIDATED, WITH_INPUT
+from skensir.comparison.measure import INPUT, Comparison, compare_sets
 from skensir.comparison.text import BEST, explain_convention
 from skensir.demo.photographs import FITTING, TESTING
 from skensir.demo.picture import PICTURED, PictureRow
 from skensir.demo.tasks import LARGEST_SIDE, TASKS, make_sets
-from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
+from skensir.image import ReferenceSet, peak_signal_noise_ratio
+from skensir.image.inputs import INPUT_MODEL
 
-SHOWN = "EnsIR, cross-validated"
+# Rows of the picture: the first that a task has.
+SHOWN = (WITH_INPUT, CROSS_VALIDATED)
 
 
 def run_task(name: str, folder: Path) -> Comparison:
@@ -38,18 +41,20 @@ def run_task(name: str, folder: Path) -> Comparison:
 
 def make_picture_row(name: str, comparison: Comparison) -> PictureRow:
     """Return the task's row of the picture."""
-    shown = [fitted for fitted in comparison.fitted if fitted.method.name == SHOWN]
+    by_name = {fitted.method.name: fitted for fitted in comparison.fitted}
+    shown = next(by_name[row] for row in SHOWN if row in by_name)
     test = comparison.test.subset([PICTURED])
-    scene = next(replace(comparison, test=test, fitted=shown).scenes())
-    weights = scene["weight_maps"][SHOWN]
-    images = {INPUT: read_image(comparison.test.folder / INPUT_FOLDER / f"{PICTURED}.png")}
-    for row in (*weights, SHOWN):
+    scene = next(replace(comparison, test=test, fitted=[shown]).scenes())
+    weights = scene["weight_maps"][shown.method.name]
+    [degraded] = test.inputs
+    images = {INPUT: degraded}
+    for row in (*test.models, shown.method.name):
         image = scene["images"][row]
         psnr = peak_signal_noise_ratio(scene["target"], image, **comparison.convention)
         images[f"{row}\n{psnr:.2f} dB"] = image
     images["Truth"] = scene["target"]
     model = max(weights, key=lambda name: float(np.std(weights[name])))
-    title = f"EnsIR's weight of\n{model}"
+    title = f"EnsIR's weight of\n{'the input' if model == INPUT_MODEL else model}"
     return PictureRow(name.capitalize(), images, title, weights[model], 1 / len(weights))
 
 

@@ -12,6 +12,7 @@ from typing import Self, SupportsIndex, overload
 import numpy as np
 
 from skensir.image.files import Image, read_image
+from skensir.image.inputs import find_mismatch
 from skensir.image.scene_files import choose_models, common_part, common_scenes, list_scenes
 
 
@@ -55,7 +56,7 @@ class ReferenceSet(Sequence[Scene]):
         then, and a sub-folder ``gt`` still does not count as a model.
     input : str, default="lq"
         Name of the sub-folder with the images before restoration, which is not one of the base
-        models. It need not exist and is never read.
+        models. It need not exist, and is read for `inputs` only.
     crop : bool, default=False
         Whether to cut images of different sizes to the part that they have in common at the top
         left, as some networks pad at the bottom and right. Otherwise such a scene is an error.
@@ -70,6 +71,9 @@ class ReferenceSet(Sequence[Scene]):
         The predictions of each scene, read when asked for. It can be iterated over several times.
     targets : sequence of ndarray
         The truth of each scene, likewise.
+    inputs : sequence of ndarray
+        The images before restoration, likewise. They may have another size or depth than the
+        predictions. An error where the sub-folder or a scene in it is missing.
 
     Raises
     ------
@@ -82,7 +86,7 @@ class ReferenceSet(Sequence[Scene]):
 
     See Also
     --------
-    ImageEnsemble : Is fitted on `predictions` and `targets`.
+    ImageEnsemble : Is fitted on `predictions` and `targets`, and on `inputs` if you like.
 
     Examples
     --------
@@ -115,6 +119,7 @@ class ReferenceSet(Sequence[Scene]):
         if not self.folder.is_dir():
             raise FileNotFoundError(f"{self.folder} is not a folder.")
         self.target = target
+        self.input = input
         self.crop = crop
         self.models = choose_models(self.folder, models, others={target or "gt", input})
         if target in self.models:
@@ -127,6 +132,7 @@ class ReferenceSet(Sequence[Scene]):
             )
         self._files = {part: list_scenes(self.folder / part) for part in parts}
         self.names = common_scenes({self.folder / part: self._files[part] for part in parts})
+        self._input_files: dict[str, Path] | None = None
 
     def __len__(self) -> int:
         return len(self.names)
@@ -160,6 +166,51 @@ class ReferenceSet(Sequence[Scene]):
             raise ValueError(f"The reference set {self.folder} was made with target=None.")
         return Images(self, "targets")
 
+    @property
+    def has_inputs(self) -> bool:
+        """Whether there is a sub-folder of images before restoration."""
+        return (self.folder / self.input).is_dir()
+
+    @property
+    def inputs(self) -> Images:
+        """The images before restoration of each scene, read when asked for."""
+        folder = self.folder / self.input
+        if self._input_files is None:
+            if not self.has_inputs:
+                raise ValueError(
+                    f"{self.folder} has no sub-folder {self.input!r} with the images before "
+                    "restoration; pass its name as input, or fit with include_input=False."
+                )
+            self._input_files = list_scenes(folder)
+        for name in self.names:
+            if name not in self._input_files:
+                raise ValueError(
+                    f"{folder} has no image of the scene {name!r}, of which there is "
+                    f"{self._files[self.models[0]][name]}; add it, or fit with "
+                    "include_input=False."
+                )
+        return Images(self, "inputs")
+
+    def why_without_input(self) -> str | None:
+        """Say why the inputs cannot be combined with the predictions, None if they can.
+
+        Reads the input and one prediction of each scene, up to the first that does not fit.
+
+        Returns
+        -------
+        reason : str or None
+            A clause, such as that there is no sub-folder, or in which scene the sizes differ.
+        """
+        try:
+            inputs = self.inputs
+        except ValueError as error:
+            return str(error).partition(";")[0].rstrip(".")
+        for name, image in zip(self.names, inputs, strict=True):
+            mismatch = find_mismatch(image, *self._read(name, self.models[:1]))
+            if mismatch is not None:
+                return f"in scene {name!r} {mismatch}"
+        return None
+
     def subset(self, names: Iterable[str]) -> Self:
         """Return a reference set of some of the scenes.
 
@@ -186,11 +237,22 @@ class ReferenceSet(Sequence[Scene]):
         return chosen
 
     def _read_part(self, name: str, part: str) -> Image:
-        """Return the predictions or the target of a scene, and read no more than it takes."""
+        """Return the predictions, target or input of a scene, and read no more than it takes."""
         if part == "predictions":
             return np.stack(self._read(name, self.models))
+        if part == "inputs":
+            return self._read_input(name)
         [image] = self._read(name, set(self._files).difference(self.models))
         return image
+
+    def _read_input(self, name: str) -> Image:
+        """Return the input of a scene, cut where the other images are."""
+        image = read_image((self._input_files or {})[name])
+        if not self.crop:
+            return image
+        [prediction] = self._read(name, self.models[:1])
+        height, width = prediction.shape[:2]
+        return image[:height, :width]
 
     def _read(self, name: str, folders: Iterable[str]) -> list[Image]:
         """Return a scene's images in some of the sub-folders."""
@@ -205,7 +267,7 @@ class ReferenceSet(Sequence[Scene]):
 
 
 class Images(Sequence[Image]):
-    """The predictions, or the targets, of all scenes of a reference set.
+    """The predictions, the targets or the inputs of all scenes of a reference set.
 
     An image is read when it is asked for and not kept, so they can be iterated over several times.
     A slice is of the same kind. `names` are those of the scenes, `models` those of the base models.
@@ -222,6 +284,11 @@ class Images(Sequence[Image]):
         self._functions = functions
         self.names = reference_set.names
         self.models = reference_set.models
+
+    @property
+    def inputs(self) -> Images:
+        """The inputs of the same scenes."""
+        return self._reference_set.inputs
 
     def through(self, function: Callable[[Images], Iterable[Image]]) -> Images:
         """Return the same images, passed through a function as they are read.

@@ -1,0 +1,34 @@
+"""The degraded input as one more base model, and what it has to be like for that."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from skensir.image.files import Image
+
+# What the input is called among the base models.
+INPUT_MODEL = "input"
+
+
+def find_mismatch(image: Image, prediction: Image) -> str | None:
+    """Say in what an input differs from the prediction of a base model, None if in nothing.
+
+    Floats fit to whole numbers of either depth, as they do everywhere.
+    """
+    if image.shape != prediction.shape:
+        return f"the input has shape {image.shape}, but each prediction {prediction.shape}"
+    depths = {part.dtype for part in (image, prediction) if part.dtype.kind == "u"}
+    if len(depths) > 1:
+        return f"the input is {image.dtype}, but the predictions are {prediction.dtype}"
+    return None
+
+
+def add_input(predictions: Image, image: Image) -> Image:
+    """Return the predictions of a scene with its input as the last model, or say what is wrong."""
+    mismatch = find_mismatch(image, predictions[0])
+    if mismatch is not None:
+        raise ValueError(
+            f"{mismatch}; it must have their size and depth, or be left out by fitting with "
+            "include_input=False"
+        )
+    return np.concatenate([predictions, image[np.newaxis]])

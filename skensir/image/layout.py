@@ -1,0 +1,136 @@
+"""What the images of an ensemble have in common, and how they are read one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skensir.image.files import Image
+from skensir.image.inputs import add_input
+from skensir.image.pixel_format import check_scale
+
+# What all images have in common, and how an error says it of one.
+_COMMON = {
+    "n_models": "there are {} models",
+    "n_channels": "there are {} channels",
+    "pixel_dtype": "the pixels are {}",
+}
+
+
+@dataclass
+class Layout:
+    """What all images of an ensemble have in common; None is not known yet.
+
+    Attributes
+    ----------
+    axis : int or None
+        That of the channels, counted from the end; None for grey images.
+    n_models : int or None
+        Number of base models, without the input.
+    n_channels : int or None
+        Number of channels.
+    pixel_dtype : dtype or None
+        uint8 or uint16 where images have such values.
+    """
+
+    axis: int | None
+    n_models: int | None = None
+    n_channels: int | None = None
+    pixel_dtype: np.dtype[Any] | None = None
+
+    def check(self, prediction: Image, target: Image | None) -> None:
+        """Raise an error unless an image fits to its truth and to the layout; add to that."""
+        if prediction.ndim != (3 if self.axis is None else 4):
+            allowed = (
+                "(n_models, height, width), as channel_axis is None"
+                if self.axis is None
+                else "n_models, height, width and n_channels; grey images need channel_axis=None"
+            )
+            raise ValueError(f"the predictions have shape {prediction.shape}, must have {allowed}")
+        if target is not None and target.shape != prediction.shape[1:]:
+            raise ValueError(
+                f"each prediction has shape {prediction.shape[1:]}, but the target {target.shape}"
+            )
+        images = [prediction] if target is None else [prediction, target]
+        dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
+        if len(set(dtypes)) > 1:
+            raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
+        n_channels = 1 if self.axis is None else prediction.shape[self.axis]
+        if not n_channels:
+            raise ValueError(f"the predictions have shape {prediction.shape}, without a channel")
+        found = (len(prediction), n_channels, dtypes[0] if dtypes else None)
+        for name, value in zip(_COMMON, found, strict=True):
+            known = getattr(self, name)
+            if known is None:
+                setattr(self, name, value)
+            # Floats fit to either depth; but not to both, one after the other.
+            elif value is not None and value != known:
+                raise ValueError(f"{_COMMON[name].format(value)}, must be {known} as before")
+
+
+def read_images(
+    layout: Layout,
+    predictions: Iterable[ArrayLike],
+    targets: Iterable[ArrayLike] | None = None,
+    inputs: Iterable[ArrayLike] | None = None,
+    *,
+    peak: int | None = None,
+) -> Iterator[tuple[Image, Any]]:
+    """Yield predictions and truth of each image, None without targets.
+
+    With inputs these are one more model, the last one. With `peak` floats from 0 to 1 are an error.
+    """
+    n_dimensions = 3 if layout.axis is None else 4
+    for name, part, n in (("predictions", predictions, 0), ("inputs", inputs, 1)):
+        if isinstance(part, np.ndarray) and part.ndim == n_dimensions - n:
+            raise ValueError(
+                f"{name} is one array of shape {part.shape}, must be a sequence with "
+                "one array per image; put that of a single image into a list."
+            )
+    describe = getattr(predictions, "describe", "Image {}".format)
+    parts = {"predictions": predictions, "targets": targets, "inputs": inputs}
+    given = {name: part for name, part in parts.items() if part is not None}
+    n_images = 0
+    for images in zip_longest(*given.values()):
+        scene: dict[str, Any] = dict(zip(given, images, strict=True))
+        del images  # none is to be held on to while the next is read
+        _check_all_there(scene, n_images)
+        try:
+            prediction, target = np.asarray(scene.pop("predictions")), scene.pop("targets", None)
+            target = None if target is None else np.asarray(target)
+            layout.check(prediction, target)
+        except ValueError as error:
+            raise ValueError(f"{describe(n_images)}: {error}.") from None
+        if peak is not None:
+            check_scale(prediction, describe(n_images), peak)
+        if scene:
+            name = describe(n_images)
+            prediction = _with_input(prediction, scene.pop("inputs"), name, peak)
+        yield prediction, target
+        n_images += 1
+    if targets is not None and not n_images:
+        raise ValueError("predictions has no image, must have at least one.")
+
+
+def _check_all_there(scene: dict[str, Any], number: int) -> None:
+    """Raise an error that names the argument which has fewer images than the others."""
+    ended = [name for name, image in scene.items() if image is None]
+    if ended:
+        longer = next(name for name, image in scene.items() if image is not None)
+        raise ValueError(f"{ended[0]} has {number} images only, {longer} has more.")
+
+
+def _with_input(prediction: Image, image: ArrayLike, name: str, peak: int | None) -> Image:
+    """Return the predictions of an image with its input as the last model."""
+    image = np.asarray(image)
+    if peak is not None:
+        check_scale(image, f"{name}: the input", peak)
+    try:
+        return add_input(prediction, image)
+    except ValueError as error:
+        raise ValueError(f"{name}: {error}.") from None

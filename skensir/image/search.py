@@ -1,0 +1,26 @@
+"""The settings of images: how tables of pixels are searched for, by all that do so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sklearn.model_selection import KFold, LeaveOneGroupOut
+
+from skensir._ensir_cv import EnsIRRegressorCV
+
+# Of a single scene: neighbouring pixels are alike, so that these are areas and not single pixels.
+N_AREAS = 5
+
+
+def search_for_images(
+    n_scenes: int,
+    data_range: float | str = "auto",
+    objectives: Sequence[str] = ("squared_error",),
+) -> EnsIRRegressorCV:
+    """Return the estimator that images get where the settings are chosen by cross-validation.
+
+    One scene after the other is held out, or areas of a single one. All else is the estimator's
+    default, which depends on whether the pixels are whole numbers.
+    """
+    splitter = LeaveOneGroupOut() if n_scenes > 1 else KFold(N_AREAS)
+    return EnsIRRegressorCV(data_range=data_range, objectives=objectives, cv=splitter)
