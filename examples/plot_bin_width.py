@@ -65,10 +65,10 @@ search.fit(X, y, groups=photograph)
 print(f"chosen in {time.perf_counter() - start:.1f} s: {search.best_params_}")
 
 # %%
-# :class:`~skensir.EnsIRRegressorCV` does its search on sums, in one pass over the pixels. It finds a
-# width for itself, as cells that have few pixels borrow from wider ones. It looks at other things:
-# what cells are made of, how much they borrow, and whether they have intercepts. And it says what
-# the tables gain on held-out photographs.
+# :class:`~skensir.EnsIRRegressorCV` does its search on sums, in one pass over the pixels. It finds
+# a width for itself, as cells that have few pixels borrow from wider ones. It looks at other
+# things: what cells are made of, how much they borrow, and whether they have intercepts. And it
+# says what the tables gain on held-out photographs.
 
 fast_search = EnsIRRegressorCV(cv=LeaveOneGroupOut())
 start = time.perf_counter()
