@@ -34,8 +34,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
     The held-out squared error of a table follows from sums that `fit` gathers in one pass over the
     rows: with the error products :math:`P_c` of the held-out rows in cell c, weights
-    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs
-    little more than one fit, and nothing is predicted for it.
+    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs as
+    much as a few fits, and nothing is predicted for it.
 
     Read more in the :ref:`User Guide <cross_validation>`.
 
