@@ -65,13 +65,12 @@ search.fit(X, y, groups=photograph)
 print(f"chosen in {time.perf_counter() - start:.1f} s: {search.best_params_}")
 
 # %%
-# :class:`~skensir.EnsIRRegressorCV` does such a search on sums, in one pass over the pixels. It can
-# afford to choose the shrinkage and the objective as well, and says what the table gains on
-# held-out photographs.
+# :class:`~skensir.EnsIRRegressorCV` does its search on sums, in one pass over the pixels. It finds
+# a width for itself, as cells that have few pixels borrow from wider ones. It looks at other
+# things: what cells are made of, how much they borrow, and whether they have intercepts. And it
+# says what the tables gain on held-out photographs.
 
-fast_search = EnsIRRegressorCV(
-    bin_widths, objectives=("likelihood", "squared_error"), cv=LeaveOneGroupOut()
-)
+fast_search = EnsIRRegressorCV(cv=LeaveOneGroupOut())
 start = time.perf_counter()
 fast_search.fit(X, y, groups=photograph)
 print(f"chosen in {time.perf_counter() - start:.1f} s")
@@ -134,8 +133,9 @@ plt.show()
 # %%
 # The differences are small, as everywhere in this field, and narrow bins come out best: the grid
 # search gains less than 0.04 dB over averaging. In the paper, on Rain100H, the PSNR is 31.745 dB at
-# width 16 and between 31.713 and 31.739 dB at the others. The most accurate table here is that of
-# ``EnsIRRegressorCV``, which chose the squared error for objective.
+# width 16 and between 31.713 and 31.739 dB at the others. The most accurate here is
+# ``EnsIRRegressorCV``, which minimises the squared error: it gains 0.13 dB. It looks the weights up
+# in two tables of many narrow cells, one per kind of axes, which takes longer.
 #
 # Its summary is sober about all this. With three photographs it sees no clear gain over one convex
 # weight vector. Do not read a ranking of widths from two test photographs and one draw of the

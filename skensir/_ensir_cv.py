@@ -34,8 +34,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
     The held-out squared error of a table follows from sums that `fit` gathers in one pass over the
     rows: with the error products :math:`P_c` of the held-out rows in cell c, weights
-    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs
-    little more than one fit, and nothing is predicted for it.
+    :math:`w_c` and no intercept it is :math:`\sum_c w_c^\top P_c w_c`. So the whole search costs as
+    much as a few fits, and nothing is predicted for it.
 
     Read more in the :ref:`User Guide <cross_validation>`.
 
@@ -109,10 +109,16 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         Their shares, which sum to one.
     best_estimator_ : EnsIRRegressor
         The only estimator, where there is one only.
-    weights_, cells_, default_weights_, bin_edges_ : ndarray or list
+    weights_, cells_ : ndarray or list
         Those of `estimators_`: of the only one, or a list with those of each.
-    bin_width_, shrinkage_, objective_, axes_, positive_, fit_intercept_ : object
-        The parameters of the best candidate, whose share is the largest.
+    default_weights_, bin_edges_ : ndarray or list
+        Likewise.
+    bin_width_, shrinkage_ : float
+        Parameters of the best candidate, whose share is the largest.
+    objective_, axes_ : str
+        Likewise.
+    positive_, fit_intercept_ : bool
+        Likewise.
     best_params_ : dict
         Those of them that were searched, by name.
     best_score_ : float
