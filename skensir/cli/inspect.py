@@ -54,15 +54,18 @@ def find_tables(loaded: Any) -> list[Inspected]:
     return found
 
 
-def describe_settings(table: EnsIRRegressor, *, averaged: bool) -> str:
-    """Return a line about how a table was made; one that is averaged has no single shrinkage."""
+def describe_settings(table: EnsIRRegressor) -> str:
+    """Return a line about how a table was made.
+
+    Tables that a search has averaged have ancestors, and no single shrinkage.
+    """
     parts = [f"bin width {table.bin_width_:g}", f"objective {table.objective}"]
     if table.axes_ != "predictions":
         parts[0] += f" on {_AXES[table.axes_]}"
-    if averaged:
-        parts.append("drawn to wider cells" if is_nested(table) else "shrunk")
-    else:
-        parts.append(f"shrinkage {table.shrinkage:g}" + " to wider cells" * is_nested(table))
+    if table.shrink_to == "parent":
+        parts.append("drawn to wider cells")
+    elif not is_nested(table):
+        parts.append(f"shrinkage {table.shrinkage:g}")
     if not table.positive:
         parts.append("signed weights")
     if table.fit_intercept:
@@ -75,15 +78,14 @@ def is_nested(table: EnsIRRegressor) -> bool:
     return len(table.ancestor_levels_) > 0
 
 
-def describe_table(inspected: Inspected, names: list[str]) -> list[str]:
+def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     """Return lines about one table: occupancy, weights, iterations, and how cells came about."""
-    table = inspected.table
     counts, origin = table.cell_counts_, table.cell_origin_
     n_possible = int(np.prod([len(np.unique(bins)) for bins in table.cells_.T], dtype=object))
     known = np.isfinite(counts).all()
     rows = f"{counts.sum():,.10g} rows" if known else "an unknown number of rows"
     lines = [
-        describe_settings(table, averaged=inspected.share is not None),
+        describe_settings(table),
         f"{plural(len(counts), 'occupied cell')} of {n_possible:,} that its bins make; {rows}",
     ]
     if is_nested(table):
@@ -189,7 +191,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         print(f"The model {names[-1]!r} is the image before restoration.")
     for inspected in tables:
         title = f"{inspected.title}: " if inspected.title else ""
-        first, *others = describe_table(inspected, names)
+        first, *others = describe_table(inspected.table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
         write_picture(plot, draw(tables, names))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
-from skensir._ensir_cv import EnsIRRegressorCV
+from skensir._ensir_cv import _AUTO_PIXELS, EnsIRRegressorCV
 
 # Of a single scene: neighbouring pixels are alike, so that these are areas and not single pixels.
 N_AREAS = 5
@@ -19,8 +19,11 @@ def search_for_images(
 ) -> EnsIRRegressorCV:
     """Return the estimator that images get where the settings are chosen by cross-validation.
 
-    One scene after the other is held out, or areas of a single one. All else is the estimator's
-    default, which depends on whether the pixels are whole numbers.
+    One scene after the other is held out, or areas of a single one. What is tried are the defaults
+    of pixels in whole numbers, for floats too: those of other data do better on some photographs
+    by 0.01 dB and worse by 0.06 dB where it rains, and an image is the same in both dtypes.
     """
     splitter = LeaveOneGroupOut() if n_scenes > 1 else KFold(N_AREAS)
-    return EnsIRRegressorCV(data_range=data_range, objectives=objectives, cv=splitter)
+    return EnsIRRegressorCV(
+        data_range=data_range, objectives=objectives, cv=splitter, **_AUTO_PIXELS
+    )

@@ -17,7 +17,11 @@ from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image, wri
 
 TREES = ("Bagging", "AdaBoost", "RForest", "GBDT", "HGBT")
 PLAIN = ("Average", "ZZPM")
-OURS = ("Convex", "EnsIR, as published", "EnsIR, squared error", "EnsIR, cross-validated")
+WITH_INPUT = "EnsIR, with the input"
+OURS = (
+    *("Convex", "EnsIR, as published", "EnsIR, squared error", "EnsIR, cross-validated"),
+    WITH_INPUT,
+)
 
 
 @pytest.fixture(scope="module")
@@ -132,13 +136,38 @@ def test_bin_width_is_that_of_the_tables(folders, capsys):
     assert "bin width 256" in wide["notes"]
 
 
-def test_input_that_is_not_like_the_truth_is_left_out(own_folders, capsys):
-    _, test = own_folders
-    for path in (test / "lq").iterdir():
-        write_image(path, read_image(path)[::2, ::2])
+@pytest.mark.parametrize("which", ["test", "reference", "both"])
+def test_input_that_is_not_like_the_outputs_is_left_out(own_folders, capsys, which):
+    """Of the row as well that has it for one more model, which needs it in both sets."""
+    for folder in own_folders:
+        if which in ("both", folder.name):
+            for path in (folder / "lq").iterdir():
+                write_image(path, read_image(path)[::2, ::2])
+    printed = run(capsys, *own_folders, "--no-trees")
+    names = [name for name, *_ in table_of(printed)]
+    assert WITH_INPUT not in names
+    assert ("Input" in names) == (which == "reference")
+    left_out = WITH_INPUT if which == "reference" else "Input"
+    words = " ".join(printed.split())
+    assert f"{left_out} is left out, as in scene '0' the input has shape" in words
+    assert "one more model" not in words
+
+
+def test_no_input_is_no_matter(own_folders, capsys):
+    for folder in own_folders:
+        shutil.rmtree(folder / "lq")
     printed = run(capsys, *own_folders, "--no-trees")
     assert table_of(printed)[0][0] == "A"
-    assert "Input is left out" in " ".join(printed.split())
+    assert WITH_INPUT not in printed
+    assert "left out" not in printed
+
+
+def test_input_lies_where_it_is_said(own_folders, capsys):
+    expected = table_of(run(capsys, *own_folders, "--no-trees"))
+    for folder in own_folders:
+        (folder / "lq").rename(folder / "rainy")
+    printed = table_of(run(capsys, *own_folders, "--no-trees", "--input", "rainy"))
+    assert [row[:3] for row in printed] == [row[:3] for row in expected]
 
 
 def test_test_set_that_is_the_reference_set_is_said(folders, capsys):
@@ -171,8 +200,8 @@ def test_report_gets_the_table_and_each_scene(folders, tmp_path, monkeypatch, ca
         assert scene["data_range"] == 255
         assert list(scene["images"]) == names
         assert list(scene["weight_maps"]) == [name for name in names if name.startswith("EnsIR")]
-        for maps in scene["weight_maps"].values():
-            assert tuple(maps) == MODELS
+        for name, maps in scene["weight_maps"].items():
+            assert tuple(maps) == (*MODELS, *(["input"] if name == WITH_INPUT else []))
             assert_allclose(sum(maps.values()), np.ones(original.target.shape[:2]))
     for row in received["table"]:
         psnr = [

@@ -10,6 +10,7 @@ from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
 from skensir.comparison.measure import compare_sets, oracle
 from skensir.image import (
+    ImageEnsemble,
     ReferenceSet,
     peak_signal_noise_ratio,
     read_image,
@@ -70,6 +71,19 @@ def test_rows_are_those_of_regressors_on_stacked_rows(compared, folders, name, r
     pairs = [(scene.target, image) for scene, image in zip(test, images, strict=True)]
     assert row.psnr == pytest.approx(np.mean([peak_signal_noise_ratio(*p) for p in pairs]))
     assert row.ssim == pytest.approx(np.mean([structural_similarity(*p) for p in pairs]))
+
+
+def test_row_with_the_input_has_it_for_one_more_model(compared, folders):
+    sets = [ReferenceSet(folder) for folder in folders]
+    stacks = [
+        [np.stack([*scene.predictions, image]) for scene, image in zip(s, s.inputs, strict=True)]
+        for s in sets
+    ]
+    ensemble = ImageEnsemble(EnsIRRegressorCV(cv=LeaveOneGroupOut()))
+    ensemble.fit(stacks[0], list(sets[0].targets))
+    [row] = [row for row in compared.rows if row.name == "EnsIR, with the input"]
+    assert row.psnr == pytest.approx(ensemble.score(stacks[1], sets[1].targets), rel=1e-12)
+    assert "is the same with the degraded image as one more model" in compared.methods
 
 
 def test_zzpm_takes_its_weights_from_the_whole_image(compared, folders):

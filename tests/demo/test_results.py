@@ -28,3 +28,21 @@ def test_base_models_help_and_are_kept_as_8_bit_images(monkeypatch, tmp_path, na
     psnr = {row.name: row.psnr for row in comparison.rows}
     for model in TASKS[name].restorers:
         assert psnr[model] > psnr.get("Input", 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "n_models"),
+    [("super-resolution", "EnsIR, cross-validated", 3), ("deraining", "EnsIR, with the input", 4)],
+)
+def test_picture_shows_the_input_as_a_model_where_it_fits(
+    monkeypatch, tmp_path, name, shown, n_models
+):
+    monkeypatch.setattr(results, "LARGEST_SIDE", SIDE)
+    monkeypatch.setattr(results, "compare_sets", partial(results.compare_sets, trees=False))
+    comparison = results.run_task(name, tmp_path)
+    assert ("EnsIR, with the input" in {row.name for row in comparison.rows}) == (n_models == 4)
+    row = results.make_picture_row(name, comparison)
+    titles = [title.partition("\n")[0] for title in row.images]
+    assert titles == ["Input", *TASKS[name].restorers, shown, "Truth"]
+    assert row.equal == 1 / n_models
+    assert row.weights.shape == (SIDE, SIDE)
