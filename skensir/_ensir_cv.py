@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -17,7 +17,6 @@ from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import (
     Grid,
     Pass,
-    SplitStatistics,
     is_partition,
     needed_grids,
     pass_over,
@@ -581,26 +580,25 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
         if held_out is not None:
-            best = results.candidates[self.best_index_]
-            self._calibrate_held_out(best, tried[best._own_axes()].splits, held_out)
+            self._calibrate_held_out(results.candidates, shares, tried, held_out)
         if self.verbose:
             print(self.summary())
         return self
 
     def _calibrate_held_out(
-        self, best: EnsIRRegressor, splits: Sequence[SplitStatistics], held_out: HeldOut
+        self,
+        candidates: Sequence[EnsIRRegressor],
+        shares: FloatArray,
+        tried: Mapping[Axes, Pass],
+        held_out: HeldOut,
     ) -> None:
-        """Count the errors of the best table on rows that a split has held out from it.
-
-        With what it is averaged it errs less, and its standard deviation is as much smaller.
-        """
+        """Count the errors of the tables on rows that a split has held out from them."""
         counts = np.zeros(N_PLACES)
-        for number, split in enumerate(splits):
-            [model], _ = fit_tables(
-                [best], np.ones(1), {best._own_axes(): split.train}, self._prepare
-            )
+        for number in range(self.n_splits_):
+            trains = {axes: sums.splits[number].train for axes, sums in tried.items()}
+            tables = fit_tables(candidates, shares, trains, self._prepare)
             X, y, sample_weight = held_out(number)
-            prediction, std = model._combine_rows(X, return_std=True)
+            prediction, std = _combine(*tables, X, return_std=True)
             counts += count_ratios(y - prediction, std, sample_weight)
         self.calibration_ = counts
 
@@ -708,18 +706,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
         self, predictions: AnyArray, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Do so for validated predictions."""
-        if len(self.estimators_) == 1:
-            return self.estimators_[0]._combine_rows(predictions, return_std)
-        combined = np.zeros(len(predictions))
-        squares = np.zeros(len(predictions))
-        for share, model in zip(self.shares_, self.estimators_, strict=True):
-            part = model._combine_rows(predictions, return_std)
-            if return_std:
-                # An average errs no more than what is averaged.
-                squares += share * part[1] ** 2
-                part = part[0]
-            combined += share * part
-        return (combined, np.sqrt(squares)) if return_std else combined
+        return _combine(self.estimators_, self.shares_, predictions, return_std=return_std)
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         predictions = self._validate_predictions(X)
@@ -760,3 +747,25 @@ class EnsIRRegressorCV(CallbackSupportMixin, IncrementalRegressor):  # type: ign
                 "holds: see estimators_ and shares_."
             )
         return super().__getattr__(name)
+
+
+def _combine(
+    estimators: Sequence[EnsIRRegressor],
+    shares: FloatArray,
+    predictions: AnyArray,
+    *,
+    return_std: bool,
+) -> FloatArray | tuple[FloatArray, FloatArray]:
+    """Average what tables make of validated predictions, and the squares of their errors."""
+    if len(estimators) == 1:
+        return estimators[0]._combine_rows(predictions, return_std)
+    combined = np.zeros(len(predictions))
+    squares = np.zeros(len(predictions))
+    for share, model in zip(shares, estimators, strict=True):
+        part = model._combine_rows(predictions, return_std)
+        if return_std:
+            # An average errs no more than what is averaged.
+            squares += share * part[1] ** 2
+            part = part[0]
+        combined += share * part
+    return (combined, np.sqrt(squares)) if return_std else combined
