@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -60,18 +61,7 @@ class AveragedTables(IncrementalRegressor):
         self, predictions: AnyArray, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Do so for validated predictions."""
-        if len(self.estimators_) == 1:
-            return self.estimators_[0]._combine_rows(predictions, return_std)
-        combined = np.zeros(len(predictions))
-        squares = np.zeros(len(predictions))
-        for share, model in zip(self.shares_, self.estimators_, strict=True):
-            part = model._combine_rows(predictions, return_std)
-            if return_std:
-                # An average errs no more than what is averaged.
-                squares += share * part[1] ** 2
-                part = part[0]
-            combined += share * part
-        return (combined, np.sqrt(squares)) if return_std else combined
+        return combine_tables(self.estimators_, self.shares_, predictions, return_std=return_std)
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         predictions = self._validate_predictions(X)
@@ -112,3 +102,24 @@ class AveragedTables(IncrementalRegressor):
                 "holds: see estimators_ and shares_."
             )
         return super().__getattr__(name)
+
+
+def combine_tables(
+    estimators: Sequence[EnsIRRegressor],
+    shares: FloatArray,
+    predictions: AnyArray,
+    *,
+    return_std: bool,
+) -> FloatArray | tuple[FloatArray, FloatArray]:
+    """Average what tables make of validated predictions, and the squares of their errors."""
+    if len(estimators) == 1:
+        return estimators[0]._combine_rows(predictions, return_std)
+    combined, squares = np.zeros(len(predictions)), np.zeros(len(predictions))
+    for share, model in zip(shares, estimators, strict=True):
+        part = model._combine_rows(predictions, return_std)
+        if return_std:
+            # An average errs no more than what is averaged.
+            squares += share * part[1] ** 2
+            part = part[0]
+        combined += share * part
+    return (combined, np.sqrt(squares)) if return_std else combined

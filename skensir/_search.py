@@ -186,8 +186,7 @@ def measure_candidates(
     candidates: Sequence[EnsIRRegressor], sums: Pass
 ) -> tuple[FloatArray, FloatArray]:
     """Return the errors of all candidates on one grid, (n_candidates, n_splits), and seconds."""
-    n_splits = len(sums.splits if sums.folds is None else sums.folds)
-    errors = np.empty((len(candidates), n_splits))
+    errors = np.empty((len(candidates), sums.n_splits))
     seconds = np.empty((2, *errors.shape))
     nested = [i for i, c in enumerate(candidates) if is_nested(c._objective())]
     if nested:
@@ -262,31 +261,38 @@ def fit_tables(
     return [estimators[i] for i in order], of_groups[order] / of_groups.sum()
 
 
-def count_held_out(best: EnsIRRegressor, sums: Pass, held_out: Callable[[int], Rows]) -> FloatArray:
-    """Count the errors of the best table on rows that splits have held out from it.
+def count_held_out(
+    candidates: Sequence[EnsIRRegressor],
+    shares: FloatArray,
+    passes: Mapping[Axes, Pass],
+    held_out: Callable[[int], Rows],
+) -> FloatArray:
+    """Count the errors of averaged tables on rows that splits have held out from them.
 
-    With what it is averaged it errs less, and its standard deviation is as much smaller.
-    `held_out` gives some of the rows that a split holds out.
+    `held_out` gives some of the rows that a split holds out. All tables are nested.
     """
-    objective, counts = best._objective(), np.zeros(N_PLACES)
-    if not is_nested(objective):
-        for number, split in enumerate(sums.splits):
-            model = type(best)(**best.get_params(deep=False))
-            model.n_features_in_, model._advised = best.n_features_in_, ["thin"]
-            model._add_statistics([split.train]).solve()
-            X, y, sample_weight = held_out(number)
-            prediction, std = model._combine_rows(X, return_std=True)
-            counts += count_ratios(y - prediction, std, sample_weight)
-        return counts
-    nested = NestedSplits(sums, with_errors=objective.fit_intercept)
-    tables = nested.tables(best._settings(sums.total.n_models))
-    for number, (cells, *lines) in enumerate(tables):
+    members: dict[Axes, list[int]] = {}
+    for i in np.flatnonzero(shares).tolist():
+        members.setdefault(candidates[i]._own_axes(), []).append(i)
+    of_axes = []
+    for axes, numbers in members.items():
+        own = [candidates[i] for i in numbers]
+        with_errors = any(candidate.fit_intercept for candidate in own)
+        nested = NestedSplits(passes[axes], with_errors=with_errors)
+        settings = [candidate._settings(nested.n_models) for candidate in own]
+        of_axes.append((axes, nested.index, nested.average(settings, shares[numbers])))
+    counts = np.zeros(N_PLACES)
+    for number in range(next(iter(passes.values())).n_splits):
         X, y, sample_weight = held_out(number)
         if sample_weight is not None:  # rows without weight may lie in cells that are not known
             rows = np.flatnonzero(sample_weight)
             X, y, sample_weight = X[rows], y[rows], sample_weight[rows]
-        place = np.searchsorted(cells, find_cells(X, nested.index, best._own_axes()))
-        weights, intercepts, std = (line[place] for line in lines)
-        prediction = (weights * X).sum(axis=1) + intercepts
-        counts += count_ratios(y - prediction, std, sample_weight)
+        prediction, squares = np.zeros(len(y)), np.zeros(len(y))
+        for axes, index, tables in of_axes:
+            cells, *lines = next(tables)
+            place = np.searchsorted(cells, find_cells(X, index, axes))
+            weights, intercepts, of_errors = (line[place] for line in lines)
+            prediction += (weights * X).sum(axis=1) + intercepts
+            squares += of_errors
+        counts += count_ratios(y - prediction, np.sqrt(squares), sample_weight)
     return counts

@@ -29,7 +29,7 @@ from skensir._units import BIN_WIDTHS_TO_TRY, unit_of
 # The objective that knows cells within wider cells.
 NESTED = "squared_error"
 # What "auto" stands for: of predictions in 8 or 16 bits, which are pixels, ...
-_AUTO_PIXELS: dict[str, Any] = {
+AUTO_PIXELS: dict[str, Any] = {
     "axes": ("deviations", "predictions"),
     "shrinkages": (100,),
     "positive": True,
@@ -88,7 +88,7 @@ class SearchSpace(IncrementalRegressor):
             return [value] if name == "axes" and not is_list(value) else value
         if self.shrink_to != "parent":
             return _AUTO_POOLED[name]
-        return (_AUTO_PIXELS if self._pixels else _AUTO)[name]
+        return (AUTO_PIXELS if self._pixels else _AUTO)[name]
 
     def _find_widths(
         self, look: Callable[[], Sample | None], may_grow: bool = False

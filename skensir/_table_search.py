@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._averaged_tables import AveragedTables
+from skensir._averaged_tables import AveragedTables, combine_tables
 from skensir._callbacks import fit_progress, with_callbacks
 from skensir._core.axes import KINDS, Axes
+from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import Grid, Pass, Passes, needed_grids
 from skensir._core.folds import FoldSums
 from skensir._core.selection import find_shares
@@ -30,6 +31,7 @@ from skensir._search import (
 )
 from skensir._search_space import NESTED, SearchSpace
 from skensir._track import Track, untracked
+from skensir._typing import FloatArray
 
 # What is chosen: the attribute has an underscore behind the name of the parameter.
 CHOSEN = ("bin_width", "shrinkage", "objective", "axes", "positive", "fit_intercept")
@@ -174,12 +176,30 @@ class TableSearch(SearchSpace, AveragedTables):
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
         if held_out is not None:
-            best = results.candidates[self.best_index_]
-            self._prepare(best)
-            self.calibration_ = count_held_out(best, tried[best._own_axes()], held_out)
+            self.calibration_ = self._count_held_out(results.candidates, shares, tried, held_out)
         if self.verbose:
             print(self.summary())
         return self
+
+    def _count_held_out(
+        self,
+        candidates: Sequence[EnsIRRegressor],
+        shares: FloatArray,
+        tried: Mapping[Axes, Pass],
+        held_out: Callable[[int], Rows],
+    ) -> FloatArray:
+        """Count the errors of the tables on rows that splits have held out from them."""
+        chosen = [candidates[i] for i in np.flatnonzero(shares).tolist()]
+        if all(candidate.shrink_to == "parent" for candidate in chosen):
+            return count_held_out(candidates, shares, tried, held_out)
+        counts = np.zeros(N_PLACES)
+        for number in range(self.n_splits_):
+            trains = {axes: sums.splits[number].train for axes, sums in tried.items()}
+            tables = fit_tables(candidates, shares, trains, self._prepare)
+            X, y, sample_weight = held_out(number)
+            prediction, std = combine_tables(*tables, X, return_std=True)
+            counts += count_ratios(y - prediction, std, sample_weight)
+        return counts
 
     def _is_known(self, grid: Grid, nested_kinds: list[str]) -> bool:
         """Tell whether all that would be tried on a grid are nested tables, which are found."""

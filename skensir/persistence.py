@@ -396,7 +396,10 @@ def _read_table(
     regressor = _with_params(form, header["params"], header["n_models"])
     table.check(convex=regressor.positive)
     expected = Axes(table.bin_width, table.axes).n_axes(header["n_models"])
-    if sizes["x"] != expected or (table.default_intercept and not regressor.fit_intercept):
+    for name in ("intercepts", "default_intercept", "ancestor_intercepts"):
+        if np.any(getattr(table, name)) and not regressor.fit_intercept:
+            raise ValueError(f"{name}_ must be zero, as fit_intercept is False.")
+    if sizes["x"] != expected:
         raise ValueError(f"cells of {sizes['x']} axes do not fit to axes_ == {table.axes!r}.")
     data_range = header.get("data_range", FORMER_DATA_RANGE)
     if not 0 < data_range < np.inf:
@@ -419,6 +422,8 @@ def _put_together(
         if not math.isclose(sum(of_one), 1, abs_tol=1e-9):
             raise ValueError(f"its shares must sum to one, not to {sum(of_one)}.")
         own, left = left[: len(of_one)], left[len(of_one) :]
+        if len({table.n_features_in_ for table in own}) > 1:
+            raise ValueError("its tables are of different numbers of models.")
         if len(own) == 1:
             regressors += own
         else:

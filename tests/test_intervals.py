@@ -22,7 +22,7 @@ def draw_rows(seed, n_rows):
     rng = np.random.default_rng(seed)
     y = rng.uniform(0, 255, n_rows)
     level = np.where(y < 120, 1.0, 6.0)[:, None]
-    return y[:, None] + level * rng.standard_t(3, size=(n_rows, 3)), y
+    return y[:, None] + level * rng.standard_t(5, size=(n_rows, 3)), y
 
 
 def covered(model, X, y, coverage):
@@ -49,7 +49,7 @@ def test_a_search_is_calibrated_on_what_it_holds_out(model):
         assert covered(model, X, y, coverage) == pytest.approx(coverage, abs=0.02)
     # One standard deviation to either side does not: the tails are heavy.
     prediction, std = model.predict(X, return_std=True)
-    assert np.mean(np.abs(y - prediction) <= std) > 0.72
+    assert np.mean(np.abs(y - prediction) <= std) > 0.7
 
 
 @pytest.mark.parametrize(

@@ -60,7 +60,7 @@ def average_tables(tables: Sequence[LookupTable], shares: FloatArray) -> LookupT
         default_weights=default_weights,
         default_intercept=float(default_intercept),
         default_rmse=float(default_rmse),
-        ancestor_levels=np.repeat(range(1, n_levels), list(map(len, hierarchy.cells[1:]))),
+        ancestor_levels=np.repeat(np.arange(1, n_levels), hierarchy.n_wider),
         ancestor_cells=np.concatenate([finest.cells[:0], *hierarchy.cells[1:]]),
         ancestor_weights=ancestor_weights,
         ancestor_intercepts=ancestor_intercepts,

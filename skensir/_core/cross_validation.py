@@ -120,6 +120,10 @@ class Pass:
             self._splits = [SplitStatistics(*pair) for pair in pairs]
         return self._splits
 
+    @property
+    def n_splits(self) -> int:
+        return len(self.splits if self.folds is None else self.folds)
+
     def coarsen(self, factor: int, truth_factor: int) -> Pass:
         total, folds, splits = self.total.coarsen(factor, truth_factor), self.folds, self._splits
         if folds is not None:

@@ -73,6 +73,11 @@ class Hierarchy:
     def n_levels(self) -> int:
         return len(self.cells)
 
+    @property
+    def n_wider(self) -> IntArray:
+        """Number of cells of each level but the finest."""
+        return np.array([len(cells) for cells in self.cells[1:]], dtype=np.intp)
+
     def add_up(self, sums: FloatArray) -> list[FloatArray]:
         """Return the sums of the cells of every level, given those of the finest."""
         levels = [sums]

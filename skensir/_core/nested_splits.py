@@ -113,22 +113,32 @@ class NestedSplits:
                         errors[number, block.numbers] = found
         return errors
 
-    def tables(
-        self, settings: Settings
+    def average(
+        self, settings: Sequence[Settings], shares: FloatArray
     ) -> Iterator[tuple[IntArray, FloatArray, FloatArray, FloatArray]]:
-        """Yield the table of each split for its held-out rows.
+        """Yield the average of tables for the held-out rows of each split.
 
-        It is the numbers of their cells, rising, and the weights, intercepts and root mean squared
-        errors. As few rows say little about errors, these are of shrunk moments as well.
+        It is the numbers of their cells, rising, and the weights, intercepts and mean squared
+        errors of their tables, times the shares. As few rows say little about errors, these are of
+        shrunk moments as well.
         """
+        tables = [self._tables(of_table) for of_table in settings]
+        for cells, of_tables in zip(self._own, zip(*tables, strict=True), strict=True):
+            sums = []
+            for lines in zip(*of_tables, strict=True):
+                sums.append(sum(share * line for share, line in zip(shares, lines, strict=True)))
+            yield cells, sums[0], sums[1], sums[2]
+
+    def _tables(self, settings: Settings) -> Iterator[tuple[FloatArray, FloatArray, FloatArray]]:
+        """Yield weights, intercepts and mean squared errors of the cells of each split."""
         pseudo = max(settings.objective.shrinkage, settings.min_samples_cell)
         blocks = zip(self._blocks(settings.objective.shrinkage), self._blocks(pseudo), strict=True)
-        for block, for_rmse in blocks:
+        for block, for_errors in blocks:
             weights, intercepts = self._solve(block, settings)
-            rmse = np.sqrt(squared_errors(for_rmse.moments, weights, intercepts))
-            for place, number in enumerate(block.numbers):
+            squares = squared_errors(for_errors.moments, weights, intercepts)
+            for place in range(len(block.numbers)):
                 mine = block.split == place
-                yield self._own[number], weights[mine], intercepts[mine], rmse[mine]
+                yield weights[mine], intercepts[mine], squares[mine]
 
 
 def _bounds(sums: Pass) -> tuple[IntArray, IntArray]:

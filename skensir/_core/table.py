@@ -264,7 +264,7 @@ def _solve_nested_table(statistics: CellStatistics, settings: Settings) -> Looku
     named = named_default(statistics, settings, pool(statistics))
     unseen = Line(default_weights, float(default_intercept)) if named is None else named
     default_error = squared_errors(of_all_for_rmse.T, *unseen.as_rows())
-    wider = range(1, hierarchy.n_levels)
+    wider = np.arange(1, hierarchy.n_levels)
     return LookupTable(
         **_what_is_known(statistics),
         weights=weights[0],
@@ -277,7 +277,7 @@ def _solve_nested_table(statistics: CellStatistics, settings: Settings) -> Looku
         default_weights=unseen.weights,
         default_intercept=unseen.intercept,
         default_rmse=float(np.sqrt(default_error[0])),
-        ancestor_levels=np.repeat(wider, [len(hierarchy.cells[i]) for i in wider]),
+        ancestor_levels=np.repeat(wider, hierarchy.n_wider),
         ancestor_cells=_join(hierarchy.cells),
         ancestor_weights=_join(weights),
         ancestor_intercepts=_join(intercepts),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
-from skensir._ensir_cv import _AUTO_PIXELS, EnsIRRegressorCV
+from skensir._search_space import AUTO_PIXELS, EnsIRRegressorCV
 
 # Of a single scene: neighbouring pixels are alike, so that these are areas and not single pixels.
 N_AREAS = 5
@@ -25,5 +25,5 @@ def search_for_images(
     """
     splitter = LeaveOneGroupOut() if n_scenes > 1 else KFold(N_AREAS)
     return EnsIRRegressorCV(
-        data_range=data_range, objectives=objectives, cv=splitter, **_AUTO_PIXELS
+        data_range=data_range, objectives=objectives, cv=splitter, **AUTO_PIXELS
     )
