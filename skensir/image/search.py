@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
-from skensir._search_space import AUTO_PIXELS, EnsIRRegressorCV
+from skensir._ensir_cv import EnsIRRegressorCV
+from skensir._search_space import AUTO_PIXELS
 
 # Of a single scene: neighbouring pixels are alike, so that these are areas and not single pixels.
 N_AREAS = 5
