@@ -11,14 +11,14 @@ import numpy as np
 import pytest
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
-from skensir._core.binning import bin_indices, model_columns
-from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.combine import combine
-from skensir._core.histogram import TruthCounter
 from skensir._core.least_squares import simplex_weights
 from skensir._core.likelihood import Likelihood, fit_mixtures
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
+from skensir._sums.binning import bin_indices, model_columns
+from skensir._sums.cells import CellIndex, distinct_cells
+from skensir._sums.histogram import TruthCounter
 
 N_ROWS, N_FEW, BIN_WIDTH = 1_000_000, 400, 32.0
 

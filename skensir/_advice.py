@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from skensir._core.scale import quantiles
 from skensir._sample import Sample
+from skensir._sums.scale import quantiles
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 # The ends of a distribution say little about fewer rows.

@@ -21,11 +21,11 @@ from skensir._base import (
     whole_or_nothing,
 )
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._core.axes import KINDS
 from skensir._core.objective import Objective
-from skensir._core.statistics import CellStatistics
 from skensir._core.table import FITTED, OBJECTIVES, THIN, Settings, solve_table
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
+from skensir._sums.axes import KINDS
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._units import auto_bin_width, unit_of
 

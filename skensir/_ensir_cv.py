@@ -13,11 +13,11 @@ from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
-from skensir._core.histogram import resolve_target_resolution
-from skensir._core.scale import dtype_range
 from skensir._sample import Sample
-from skensir._splits import find_splits
-from skensir._table_search import TableSearch
+from skensir._search.splits import find_splits
+from skensir._search.table_search import TableSearch
+from skensir._sums.histogram import resolve_target_resolution
+from skensir._sums.scale import dtype_range
 from skensir._typing import AnyArray, FloatArray
 
 # So many of the rows that a split holds out are enough for quantiles.

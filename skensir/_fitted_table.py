@@ -9,15 +9,15 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import KINDS, Axes
-from skensir._core.cells import CellIndex, NestedCellIndex
 from skensir._core.combine import combine, find_cells, with_unseen
-from skensir._core.histogram import auto_resolution, resolve_target_resolution
 from skensir._core.objective import Objective
-from skensir._core.statistics import CellStatistics
 from skensir._core.table import FIELDS, LookupTable
 from skensir._incremental import IncrementalRegressor
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import KINDS, Axes
+from skensir._sums.cells import CellIndex, NestedCellIndex
+from skensir._sums.histogram import auto_resolution, resolve_target_resolution
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 from skensir._units import summary_unit

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.scale import find_data_range
+from skensir._sums.scale import find_data_range
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # Quantiles of this many values are exact. Of more, evenly spaced rows are taken: the power of two

@@ -11,11 +11,11 @@ from typing import Any, cast
 
 import numpy as np
 
-from skensir._core.axes import KINDS, Axes
 from skensir._core.folds import FoldSums
-from skensir._core.histogram import TruthHistogram
-from skensir._core.linear import LinearMoments
-from skensir._core.statistics import CellStatistics
+from skensir._sums.axes import KINDS, Axes
+from skensir._sums.histogram import TruthHistogram
+from skensir._sums.linear import LinearMoments
+from skensir._sums.statistics import CellStatistics
 from skensir._version import __version__
 
 # Number of the format; one that has changed needs a new number, and a reader of the old one.

@@ -8,8 +8,8 @@ import numpy as np
 
 from skensir._advice import MIN_ROWS, find_other_scales, say_other_range, say_other_scales
 from skensir._base import warn_user
-from skensir._core.scale import dtype_range
 from skensir._sample import MAX_VALUES, Sample
+from skensir._sums.scale import dtype_range
 from skensir._typing import AnyArray, FloatArray
 
 # Of estimators and table files of version 0.1, which knew values from 0 to 255 only.

@@ -11,11 +11,11 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state, check_scalar
 
 from skensir._base import StackedRegressor, check_automatic, whole_or_nothing
-from skensir._core.accumulate import pooled_error_moments
-from skensir._core.binning import model_columns, row_chunks
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import average_weights, best_model_weights, greedy_weights
+from skensir._sums.accumulate import pooled_error_moments
+from skensir._sums.binning import model_columns, row_chunks
 from skensir._typing import AnyArray, FloatArray
 from skensir._units import InUnits, unit_of
 

@@ -1,8 +1,8 @@
 """How the package is built, read off its files: ``python tests/structure.py`` prints it.
 
-A room is a folder of the package. The files beside the folders are parted into three: what knows
-nothing of the package, the estimators, and what lies above images. Imports run from the last room
-to the first, those within functions and for type checkers too.
+A room is a folder of the package. The files beside the folders are parted into four: what knows
+nothing of the package, the estimators, the search, and what lies above images. Imports run from
+the last room to the first, those within functions and for type checkers too.
 """
 
 from __future__ import annotations
@@ -22,11 +22,14 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.*") if path.suffix in (".py",
 # From the bottom to the top; a room may use those before it. Of files beside the folders, those
 # that are not named here are estimators, as a newcomer will most likely be.
 FOUNDATION = ("_version", "_typing", "_track", "_optional", "_text", "_files")
-TOP = ("persistence", "skensir")
+SEARCH = ("_ensir_cv",)
+TOP = ("_table_format", "_table_reader", "persistence", "skensir")
 ROOMS = (
     "foundation",
+    "_sums",
     "_core",
     "estimators",
+    "_search",
     "image",
     "display",
     "top",
@@ -52,7 +55,8 @@ def room_of(path: Path) -> str:
     if len(inside.parts) > 1:
         return inside.parts[0]
     name = module_name(path).rpartition(".")[2]
-    return "foundation" if name in FOUNDATION else "top" if name in TOP else "estimators"
+    named = {"foundation": FOUNDATION, "_search": SEARCH, "top": TOP}
+    return next((room for room, names in named.items() if name in names), "estimators")
 
 
 def imported_names(path: Path) -> list[str]:

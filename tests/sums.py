@@ -7,10 +7,10 @@ import naive
 import numpy as np
 from hypothesis import strategies as st
 
-from skensir._core import accumulate as accumulate_module
-from skensir._core import histogram as histogram_module
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
+from skensir._sums import accumulate as accumulate_module
+from skensir._sums import histogram as histogram_module
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
 
 SUMS = "cells", "weight", "offsets", "squared_offsets", "error_products"
 RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])

@@ -5,7 +5,7 @@ import pytest
 from sklearn.model_selection import GridSearchCV
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._core.binning import row_chunks
+from skensir._sums.binning import row_chunks
 
 callback = pytest.importorskip("sklearn.callback", reason="callbacks came with scikit-learn 1.9")
 

@@ -10,8 +10,8 @@ from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import KFold
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._core.linear import _PENALTIES
 from skensir._core.selection import find_shares
+from skensir._sums.linear import _PENALTIES
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS = ("predictions", "deviations", "summary")

@@ -9,11 +9,13 @@ import pytest
 import structure
 from structure import MODULES, PACKAGE, ROOMS, in_order_of_imports, room_of
 
-import skensir._core as core
+import skensir._core
+import skensir._search
+import skensir._sums
 
 # Beside what lies below them, these rooms leave out: nothing but a command uses a bridge.
 NOT_USED = {room: {"interop"} for room in ROOMS if room != "cli"} | {"interop": {"display"}}
-CORE = [name for name in MODULES if name.startswith("skensir._core")]
+CORE = [name for name in MODULES if name.startswith(("skensir._core", "skensir._sums"))]
 
 
 def test_every_room_is_known_and_has_files():
@@ -23,7 +25,7 @@ def test_every_room_is_known_and_has_files():
 
 
 def test_modules_named_beside_the_folders_exist():
-    for name in (*structure.FOUNDATION, *structure.TOP):
+    for name in (*structure.FOUNDATION, *structure.SEARCH, *structure.TOP):
         assert name == "skensir" or f"skensir.{name}" in MODULES
     assert "skensir._core.objective" in structure.imported_modules(MODULES["skensir._ensir"])
 
@@ -51,19 +53,21 @@ def test_files_and_functions_stay_small():
     assert {name: size for name, size in functions.items() if size > 60} == {}
 
 
-def test_the_map_of_the_core_is_complete_and_in_reading_order():
-    listed = re.findall(r"^``(\w+)``$", core.__doc__, flags=re.MULTILINE)
-    assert sorted(f"skensir._core.{name}" for name in listed) == sorted(set(CORE) - {core.__name__})
+@pytest.mark.parametrize("room", [skensir._sums, skensir._core, skensir._search])
+def test_the_map_of_a_room_is_complete_and_in_reading_order(room):
+    listed = re.findall(r"^``(\w+)``$", room.__doc__, flags=re.MULTILINE)
+    inside = {name for name in MODULES if name.startswith(f"{room.__name__}.")}
+    assert sorted(f"{room.__name__}.{name}" for name in listed) == sorted(inside)
     for place, name in enumerate(listed):
-        used = structure.imported_modules(MODULES[f"skensir._core.{name}"]) & set(CORE)
-        above = {f"skensir._core.{other}" for other in listed[:place]}
+        used = structure.imported_modules(MODULES[f"{room.__name__}.{name}"]) & inside
+        above = {f"{room.__name__}.{other}" for other in listed[:place]}
         assert used <= above, f"{name} uses {used - above}"
 
 
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_knows_numpy_and_scipy_only(module):
     known = {"numpy", "scipy", "skensir"} | sys.stdlib_module_names
-    if module == "skensir._core.compiled":
+    if module == "skensir._sums.compiled":
         known |= {"numba"}  # compiles its loops, where it is installed; nothing else knows of it
     for name in structure.imported_names(MODULES[module]):
         assert name.split(".")[0] in known, f"{module} imports {name}"

@@ -19,8 +19,9 @@ from tables import SEARCH_OF_0_1
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.table import FIELDS
+from skensir._table_format import FORMATS
 from skensir.image import ImageEnsemble
-from skensir.persistence import _FORMATS, load_table, save_table
+from skensir.persistence import load_table, save_table
 
 OPTIONS = st.fixed_dictionaries(
     {
@@ -183,16 +184,16 @@ def test_averaged_tables_of_plain_parameters_keep_their_ancestors(tmp_path_facto
 
 def test_last_format_holds_all_parameters_and_arrays():
     """A new parameter or array belongs into a format of a number that no version has out."""
-    last = _FORMATS[max(_FORMATS)]
+    last = FORMATS[max(FORMATS)]
     assert set(last.params) == set(EnsIRRegressor().get_params())
     assert last.fields == FIELDS
 
 
 def test_format_1_stays_what_it_is():
-    assert len(_FORMATS[1].params) == 11
-    assert "data_range" not in _FORMATS[1].params
-    assert list(_FORMATS[1].fields)[:2] == ["bin_width", "cells"]
-    assert len(_FORMATS[1].fields) == 12
+    assert len(FORMATS[1].params) == 11
+    assert "data_range" not in FORMATS[1].params
+    assert list(FORMATS[1].fields)[:2] == ["bin_width", "cells"]
+    assert len(FORMATS[1].fields) == 12
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from sklearn.exceptions import ConvergenceWarning
 from tables import images
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV, load_table, save_table
-from skensir._core.scale import find_data_range, quantiles
 from skensir._sample import Sample
+from skensir._sums.scale import find_data_range, quantiles
 from skensir.baselines import (
     AverageRegressor,
     BestModelRegressor,

@@ -1,25 +1,7 @@
-"""The method on arrays: NumPy and SciPy only, no estimator in sight.
+"""From sums of cells to lookup tables, on arrays: NumPy and SciPy only, no estimator in sight.
 
 The modules in reading order; each uses only those above it, and a test holds this list true.
 
-``scale``
-    the range of the predictions, from which every length follows
-``binning``
-    values to bin indices, rows in chunks that stay in cache
-``axes``
-    what is cut into bins: predictions, deviations from their mean, a summary
-``cells``
-    rows of bin indices to cell numbers, for any number of models
-``compiled``
-    the loops over rows, compiled where numba is installed
-``histogram``
-    the truth in each cell
-``linear``
-    moments of a linear regression, a rival of every table
-``statistics``
-    the sums of a cell; they add up, and cells coarsen
-``accumulate``
-    one pass over the rows: to statistics
 ``objective``
     what finds the weights of cells: the one signature of its kinds
 ``least_squares``

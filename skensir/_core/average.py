@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skensir._core.cells import CellIndex, NestedCellIndex
 from skensir._core.combine import with_unseen
 from skensir._core.hierarchy import Hierarchy
 from skensir._core.table import FITTED, LookupTable
+from skensir._sums.cells import CellIndex, NestedCellIndex
 from skensir._typing import FloatArray, IntArray
 
 

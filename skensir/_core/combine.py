@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from skensir._core.axes import Axes
-from skensir._core.binning import model_columns, row_chunks
-from skensir._core.cells import CellIndex
-from skensir._core.compiled import compiled_cells
+from skensir._sums.axes import Axes
+from skensir._sums.binning import model_columns, row_chunks
+from skensir._sums.cells import CellIndex
+from skensir._sums.compiled import compiled_cells
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 

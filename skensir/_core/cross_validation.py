@@ -12,15 +12,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex
 from skensir._core.combine import with_unseen
 from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
 from skensir._core.pooled import average_weights, best_model_weights
-from skensir._core.statistics import CellStatistics
 from skensir._core.table import Line, pool
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
+from skensir._sums.cells import CellIndex
+from skensir._sums.statistics import CellStatistics
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 Split = tuple[IntArray, IntArray]

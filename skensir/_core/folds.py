@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core.accumulate import accumulate
 from skensir._core.cross_validation import Grid, Pass, neighbours, pass_over_folds
-from skensir._core.statistics import CellStatistics
+from skensir._sums.accumulate import accumulate
+from skensir._sums.statistics import CellStatistics
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 

@@ -21,9 +21,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.least_squares import SquaredError, blocks_of_cells
-from skensir._core.statistics import (
+from skensir._sums.cells import CellIndex, distinct_cells
+from skensir._sums.statistics import (
     CellStatistics,
     intercept_part,
     n_products,

@@ -14,8 +14,8 @@ from typing import ClassVar, NamedTuple
 import numpy as np
 from scipy.special import xlogy
 
-from skensir._core.histogram import TruthHistogram
 from skensir._core.objective import Solution, Unsolved
+from skensir._sums.histogram import TruthHistogram
 from skensir._track import Track, untracked
 from skensir._typing import BoolArray, FloatArray, IntArray
 

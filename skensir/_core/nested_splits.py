@@ -11,7 +11,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.cells import CellIndex, distinct_cells
 from skensir._core.cross_validation import Pass
 from skensir._core.hierarchy import (
     Hierarchy,
@@ -21,6 +20,7 @@ from skensir._core.hierarchy import (
     squared_errors,
 )
 from skensir._core.table import Settings, is_nested, named_default
+from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._typing import BoolArray, FloatArray, IntArray
 
 # The sums of so many cells are worked on at once, those of several splits together.

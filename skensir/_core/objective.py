@@ -9,7 +9,7 @@ from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 
-from skensir._core.statistics import CellStatistics
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track
 from skensir._typing import BoolArray, FloatArray, IntArray
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any, NamedTuple, TypeGuard, get_type_hints
 
 import numpy as np
 
-from skensir._core.axes import KINDS
-from skensir._core.binning import MAX_BIN_INDEX
 from skensir._core.hierarchy import Hierarchy, moment_lines, solve_lines, squared_errors
 from skensir._core.least_squares import SquaredError, blocks_of_cells
 from skensir._core.likelihood import Likelihood
 from skensir._core.objective import Objective, Solution, Unsolved
 from skensir._core.pooled import WEIGHTINGS, Pooled
-from skensir._core.statistics import CellStatistics
+from skensir._sums.axes import KINDS
+from skensir._sums.binning import MAX_BIN_INDEX
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 

@@ -184,8 +184,7 @@ def compare_sets(
         The rows of the table, and what they come from.
     """
     pixel_format = pixel_format_of(reference[0])
-    data_range = pixel_format.data_range
-    width = "auto" if bin_width is None else bin_width
+    data_range, width = pixel_format.data_range, "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
     if test.has_inputs:
         _ = test.inputs  # none of them is missing
@@ -205,16 +204,15 @@ def compare_sets(
     # Before the long work, as it finds out what is wrong with the test set.
     rows = measure(test, pixel_format, given_images, "Measuring", convention)
     sample = draw_sample(reference, pixel_format) if trees else None
-    bar = progress(methods, "Fitting")
-    fitted = [fit(method, reference, pixel_format, sample) for method in bar]
+    fitted = [fit(m, reference, pixel_format, sample) for m in progress(methods, "Fitting")]
     rows += measure(test, pixel_format, combined_images, "Combining", convention)
-    seconds_fit = {method.name: seconds for method, _, seconds in fitted}
-    rows = [row._replace(seconds_fit=seconds_fit.get(row.name)) for row in rows]
+    seconds = {method.name: of_fit for method, _, of_fit in fitted}
+    rows = [row._replace(seconds_fit=seconds.get(row.name)) for row in rows]
     measured = explain_numbers(reference, test, convention)
     if test.has_inputs and no_row:
         measured += f" {INPUT if no_input else WITH_INPUT} is left out, as {no_row}."
-    how = explain_methods(fitted, len(reference))
-    return Comparison(rows, measured, how, test, fitted, convention, no_input is None)
+    explained = measured, explain_methods(fitted, len(reference))
+    return Comparison(rows, *explained, test, fitted, convention, no_input is None)
 
 
 def _check_names(reference: ReferenceSet, test: ReferenceSet, methods: Sequence[Method]) -> None:

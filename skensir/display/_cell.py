@@ -32,6 +32,22 @@ _LABEL_WIDTH = 28  # letters
 _HEADROOM = 1.5
 
 
+def single_table(estimator: Any) -> EnsIRRegressor:
+    """Return the estimator that has the one table of an estimator or of a search."""
+    if len(getattr(estimator, "estimators_", ())) > 1:
+        raise ValueError(
+            f"estimator == {estimator!r} has averaged tables on several axes; pass one of its "
+            "estimators_."
+        )
+    estimator = getattr(estimator, "best_estimator_", estimator)
+    if not isinstance(estimator, EnsIRRegressor):
+        raise ValueError(
+            f"estimator == {estimator!r}, must be an EnsIRRegressor or a search for one; of an "
+            "ensemble of images, pass one of regressors_."
+        )
+    return estimator
+
+
 def cell_number(estimator: EnsIRRegressor, cell: Sequence[int] | None) -> int:
     """Return the number of a cell, given by its bin indices, or of the one with most rows."""
     if cell is None:
@@ -183,17 +199,7 @@ class CellDisplay:
             If the cell is not occupied, or none of the rows falls into it.
         """
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
-        if len(getattr(estimator, "estimators_", ())) > 1:
-            raise ValueError(
-                f"estimator == {estimator!r} has averaged tables on several axes; pass one of its "
-                "estimators_."
-            )
-        estimator = getattr(estimator, "best_estimator_", estimator)
-        if not isinstance(estimator, EnsIRRegressor):
-            raise ValueError(
-                f"estimator == {estimator!r}, must be an EnsIRRegressor or a search for one; of "
-                "an ensemble of images, pass one of regressors_."
-            )
+        estimator = single_table(estimator)
         rows = estimator._validate_predictions(X)
         truth = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
         check_consistent_length(rows, truth)

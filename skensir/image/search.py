@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 
 from skensir._ensir_cv import EnsIRRegressorCV
-from skensir._search_space import AUTO_PIXELS
+from skensir._search.space import AUTO_PIXELS
 
 # Of a single scene: neighbouring pixels are alike, so that these are areas and not single pixels.
 N_AREAS = 5

@@ -13,9 +13,9 @@ from sklearn.utils import check_array
 
 from skensir._core.cross_validation import Grid
 from skensir._core.folds import FoldSums, rows_by_label, sum_up_folds
-from skensir._core.histogram import is_whole
 from skensir._ensir import EnsIRRegressor
 from skensir._sample import Sample
+from skensir._sums.histogram import is_whole
 from skensir._typing import AnyArray, IntArray
 from skensir.interop._chunks import (
     Lazy,

@@ -12,11 +12,11 @@ import numpy as np
 
 from skensir._base import whole_or_nothing
 from skensir._core.cross_validation import Grid, Pass
-from skensir._core.histogram import WHOLE_FLOATS, auto_resolution
-from skensir._core.scale import dtype_range
-from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
+from skensir._sums.histogram import WHOLE_FLOATS, auto_resolution
+from skensir._sums.scale import dtype_range
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir.interop._chunks import (
     Lazy,

@@ -14,9 +14,9 @@ from sums import (
     small_batches,
 )
 
-from skensir._core import accumulate as accumulate_module
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
+from skensir._sums import accumulate as accumulate_module
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
 
 
 @given(naive.stacks(), RESOLUTIONS, st.one_of(st.just({}), small_batches()))

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from skensir import EnsIRRegressor
 from skensir._core.average import average_tables
-from skensir._core.axes import KINDS
 from skensir._core.table import FIELDS, LookupTable
+from skensir._sums.axes import KINDS
 
 
 def table_of(model):

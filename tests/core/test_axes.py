@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skensir._core.axes import KINDS, Axes
+from skensir._sums.axes import KINDS, Axes
 
 SEEDS = st.integers(0, 2**32 - 1)
 WIDTHS = st.sampled_from([0.125, 0.5, 1.0, 2.0, 3.0, 8.0, 32.0])

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from skensir._core.binning import (
+from skensir._sums.binning import (
     MAX_BIN_INDEX,
     bin_indices,
     check_bin_indices,

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from skensir._core import cells as cells_module
-from skensir._core.cells import CellIndex, _DenseTable, _HashTable, distinct_cells
+from skensir._sums import cells as cells_module
+from skensir._sums.cells import CellIndex, _DenseTable, _HashTable, distinct_cells
 
 
 @st.composite

@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir._core import combine as combine_module
-from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex
 from skensir._core.combine import combine, combine_fixed, find_cells
+from skensir._sums.axes import Axes
+from skensir._sums.cells import CellIndex
 
 SEEDS = st.integers(0, 2**32 - 1)
 CHUNKS = st.integers(1, 50)

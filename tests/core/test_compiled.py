@@ -23,13 +23,13 @@ from hypothesis import strategies as st
 
 import skensir
 from skensir import EnsIRRegressor
-from skensir._core import accumulate as accumulate_module
 from skensir._core import combine as combine_module
-from skensir._core import compiled
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex, NestedCellIndex, distinct_cells
 from skensir._core.combine import combine, find_cells
+from skensir._sums import accumulate as accumulate_module
+from skensir._sums import compiled
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
+from skensir._sums.cells import CellIndex, NestedCellIndex, distinct_cells
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed (extra `fast`)"
@@ -312,7 +312,7 @@ rng = np.random.default_rng(0)
 y = rng.integers(0, 256, int(sys.argv[1]))
 X = np.clip(y[:, None] + rng.integers(-6, 7, (len(y), 3)), 0, 255).astype(np.uint8)
 EnsIRRegressor().fit(X, y).predict(X)
-from skensir._core import compiled
+from skensir._sums import compiled
 
 asked_for = compiled._kernels.cache_info().currsize > 0
 compiles = asked_for and compiled._kernels(X.dtype, 3, "predictions") is not None

@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir import EnsIRRegressor
-from skensir._core.axes import KINDS
 from skensir._core.hierarchy import Hierarchy, exchangeable, n_widenings
 from skensir._core.least_squares import simplex_weights
+from skensir._sums.axes import KINDS
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sums import assert_same_truth
 
-from skensir._core import histogram as histogram_module
-from skensir._core.histogram import TruthCounter
+from skensir._sums import histogram as histogram_module
+from skensir._sums.histogram import TruthCounter
 
 
 @st.composite

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from skensir._core.histogram import TruthCounter
 from skensir._core.likelihood import Likelihood, fit_mixtures
+from skensir._sums.histogram import TruthCounter
 
 
 class Cells(NamedTuple):

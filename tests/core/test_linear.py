@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 
-from skensir._core.linear import _PENALTIES, LinearMoments
+from skensir._sums.linear import _PENALTIES, LinearMoments
 
 SEEDS = st.integers(0, 2**32 - 1)
 

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sums import RESOLUTIONS, accumulate_in, assert_same_statistics
 
-from skensir._core.statistics import CellStatistics
+from skensir._sums.statistics import CellStatistics
 
 
 @given(naive.stacks(), RESOLUTIONS)

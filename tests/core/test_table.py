@@ -10,8 +10,6 @@ import pytest
 from tables import images
 
 from skensir import EnsIRRegressor
-from skensir._core.accumulate import accumulate
-from skensir._core.axes import Axes
 from skensir._core.objective import Solution
 from skensir._core.pooled import best_model_weights
 from skensir._core.table import (
@@ -23,6 +21,8 @@ from skensir._core.table import (
     pool,
     solve_table,
 )
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import Axes
 
 
 @pytest.fixture(scope="module")

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.binning import model_columns, row_chunks
+from skensir._sums.binning import model_columns, row_chunks
 from skensir._typing import AnyArray, FloatArray
 
 # Penalties that are tried, in units of the mean variance of the predictions.

@@ -10,7 +10,7 @@ from scipy.stats import t as student
 
 from skensir._core.cross_validation import SplitStatistics
 from skensir._core.selection import find_shares
-from skensir._search import Results
+from skensir._search.candidates import Results
 from skensir._typing import FloatArray
 
 # A gain counts if it would be as large by chance in this share of the cases, by Student's t.

@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.binning import row_chunks
-from skensir._core.compiled import TruthTable
+from skensir._sums.binning import row_chunks
+from skensir._sums.compiled import TruthTable
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 # Widest bins in which floats are looked at for being whole numbers: 256 steps of 1.

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core.binning import bin_indices
+from skensir._sums.binning import bin_indices
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 KINDS = ("predictions", "deviations", "summary")

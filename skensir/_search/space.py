@@ -8,15 +8,13 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from skensir._base import check_automatic, check_option
-from skensir._core.axes import KINDS
 from skensir._core.cross_validation import Grid
-from skensir._core.histogram import auto_resolution
 from skensir._core.selection import SELECT
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
 from skensir._incremental import IncrementalRegressor
 from skensir._sample import Sample
-from skensir._search import (
+from skensir._search.candidates import (
     SCORINGS,
     find_grids,
     is_list,
@@ -24,6 +22,8 @@ from skensir._search import (
     make_candidates,
     nested_widths,
 )
+from skensir._sums.axes import KINDS
+from skensir._sums.histogram import auto_resolution
 from skensir._units import BIN_WIDTHS_TO_TRY, unit_of
 
 # The objective that knows cells within wider cells.

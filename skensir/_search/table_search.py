@@ -8,18 +8,15 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._averaged_tables import AveragedTables, combine_tables
 from skensir._callbacks import fit_progress, with_callbacks
-from skensir._core.axes import KINDS, Axes
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import Grid, Pass, Passes, needed_grids
 from skensir._core.folds import FoldSums
 from skensir._core.selection import find_shares
-from skensir._core.statistics import CellStatistics
 from skensir._ensir import EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
-from skensir._gains import describe_gains, find_gains
-from skensir._search import (
+from skensir._search.averaged_tables import AveragedTables, combine_tables
+from skensir._search.candidates import (
     SCORINGS,
     Results,
     Rows,
@@ -29,7 +26,10 @@ from skensir._search import (
     measure_candidates,
     most_cells,
 )
-from skensir._search_space import NESTED, SearchSpace
+from skensir._search.gains import describe_gains, find_gains
+from skensir._search.space import NESTED, SearchSpace
+from skensir._sums.axes import KINDS, Axes
+from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import FloatArray
 

@@ -13,10 +13,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core.axes import Axes
-from skensir._core.cells import CellIndex, distinct_cells
-from skensir._core.histogram import TruthHistogram, auto_resolution
-from skensir._core.linear import LinearMoments
+from skensir._sums.axes import Axes
+from skensir._sums.cells import CellIndex, distinct_cells
+from skensir._sums.histogram import TruthHistogram, auto_resolution
+from skensir._sums.linear import LinearMoments
 from skensir._typing import FloatArray, IntArray
 
 

@@ -25,9 +25,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._core.axes import Axes
-from skensir._core.binning import bin_indices
-from skensir._core.cells import CellIndex
+from skensir._sums.axes import Axes
+from skensir._sums.binning import bin_indices
+from skensir._sums.cells import CellIndex
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # Fewer rows take NumPy a millisecond or so, and to load the compiled code takes longer.
@@ -55,42 +55,39 @@ def _look_up(
     table: IntArray,
     unseen: int,
     weights: FloatArray | None,
-    intercepts: FloatArray | None,
+    intercepts: Any,
     convex: bool,
     out: AnyArray,
 ) -> None:
     """Write down the cell number of each row, or its weighted sum where `weights` are given.
 
     `parts` holds what each value adds to the key of its row. `offset` is given where values are
-    deviations from the mean of the models, times their number: it is the place of zero in `parts`.
-    Which of these are None, and whether `weights` are, is known when this is compiled: each version
-    has one branch only. A bin outside of the table's counts to the nearest one, but takes `beyond`
-    from the key, and a key below zero is unseen.
+    deviations from the mean, times the number of models: it is the place of zero in `parts`. Which
+    of these and of `weights` are None is known when this is compiled: a version has one branch.
+    A bin beyond the table's counts to the nearest, but takes `beyond` from the key, and a key below
+    zero is unseen.
     """
     for row in range(len(X)):
         key = 0
-        if offset is not None:
-            if parts is not None:
-                total_of_row = np.int64(0)
-                for model in range(len(models)):
-                    total_of_row += np.int64(X[row, model])
-            else:
-                origin, distance = np.float64(X[row, 0]), 0.0
-                for model in range(len(models)):
-                    distance += np.float64(X[row, model]) - origin
+        if offset is not None and parts is not None:
+            total_of_row = np.int64(0)
+            for model in range(len(models)):
+                total_of_row += np.int64(X[row, model])
+        elif offset is not None:
+            origin, distance = np.float64(X[row, 0]), 0.0
+            for model in range(len(models)):
+                distance += np.float64(X[row, model]) - origin
         for model in range(len(models)):
-            if parts is not None:
-                if offset is None:
-                    key += parts[model, X[row, model]]
-                else:
-                    # Never below zero: an unsigned place needs no check of that.
-                    place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
-                    key += parts[model, np.uint64(place)]
+            if parts is not None and offset is None:
+                key += parts[model, X[row, model]]
+            elif parts is not None:
+                # Never below zero: an unsigned place needs no check of that.
+                place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
+                key += parts[model, np.uint64(place)]
             else:
-                if offset is None:
-                    value = np.float64(X[row, model])
-                else:
-                    value = (np.float64(X[row, model]) - origin) * len(models) - distance
+                value = np.float64(X[row, model])
+                if offset is not None:
+                    value = (value - origin) * len(models) - distance
                 digit = np.floor(value / divisor) - low[model]
                 inside = min(max(digit, 0.0), last[model])
                 key += np.int64(inside) * place_value[model]
@@ -107,10 +104,7 @@ def _look_up(
                 total += (value - first) * weights[number, model]
                 lowest = min(lowest, value)
                 highest = max(highest, value)
-            if convex:
-                out[row] = min(max(total, lowest), highest)
-            elif intercepts is not None:
-                out[row] = total + intercepts[number]
+            out[row] = min(max(total, lowest), highest) if convex else total + intercepts[number]
 
 
 def _add_rows(

@@ -6,13 +6,13 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from skensir._core.axes import Axes
-from skensir._core.binning import check_bin_indices, model_columns, row_chunks
-from skensir._core.cells import CellIndex, distinct_cells
-from skensir._core.compiled import CompiledCells, compiled_cells, truth_table
-from skensir._core.histogram import TruthCounter
-from skensir._core.linear import LinearMoments
-from skensir._core.statistics import CellStatistics, n_offsets, n_products
+from skensir._sums.axes import Axes
+from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
+from skensir._sums.cells import CellIndex, distinct_cells
+from skensir._sums.compiled import CompiledCells, compiled_cells, truth_table
+from skensir._sums.histogram import TruthCounter
+from skensir._sums.linear import LinearMoments
+from skensir._sums.statistics import CellStatistics, n_offsets, n_products
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
