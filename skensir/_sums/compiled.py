@@ -10,6 +10,11 @@ A key is packed as in `cells`: with three models of two bins each, bin i of the 
 i * 4 to it, of the second i * 2, of the third i. These are the place values, and 8, the size of the
 table, is what a bin that is not among the known ones takes away, so that the key is below zero.
 
+`parts` holds what each value adds to the key of its row. Where values are deviations from the mean
+of the models, they are taken times the number of models, and `offset` is the place of zero in
+`parts`. A bin outside of the table's counts to the nearest one, but takes `beyond` from the key,
+and a key below zero is unseen.
+
 A loop runs in the thread that calls it, without the interpreter's lock, and starts no others:
 numba's own threads abort the process where two callers meet, and would crowd joblib's workers.
 """
@@ -61,29 +66,27 @@ def _look_up(
 ) -> None:
     """Write down the cell number of each row, or its weighted sum where `weights` are given.
 
-    `parts` holds what each value adds to the key of its row. `offset` is given where values are
-    deviations from the mean, times the number of models: it is the place of zero in `parts`. Which
-    of these and of `weights` are None is known when this is compiled: a version has one branch.
-    A bin beyond the table's counts to the nearest, but takes `beyond` from the key, and a key below
-    zero is unseen.
+    See the module for the rest. What is None is known when this is compiled: one branch is left.
     """
     for row in range(len(X)):
         key = 0
-        if offset is not None and parts is not None:
-            total_of_row = np.int64(0)
-            for model in range(len(models)):
-                total_of_row += np.int64(X[row, model])
-        elif offset is not None:
-            origin, distance = np.float64(X[row, 0]), 0.0
-            for model in range(len(models)):
-                distance += np.float64(X[row, model]) - origin
+        if offset is not None:
+            if parts is not None:
+                total_of_row = np.int64(0)
+                for model in range(len(models)):
+                    total_of_row += np.int64(X[row, model])
+            else:
+                origin, distance = np.float64(X[row, 0]), 0.0
+                for model in range(len(models)):
+                    distance += np.float64(X[row, model]) - origin
         for model in range(len(models)):
-            if parts is not None and offset is None:
-                key += parts[model, X[row, model]]
-            elif parts is not None:
-                # Never below zero: an unsigned place needs no check of that.
-                place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
-                key += parts[model, np.uint64(place)]
+            if parts is not None:
+                if offset is None:
+                    key += parts[model, X[row, model]]
+                else:
+                    # Never below zero: an unsigned place needs no check of that.
+                    place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
+                    key += parts[model, np.uint64(place)]
             else:
                 value = np.float64(X[row, model])
                 if offset is not None:
@@ -97,8 +100,7 @@ def _look_up(
         if weights is None:
             out[row] = number
         else:
-            first = np.float64(X[row, 0])
-            total = lowest = highest = first
+            first = total = lowest = highest = np.float64(X[row, 0])
             for model in range(1, len(models)):
                 value = np.float64(X[row, model])
                 total += (value - first) * weights[number, model]
