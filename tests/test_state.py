@@ -13,7 +13,7 @@ import skops.io
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import LeaveOneGroupOut, RepeatedKFold, check_cv
-from tables import assert_same_table
+from tables import SEARCH_OF_0_1, assert_same_table
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import (
@@ -180,3 +180,71 @@ def test_a_state_can_name_no_other_class(kind):
     state["attributes"]["best_estimator_"] = {"skensir_kind": kind, "state": {}}
     with pytest.raises(ValueError, match=f"The state names '{kind}'"):
         EnsIRRegressorCV().__setstate__(state)
+
+
+# What version 0.1 knew.
+PARAMS_OF_0_1 = {
+    *("bin_width", "objective", "shrinkage", "bin_widths", "objectives", "shrinkages", "cv"),
+    *("default_weights", "min_samples_cell", "variance_center", "max_iter", "tol", "reg_var"),
+    *("target_resolution", "verbose"),
+}
+FITTED_BY_0_1 = {
+    *("bin_width_", "cells_", "cell_counts_", "weights_", "cell_origin_", "cell_rmse_", "means_"),
+    *("variances_", "n_iter_", "converged_", "default_weights_", "default_rmse_"),
+    *("best_estimator_", "best_params_", "best_score_", "best_index_", "cv_results_", "gains_"),
+    *("shrinkage_", "objective_", "held_out_mse_", "n_splits_", "n_features_in_", "_statistics"),
+}
+
+
+def as_0_1_had_it(state):
+    """Return a state without all that came after version 0.1."""
+    if isinstance(state, list):
+        return [as_0_1_had_it(part) for part in state]
+    if not isinstance(state, dict):
+        return state
+    state = {name: as_0_1_had_it(value) for name, value in state.items()}
+    if "attributes" in state:
+        known = PARAMS_OF_0_1 | FITTED_BY_0_1
+        known = {n: v for n, v in state["attributes"].items() if n in known}
+        return {**state, "skensir_state": 1, "skensir_version": "0.1.0", "attributes": known}
+    if state.get("skensir_kind") == "statistics":
+        kept = ("skensir_kind", "bin_width", "cells", "sums", "truth")
+        return {name: state[name] for name in kept}
+    state.pop("share", None)
+    return state
+
+
+@pytest.mark.filterwarnings("ignore:Most rows")
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        EnsIRRegressor(32.0),
+        EnsIRRegressor(32.0, objective="squared_error", shrinkage=7),
+        EnsIRRegressorCV([32.0, 64.0], shrinkages=[0, 9], cv=3, **SEARCH_OF_0_1).set_params(
+            positive=True, fit_intercept=False
+        ),
+    ],
+    ids=str,
+)
+def test_a_state_of_0_1_is_read(estimator):
+    model = fitted(estimator)
+    state = model.__getstate__()
+    if isinstance(estimator, EnsIRRegressorCV):
+        del state["attributes"]["_statistics"]  # a search had none
+    back = clone(estimator)
+    vars(back).clear()
+    back.__setstate__(as_0_1_had_it(state))
+    assert back.get_params() == model.get_params()
+    np.testing.assert_array_equal(
+        back.predict(X, return_std=True), model.predict(X, return_std=True)
+    )
+    again = by_pickle(back)
+    np.testing.assert_array_equal(again.predict_weights(X), model.predict_weights(X))
+    table = getattr(again, "best_estimator_", again)
+    assert_same_table(
+        table.partial_fit(X, Y), getattr(model, "best_estimator_", model).partial_fit(X, Y)
+    )
+    fresh = clone(estimator)
+    vars(fresh).clear()
+    fresh.__setstate__(as_0_1_had_it(estimator.__getstate__()))
+    assert fresh.get_params() == estimator.get_params()

@@ -9,7 +9,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.display import BinWidthDisplay
 
 
@@ -96,6 +96,19 @@ def test_bad_input_of_bin_widths(pyplot, arguments, words):
     with pytest.raises(ValueError, match=words):
         BinWidthDisplay.from_estimator(**{"search": SEARCH, **arguments})
     assert pyplot.get_fignums() == []
+
+
+def test_scores_are_named_and_kinds_of_axes_told_apart(pyplot):
+    for scoring, name in (
+        ("neg_log_mean_squared_error", "negative logarithm of mean squared error, held out"),
+        ("neg_mean_squared_error", "negative mean squared error, held out"),
+    ):
+        search = EnsIRRegressorCV(axes=["summary", "deviations"], scoring=scoring, cv=3).fit(X, Y)
+        display = BinWidthDisplay.from_estimator(search, by="axes")
+        assert display.ax_.get_ylabel() == name
+        assert set(display.scores) == {"axes = summary", "axes = deviations"}
+        best = max(np.nanmax(values) for values in display.scores.values())
+        assert best == pytest.approx(search.best_score_)
 
 
 def test_results_without_bin_width_are_no_bin_widths():

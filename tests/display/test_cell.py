@@ -7,7 +7,7 @@ from display_cases import MODEL, NAMES, SEARCH, X, Y
 from scipy.stats import norm
 from sklearn.linear_model import LinearRegression
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.display import CellDisplay
 
 LEAST_SQUARES = EnsIRRegressor(64.0, objective="squared_error").fit(X, Y)
@@ -98,6 +98,27 @@ def test_rows_beyond_the_bins_belong_to_the_end_bins(pyplot):
     # Its weights are those of the look-up.
     display = CellDisplay.from_estimator(model, outside, [1.0, 2.0, 3.0], cell=(1, 1))
     assert display.counts.sum() == 1
+
+
+@pytest.mark.parametrize("axes", ["deviations", "summary"])
+def test_cells_on_other_axes_are_named_after_them(pyplot, axes):
+    model = EnsIRRegressor(objective="squared_error", axes=axes, shrinkage=9.0).fit(X, Y)
+    display = CellDisplay.from_estimator(model, X, Y)
+    assert display.cell == tuple(model.cells_[model.cell_counts_.argmax()])
+    assert f"of {axes}, bins of width" in display.ax_.get_title()
+    display.figure_.canvas.draw()
+    n_axes = model.cells_.shape[1]
+    with pytest.raises(ValueError, match=f"must be {n_axes} whole numbers, the bin index on each"):
+        CellDisplay.from_estimator(model, X, Y, cell=(0,) * 7)
+
+
+def test_of_tables_that_are_averaged_one_is_to_be_passed(pyplot):
+    search = EnsIRRegressorCV(axes=["predictions", "summary"], shrinkages=[9e9], select="average")
+    search.set_params(cv=3, positive=True, fit_intercept=False).fit(X[:, :1].astype(float), Y)
+    assert len(search.estimators_) == 2  # a single model: all tables are the same
+    with pytest.raises(ValueError, match="averaged tables on several axes; pass one of its est"):
+        CellDisplay.from_estimator(search, X[:, :1], Y)
+    CellDisplay.from_estimator(search.estimators_[1], X[:, :1], Y)
 
 
 def test_cells_of_a_search_are_those_of_its_best_estimator(pyplot):

@@ -8,7 +8,7 @@ from display_cases import COLOR, GREY, MODEL, NAMES, SEARCH, X, Y, predictions
 from matplotlib.colors import to_rgba
 from sklearn.base import BaseEstimator
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import ZZPMRegressor
 from skensir.display import WeightMapDisplay
 
@@ -60,6 +60,14 @@ def test_weight_maps_show_the_weights_of_each_pixel(pyplot, shape):
     assert all(image.get_clim() == (0, 1) for image in display.images_)
     titles = [axis.get_title() for axis in display.axes_[:3]]
     assert titles == [f"model {m}\nmean {expected[m].mean():.2f}" for m in range(3)]
+
+
+@pytest.mark.parametrize("axes", ["auto", "summary", ["deviations", "summary"]])
+def test_weight_maps_of_searches_show_what_they_average(pyplot, axes):
+    model = EnsIRRegressorCV([32.0], axes=axes, select="average", cv=3).fit(X, Y)
+    stack = predictions(GREY)
+    display = WeightMapDisplay.from_estimator(model, stack, most_trusted=True)
+    np.testing.assert_allclose(display.weights, naive_weight_maps(model, stack), atol=1e-12)
 
 
 def test_weight_maps_of_a_regressor_whose_weights_are_those_of_a_whole_image(pyplot):
