@@ -127,12 +127,12 @@ def describe_weights(table: EnsIRRegressor, names: list[str]) -> list[str]:
 def order_cells(table: EnsIRRegressor) -> tuple[IntArray, str]:
     """Return the cells in an order that says something, and what it is."""
     if table.axes_ == "deviations":
-        spread = np.abs(table.cells_ + 0.5).max(axis=1)
-        return np.argsort(
-            spread, kind="stable"
-        ), "in which models agree to those in which they differ"
-    means = table.means_.mean(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
-    return np.argsort(means, kind="stable"), "of dark to cells of bright values"
+        place = np.abs(table.cells_ + 0.5).max(axis=1)
+        what = "in which models agree to those in which they differ"
+    else:
+        place = table.means_.mean(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
+        what = "of dark to cells of bright values"
+    return np.argsort(place, kind="stable"), what
 
 
 def draw(tables: list[Inspected], names: list[str]) -> Figure:

@@ -141,7 +141,7 @@ COMMAND = Command(
         "model MODEL": "file that `skensir fit` wrote",
         "folder FOLDER": "folder with one sub-folder per base model",
         "-o/--output OUT": "folder for the images",
-        "--bits {8,16}": "bits per channel of the PNGs (default: those of the input); 16 keeps "
+        "--bits {8,16}": "bits per channel of the PNGs (default: those of the models); 16 keeps "
         "fractions of 8-bit values, scaled by 257",
         "--weight-maps": "write the weights of the models as images too, to "
         f"OUT/{WEIGHT_MAPS}/<model>",

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 def _weights_of_image(estimator: Any, predictions: NDArray[Any]) -> NDArray[np.float64]:
     """Return (n_models, height, width), the mean over the channels where there are any."""
     weights: NDArray[np.float64]
-    if hasattr(estimator, "regressors_"):
+    if getattr(estimator, "include_input", False):
+        [weights] = estimator.predict_weights([predictions[:-1]], [predictions[-1]])
+    elif hasattr(estimator, "regressors_"):
         [weights] = estimator.predict_weights([predictions])
     else:
         with warnings.catch_warnings():
@@ -116,7 +118,8 @@ class WeightMapDisplay(ImagePanels):
             Fitted, with the method `predict_weights`: an ensemble of images or a regressor, which
             is applied to all channels.
         predictions : array-like of shape (n_models, height, width[, n_channels])
-            What the base models make of the image, the channels where the ensemble has them.
+            What the base models make of the image, the channels where the ensemble has them, and
+            the input at last where that is one of the ensemble's models.
         model_names : sequence of str, default=None
             Names of the base models; None takes those that the estimator knows, or numbers.
         most_trusted : bool, default=False

@@ -6,11 +6,13 @@ import pandas as pd
 import pytest
 from display_cases import COLOR, GREY, MODEL, NAMES, SEARCH, X, Y, predictions
 from matplotlib.colors import to_rgba
+from noisy_images import images
 from sklearn.base import BaseEstimator
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import ZZPMRegressor
 from skensir.display import WeightMapDisplay
+from skensir.image import ImageEnsemble
 
 
 def shown(images):
@@ -126,3 +128,14 @@ def test_bad_input_of_weight_maps(pyplot, arguments, words):
 def test_weights_of_another_shape_are_no_maps(pyplot, weights):
     with pytest.raises(ValueError, match="weights has shape"):
         WeightMapDisplay(weights).plot()
+
+
+def test_the_input_of_an_ensemble_is_the_last_model():
+    stack, target = images(sizes=[(24, 30)])
+    regressor = EnsIRRegressor(64, objective="squared_error")
+    plain = ImageEnsemble(regressor).fit(stack, target)
+    ensemble = ImageEnsemble(regressor, include_input=True)
+    ensemble.fit([stack[0][:-1]], target, [stack[0][-1]])
+    display = WeightMapDisplay.from_estimator(ensemble, stack[0])
+    expected = WeightMapDisplay.from_estimator(plain, stack[0])
+    np.testing.assert_array_equal(display.weights, expected.weights)
