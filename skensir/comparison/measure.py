@@ -187,13 +187,8 @@ def compare_sets(
     data_range = pixel_format.data_range
     width = "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
-    if test.has_inputs:
-        _ = test.inputs  # none of them is missing
-    no_input = test.why_without_input()
-    no_row = no_input or reference.why_without_input()
-    methods = make_methods(
-        width, data_range, len(reference), trees=trees, with_input=no_row is None
-    )
+    no_input, no_row = _why_without_input(reference, test)
+    methods = make_methods(width, data_range, len(reference), trees=trees, with_input=not no_row)
     _check_names(reference, test, methods)
 
     def given_images(scene: Scene) -> Iterator[Made]:
@@ -215,6 +210,16 @@ def compare_sets(
         measured += f" {INPUT if no_input else WITH_INPUT} is left out, as {no_row}."
     how = explain_methods(fitted, len(reference))
     return Comparison(rows, measured, how, test, fitted, convention, no_input is None)
+
+
+def _why_without_input(
+    reference: ReferenceSet, test: ReferenceSet
+) -> tuple[str | None, str | None]:
+    """Say why the input is not measured, and why it is no model; None where it is."""
+    if test.has_inputs:
+        _ = test.inputs  # raises an error if one is missing
+    no_input = test.why_without_input()
+    return no_input, no_input or reference.why_without_input()
 
 
 def _check_names(reference: ReferenceSet, test: ReferenceSet, methods: Sequence[Method]) -> None:
