@@ -22,7 +22,7 @@ from skensir._base import (
 )
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.objective import Objective
-from skensir._core.table import FITTED, OBJECTIVES, THIN, Settings, solve_table
+from skensir._core.table import FITTED, OBJECTIVES, THIN, LookupTable, Settings, solve_table
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
 from skensir._sums.axes import KINDS
 from skensir._sums.statistics import CellStatistics
@@ -360,6 +360,18 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         self._set_table(table, self._current_range())
         thin = table.cell_origin == THIN
         self._advise("thin", say_thin(table.cell_counts, thin, self.min_samples_cell))
+        self._warn_of_unfinished(table)
+        if self.verbose:
+            names, counts = np.unique(table.cell_origin, return_counts=True)
+            origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
+            print(
+                f"[{type(self).__name__}] {table.cell_counts.sum():.10g} rows in "
+                f"{len(table.cells)} cells ({origins}); at most {table.n_iter.max()} EM steps"
+            )
+        return self
+
+    def _warn_of_unfinished(self, table: LookupTable) -> None:
+        """Warn if EM has not converged in cells of a table."""
         unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))
         # Fewer steps than that are what a callback has asked for.
         if unfinished and table.n_iter.max() >= self.max_iter:
@@ -369,11 +381,3 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
                 f"{self.tol}. Raise max_iter or tol.",
                 ConvergenceWarning,
             )
-        if self.verbose:
-            names, counts = np.unique(table.cell_origin, return_counts=True)
-            origins = ", ".join(f"{n} {name}" for name, n in zip(names, counts, strict=True))
-            print(
-                f"[{type(self).__name__}] {table.cell_counts.sum():.10g} rows in "
-                f"{len(table.cells)} cells ({origins}); at most {table.n_iter.max()} EM steps"
-            )
-        return self

@@ -186,12 +186,6 @@ class FittedTable(IncrementalRegressor):
         self._look_at(*rows)
         return self._add_statistics([self._sum_up(*rows)])
 
-    def _predict_rows(
-        self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        predictions = self._validate_predictions(X)
-        return self.solve()._combine_rows(predictions, return_std)
-
     def _combine_rows(
         self, predictions: AnyArray, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
@@ -212,10 +206,6 @@ class FittedTable(IncrementalRegressor):
             return combined
         rmse = with_unseen(self.cell_rmse_, self.ancestor_rmse_, self.default_rmse_)
         return combined, rmse[find_cells(predictions, self._index, self._table_axes())]
-
-    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
-        predictions = self._validate_predictions(X)
-        return self.solve()._weights_of_rows(predictions)
 
     def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
         """Return the weights of validated predictions."""

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
@@ -47,6 +48,26 @@ class IncrementalRegressor(InUnits, TableRegressor):
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Set the fitted attributes that follow from the statistics of all rows."""
         raise NotImplementedError
+
+    def _combine_rows(
+        self, predictions: AnyArray, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        """Combine validated predictions by the table, which is solved."""
+        raise NotImplementedError
+
+    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
+        """Return the weights of validated predictions, likewise."""
+        raise NotImplementedError
+
+    def _predict_rows(
+        self, X: ArrayLike, return_std: bool
+    ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        predictions = self._validate_predictions(X)
+        return self.solve()._combine_rows(predictions, return_std)
+
+    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
+        predictions = self._validate_predictions(X)
+        return self.solve()._weights_of_rows(predictions)
 
     @whole_or_nothing
     def merge(self, other: IncrementalRegressor) -> Self:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
 
+from skensir._core.calibration import N_PLACES
 from skensir._core.table import LookupTable
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -54,7 +55,7 @@ def _read_format(
         "skensir": str,
         "class": str,
         "tables": list,
-        **({"shares": list} if form.averages else {}),
+        **({"shares": list, "calibrations": list} if form.averages else {}),
     }
     _check_record(header, "the header", {**fields, "ensemble": dict | None})
     expected = {f"{i}/{name}_.npy" for i in range(len(header["tables"])) for name in form.fields}
@@ -66,6 +67,7 @@ def _read_format(
             raise ValueError(f"it {what} {min(names)!r}.")
     tables = [_read_table(form, f"{i}/", entries, h) for i, h in enumerate(header["tables"])]
     regressors = _put_together(tables, header.get("shares", [[1.0]] * len(tables)))
+    _set_calibrations(regressors, header.get("calibrations", [None] * len(regressors)))
     if header["class"] == "EnsIRRegressor" and header["ensemble"] is None and len(regressors) == 1:
         return regressors[0]
     if header["class"] == "ImageEnsemble" and header["ensemble"] is not None:
@@ -130,6 +132,30 @@ def _put_together(
     if left:
         raise ValueError("its shares do not fit to its tables.")
     return regressors
+
+
+def _set_calibrations(
+    regressors: list[EnsIRRegressor | EnsIRRegressorCV], calibrations: list[Any]
+) -> None:
+    """Give each regressor what was counted for its intervals, None where nothing was."""
+    if len(calibrations) != len(regressors):
+        raise ValueError("its calibrations do not fit to its regressors.")
+    for regressor, counted in zip(regressors, calibrations, strict=True):
+        if counted is None:
+            continue
+        counts = np.zeros(N_PLACES)
+        for pair in counted if isinstance(counted, list) else [None]:
+            if (
+                not isinstance(pair, list)
+                or [type(number) for number in pair] != [int, float]
+                or not 0 <= pair[0] < N_PLACES
+                or not 0 < pair[1] < np.inf
+            ):
+                raise ValueError(f"its calibrations hold {pair}, no place and positive count.")
+            counts[pair[0]] = pair[1]
+        if not counts.any():
+            raise ValueError("its calibrations hold an empty one.")
+        regressor.calibration_ = counts
 
 
 def _with_params(form: Format, params: Record, n_models: int) -> EnsIRRegressor:

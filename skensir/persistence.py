@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from numbers import Integral, Real
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
@@ -23,8 +23,13 @@ from skensir._version import __version__
 if TYPE_CHECKING:
     from skensir.image.ensemble import ImageEnsemble
 
-# Estimators with one table each, and their shares in the prediction.
-Combination = tuple[list[EnsIRRegressor], list[float]]
+
+class Combination(NamedTuple):
+    """What a file holds of one estimator."""
+
+    tables: list[EnsIRRegressor]  # of one table each
+    shares: list[float]  # in the prediction
+    calibration: list[list[float]] | None  # places of `calibration_` and what was counted there
 
 
 def save_table(
@@ -32,16 +37,16 @@ def save_table(
 ) -> None:
     """Write the lookup table of a fitted estimator to a file.
 
-    The file holds parameters and fitted attributes, nothing of the reference set: sums for
-    `partial_fit` and `merge` are left out. It is written whole or not at all, and equal tables
-    give equal files.
+    The file holds parameters, fitted attributes and what intervals need, nothing of the reference
+    set: sums for `partial_fit` and `merge` are left out. It is written whole or not at all, and
+    equal tables give equal files.
 
     Parameters
     ----------
     model : EnsIRRegressor, EnsIRRegressorCV or skensir.image.ImageEnsemble
-        The fitted estimator. An `EnsIRRegressorCV` is saved as its `best_estimator_`, which has
-        the chosen parameters; so is each one of an image ensemble, whose `regressor` then has
-        the parameters that were chosen for the first channel.
+        The fitted estimator. Of an `EnsIRRegressorCV` its tables are saved, with their shares; so
+        they are of an image ensemble, whose `regressor` then has the parameters that were chosen
+        for the first table of the first channel.
     path : str or path-like
         Where to. The name may have any suffix; none is appended.
 
@@ -123,11 +128,11 @@ def load_table(
 def _to_bytes(model: Any) -> bytes:
     """Return what a file of the model holds."""
     if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
-        kind, combinations, ensemble = "EnsIRRegressor", [_tables_of(model)], None
+        kind, combinations, ensemble = "EnsIRRegressor", [_combination_of(model)], None
     else:
         ensemble = _image_ensemble(model)
-        kind, combinations = "ImageEnsemble", [_tables_of(part) for part in ensemble.regressors_]
-    tables = [table for part, _ in combinations for table in part]
+        kind, combinations = "ImageEnsemble", list(map(_combination_of, ensemble.regressors_))
+    tables = [table for combination in combinations for table in combination.tables]
     number = _number_for(combinations, ensemble)
     form = FORMATS[number]
     header = {
@@ -139,7 +144,8 @@ def _to_bytes(model: Any) -> bytes:
         "tables": [_table_header(table, form) for table in tables],
     }
     if form.averages:
-        header["shares"] = [shares for _, shares in combinations]
+        header["shares"] = [combination.shares for combination in combinations]
+        header["calibrations"] = [combination.calibration for combination in combinations]
     entries = {HEADER: json.dumps(header, indent=1).encode()}
     for place, regressor in enumerate(tables):
         for name, field in form.fields.items():
@@ -152,7 +158,7 @@ def _to_bytes(model: Any) -> bytes:
 
 def _number_for(combinations: list[Combination], ensemble: ImageEnsemble | None) -> int:
     """Return the number of the format: 1 where what it does not know makes no difference."""
-    tables = [table for part, _ in combinations for table in part]
+    tables = [table for combination in combinations for table in combination.tables]
     unfitted = [] if ensemble is None else [_regressor_of(ensemble, tables)]
     estimators = [*tables, *(model for model in unfitted if model is not None)]
     known = (
@@ -164,20 +170,25 @@ def _number_for(combinations: list[Combination], ensemble: ImageEnsemble | None)
         for model in estimators
     )
     is_plain = len(tables) == len(combinations) and not getattr(ensemble, "include_input", False)
+    is_plain &= all(combination.calibration is None for combination in combinations)
     return 1 if all(known) and is_plain else max(FORMATS)
 
 
-def _tables_of(regressor: Any) -> Combination:
-    """Return estimators that have one lookup table each, which is solved, and their shares."""
+def _combination_of(regressor: Any) -> Combination:
+    """Return what a file holds of an estimator, which is solved."""
+    calibration = None
+    if "calibration_" in vars(regressor):
+        counts = regressor.calibration_
+        calibration = [[place, float(counts[place])] for place in np.flatnonzero(counts).tolist()]
     if type(regressor) is EnsIRRegressorCV:
-        regressor.solve()
-        return regressor.estimators_, [float(share) for share in regressor.shares_]
+        shares = [float(share) for share in regressor.solve().shares_]
+        return Combination(regressor.estimators_, shares, calibration)
     if type(regressor) is not EnsIRRegressor:
         raise TypeError(
             f"model has a {type(regressor).__name__} for regressor, which has no lookup table; "
             "joblib saves other estimators."
         )
-    return [regressor.solve()], [1.0]
+    return Combination([regressor.solve()], [1.0], calibration)
 
 
 def _image_ensemble(model: Any) -> ImageEnsemble:

@@ -12,8 +12,8 @@ from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
 from tables import assert_same_table
 
-from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir import _ensir_cv as search_module
+from skensir import EnsIRRegressor, EnsIRRegressorCV, _ensir_cv
+from skensir._search import table_search
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS = ("predictions", "deviations", "summary")
@@ -222,7 +222,8 @@ def test_a_search_that_is_interrupted_changes_nothing(error, what):
     model = EnsIRRegressorCV(**GIVEN, cv=LEAVE_OUT).fit(X, y, groups=groups)
     parts = clone(model).partial_fit(X, y, groups)
     before = pickle.dumps(model), pickle.dumps(parts)
-    with mock.patch.object(search_module, what, side_effect=error):
+    module = _ensir_cv if what == "sum_up_folds" else table_search
+    with mock.patch.object(module, what, side_effect=error):
         with pytest.raises(error):
             model.fit(X[::2], y[::2], groups=groups[::2])
         with pytest.raises(error):

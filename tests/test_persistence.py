@@ -144,10 +144,8 @@ def test_image_ensemble_of_cross_validated_estimators_keeps_what_each_channel_ch
     model = ImageEnsemble(search).fit(stacks, targets)
     loaded = saved_and_loaded(model, tmp_path_factory)
     for one, other in zip(model.regressors_, loaded.regressors_, strict=True):
-        # Tables on several kinds of axes come back as the estimator that averages them.
-        assert type(other) is EnsIRRegressorCV
-        assert_same(one.estimators_, other.estimators_)
-        assert_array_equal(one.shares_, other.shares_)
+        assert type(other) is EnsIRRegressor
+        assert_same(one.best_estimator_, other)
     chosen = model.regressors_[0].estimators_[0]
     assert loaded.regressor.get_params() == chosen.get_params()
     for one, other in zip(model.predict(stacks), loaded.predict(stacks), strict=True):
@@ -210,3 +208,17 @@ def test_a_file_has_the_lowest_format_that_can_hold_it(params, number, tmp_path)
     header = json.loads(entries_of((tmp_path / "table").read_bytes())["header.json"])
     assert header["format_number"] == number
     assert ("data_range" in header["tables"][0]) == (number == 2)
+
+
+@pytest.mark.parametrize("searched", [False, True])
+def test_what_was_counted_for_intervals_is_kept(searched, tmp_path_factory):
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 400)
+    X = y[:, None] + rng.normal(size=(400, 3)) * [3, 6, 9]
+    if searched:
+        model = EnsIRRegressorCV(cv=3).fit(X, y)
+    else:
+        model = EnsIRRegressor(128).fit(X, y).calibrate(X, y)
+    loaded = saved_and_loaded(model, tmp_path_factory)
+    for one, other in zip(model.predict_interval(X), loaded.predict_interval(X), strict=True):
+        assert_array_equal(one, other)

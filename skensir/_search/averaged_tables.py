@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any, Self
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from skensir._ensir import EnsIRRegressor
 from skensir._incremental import IncrementalRegressor
@@ -51,22 +50,15 @@ class AveragedTables(IncrementalRegressor):
             model.forget_rows()
         return self
 
-    def _predict_rows(
-        self, X: ArrayLike, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        predictions = self._validate_predictions(X)
-        return self.solve()._combine_rows(predictions, return_std)
-
     def _combine_rows(
         self, predictions: AnyArray, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         """Do so for validated predictions."""
         return combine_tables(self.estimators_, self.shares_, predictions, return_std=return_std)
 
-    def _weigh_rows(self, X: ArrayLike) -> FloatArray:
-        predictions = self._validate_predictions(X)
+    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
         weights = np.zeros(predictions.shape)
-        for share, model in zip(self.solve().shares_, self.estimators_, strict=True):
+        for share, model in zip(self.shares_, self.estimators_, strict=True):
             weights += share * model._weights_of_rows(predictions)
         return weights
 

@@ -250,6 +250,8 @@ def fit_tables(
             continue
         n_models = first.n_features_in_
         tables = [solve_table(totals[m._own_axes()], m._settings(n_models)) for m in members]
+        for member, table in zip(members, tables, strict=True):
+            member._warn_of_unfinished(table)
         table = average_tables(tables, shares[group] / shares[group].sum())
         first.bin_width = table.bin_width
         first.positive = all(member.positive for member in members)

@@ -177,6 +177,8 @@ class TableSearch(SearchSpace, AveragedTables):
         self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
         if held_out is not None:
             self.calibration_ = self._count_held_out(results.candidates, shares, tried, held_out)
+            if len(self.estimators_) == 1:
+                self.best_estimator_.calibration_ = self.calibration_
         if self.verbose:
             print(self.summary())
         return self

@@ -186,12 +186,9 @@ def compare_sets(
     pixel_format = pixel_format_of(reference[0])
     data_range, width = pixel_format.data_range, "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
-    no_input = test.why_without_input()
-    no_row = no_input or reference.why_without_input()
-    methods = make_methods(
-        width, data_range, len(reference), trees=trees, with_input=no_row is None
-    )
-    _check_test_set(reference, test, methods)
+    no_input, no_row = _why_without_input(reference, test)
+    methods = make_methods(width, data_range, len(reference), trees=trees, with_input=not no_row)
+    _check_names(reference, test, methods)
 
     def given_images(scene: Scene) -> Iterator[Made]:
         return given(test.models, scene, None if no_input else read_input(test, scene))
@@ -213,10 +210,18 @@ def compare_sets(
     return Comparison(rows, *explained, test, fitted, convention, no_input is None)
 
 
-def _check_test_set(reference: ReferenceSet, test: ReferenceSet, methods: Sequence[Method]) -> None:
-    """Raise an error if an input is missing, or a base model has the name of another row."""
+def _why_without_input(
+    reference: ReferenceSet, test: ReferenceSet
+) -> tuple[str | None, str | None]:
+    """Say why the input is not measured, and why it is no model; None where it is."""
     if test.has_inputs:
-        _ = test.inputs  # which says what is missing
+        _ = test.inputs  # raises an error if one is missing
+    no_input = test.why_without_input()
+    return no_input, no_input or reference.why_without_input()
+
+
+def _check_names(reference: ReferenceSet, test: ReferenceSet, methods: Sequence[Method]) -> None:
+    """Raise an error if a base model has the name of another row of the table."""
     with_input = [INPUT_MODEL for method in methods if method.include_input]
     for name in (INPUT, ORACLE, *with_input, *(method.name for method in methods)):
         if name in test.models:

@@ -9,6 +9,7 @@ from image_folders import MODELS, make_folder
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import EnsIRRegressorCV
+from skensir.cli import predict
 from skensir.image import ImageEnsemble, ReferenceSet, read_image, write_image
 from skensir.persistence import load_table
 
@@ -113,6 +114,18 @@ def test_predict_says_what_is_missing(folders, capfd):
     assert not (test.parent / "out").exists()
     write_image(test / "rainy/10.png", image)
     assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 0
+
+
+def test_a_missing_scene_is_noticed_before_the_work(folders, capfd, monkeypatch):
+    def work(*arguments, **options):
+        raise AssertionError("the work began before the mistake was noticed")
+
+    train, test = folders
+    assert run("fit", train, "-o", "model", "--cv") == 0
+    (test / "lq/10.png").unlink()
+    monkeypatch.setattr(predict, "_write_combined", work)
+    assert run("predict", "model", test, "-o", "out") == 2
+    assert_one_sentence(capfd, "lq has no image of the scene '10'")
 
 
 def test_a_base_model_named_input_is_a_mistake(folders, capfd):

@@ -62,6 +62,7 @@ def test_inspect_tells_of_each_table_that_is_averaged(in_tmp_path, capsys):
         assert f"up to {table.ancestor_levels_.max()} times" in text
         mean = np.average(table.weights_[:, 3], weights=table.cell_counts_)
         assert f"input         {mean:.3f}" in text
+        assert "drawn to wider cells, " in text
         assert "shrinkage" not in text  # of which there are several
     assert read_image("plot.png").shape[0] == round(100 * (2.6 * n_tables + 0.4))
 

@@ -59,6 +59,13 @@ def search_of_0_1(*arguments, **params):
     return search
 
 
+def not_calibrated(estimator):
+    """Return an estimator without what version 0.1 did not know, which its files do not hold."""
+    for regressor in getattr(estimator, "regressors_", [estimator]):
+        vars(regressor).pop("calibration_", None)
+    return estimator
+
+
 def with_units_of_0_1(estimator):
     """Return an estimator in the units of version 0.1, which were those of 8 bits for all data."""
     if "data_range" in estimator.get_params():
@@ -128,7 +135,7 @@ def make_cross_validated(folder: Path) -> dict[str, np.ndarray]:
         ),
     ):
         model.fit(X, y, groups=groups if name == "groups" else None)
-        save_table(model, folder / f"cv_{name}.table")
+        save_table(not_calibrated(model), folder / f"cv_{name}.table")
         results = model.cv_results_
         keys = [key for key in results if key.startswith(("split", "mean_test", "std_test"))]
         arrays[f"cv_{name}_scores"] = np.array([results[key] for key in keys])
@@ -168,7 +175,7 @@ def make_images(folder: Path) -> dict[str, np.ndarray]:
             ("cv", ImageEnsemble(with_units_of_0_1(search), per_channel=False)),
         ):
             ensemble.fit(images, targets)
-            save_table(ensemble, folder / f"image_{name}_{dtype}.table")
+            save_table(not_calibrated(ensemble), folder / f"image_{name}_{dtype}.table")
             arrays[f"image_{name}_{dtype}"] = ensemble.predict(images)[1][:12]
             arrays[f"image_{name}_{dtype}_score"] = np.array(ensemble.score(images, targets))
     return arrays
