@@ -103,8 +103,9 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
     Attributes
     ----------
     estimators_ : list of EnsIRRegressor
-        One per kind of axes that has a share, that of the largest share first. Each is fitted on
-        all rows, and holds the average of its candidates' tables.
+        One per kind of axes that has a share, that of the largest share first; given bin widths
+        that do not nest have one each. Each is fitted on all rows, and holds the average of its
+        candidates' tables.
     shares_ : ndarray of shape (n_estimators,)
         Their shares, which sum to one.
     best_estimator_ : EnsIRRegressor

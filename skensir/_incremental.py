@@ -63,11 +63,13 @@ class IncrementalRegressor(InUnits, TableRegressor):
         self, X: ArrayLike, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         predictions = self._validate_predictions(X)
-        return self.solve()._combine_rows(predictions, return_std)
+        self.solve()._check_scale(predictions)
+        return self._combine_rows(predictions, return_std)
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         predictions = self._validate_predictions(X)
-        return self.solve()._weights_of_rows(predictions)
+        self.solve()._check_scale(predictions)
+        return self._weights_of_rows(predictions)
 
     @whole_or_nothing
     def merge(self, other: IncrementalRegressor) -> Self:

@@ -38,6 +38,12 @@ def summary_unit(data_range: float) -> float:
     return 8 * unit_of(data_range)
 
 
+# Of pixels in 8 and in 16 bits.
+_PIXEL_RANGES = (255.0, 65535.0)
+# A few dark pixels may be floats below one; so many rows are on another scale.
+_MANY_ROWS = 1000
+
+
 class InUnits:
     """An estimator whose lengths follow from the range of the predictions."""
 
@@ -101,6 +107,20 @@ class InUnits:
         mine, theirs = vars(self).get("data_range_"), vars(other).get("data_range_")
         if theirs is not None and (mine is None or not self._bins_follow()):
             self.data_range_ = max(theirs, mine or 0.0)
+
+    def _check_scale(self, predictions: AnyArray) -> None:
+        """Raise an error if pixels from 0 to 1 are given to what was fitted on 8 or 16 bits."""
+        few = predictions[:_MANY_ROWS]
+        if predictions.dtype.kind != "f" or len(few) < _MANY_ROWS:
+            return
+        if self.data_range_ not in _PIXEL_RANGES or few.min() < 0 or few.max() > 1:
+            return
+        if predictions.min() >= 0 and predictions.max() <= 1 and (few % 1).any():
+            raise ValueError(
+                f"X has floats from 0 to 1 in all of its {len(predictions)} rows, and "
+                f"{type(self).__name__} was fitted on values up to {self.data_range_:g}: multiply "
+                "them by that."
+            )
 
     def _bins_follow(self) -> bool:
         """Tell whether the bins are laid by the range."""

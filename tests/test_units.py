@@ -338,3 +338,17 @@ def test_images_of_floats_up_to_one_are_refused(dtype, peak):
     ensemble.predict([stack.astype(float), np.zeros((3, 4, 4))])
     small = ImageEnsemble(channel_axis=None).fit([stack / peak], [target / peak])
     small.predict([stack / peak])
+
+
+@pytest.mark.parametrize("estimator", [EnsIRRegressor(), EnsIRRegressorCV(cv=3)])
+def test_pixels_from_0_to_1_are_refused_by_what_was_fitted_on_8_bits(estimator):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 2000)
+    X = np.clip(y[:, None] + rng.integers(-5, 6, (2000, 2)), 0, 255).astype(np.uint8)
+    estimator = clone(estimator).fit(X, y)
+    for method in (estimator.predict, estimator.predict_weights):
+        with pytest.raises(ValueError, match="X has floats from 0 to 1 in all of its 2000 rows"):
+            method(X / 255)
+    # Few dark pixels, and images that are black, may be meant so.
+    assert len(estimator.predict(X[:500] / 255)) == 500
+    assert len(estimator.predict(np.zeros((2000, 2)))) == 2000
