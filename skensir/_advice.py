@@ -18,6 +18,9 @@ _MIN_ROWS_OF_TABLE = 1000
 # rows share: with K models there are up to 4**K times as many.
 _FAR = 4.0
 
+# Less weight per row than this is hardly meant: rows are rarely worth a twentieth of a row.
+_FEW_PER_ROW = 0.05
+
 # The middle of a distribution lies within these quantiles, with a wide margin.
 _MIDDLE = (0.05, 0.95)
 # No model's predictions spread so much further than the truth, not even noise on a black image.
@@ -78,6 +81,18 @@ def say_other_range(expected: float, found: float | None) -> str | None:
     return (
         f"The range of these predictions is about {found:g}, that of the first rows was "
         f"{expected:g}, by which bins and units are laid: start anew with data_range={found:g}."
+    )
+
+
+def say_small_weights(sample_weight: FloatArray) -> str | None:
+    """Say that sample weights are far below one, where they count as rows, and what to do."""
+    n_rows, total = int(np.count_nonzero(sample_weight)), float(sample_weight.sum())
+    if n_rows < MIN_ROWS or total > _FEW_PER_ROW * n_rows:
+        return None
+    return (
+        f"sample_weight sums to {total:.3g} over {n_rows} rows, and weights count as rows: a cell "
+        "with so little of them gets default weights or those of wider cells. Divide them by their "
+        "mean."
     )
 
 

@@ -7,18 +7,17 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_array
 
 from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
 from skensir._sample import Sample
-from skensir._search.splits import find_splits
+from skensir._search.splits import check_folds, find_splits
 from skensir._search.table_search import TableSearch
 from skensir._sums.histogram import resolve_target_resolution
 from skensir._sums.scale import dtype_range
-from skensir._typing import AnyArray, FloatArray
+from skensir._typing import AnyArray, FloatArray, IntArray
 
 # So many of the rows that a split holds out are enough for quantiles.
 _MAX_CALIBRATED = 2**14
@@ -68,7 +67,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         How candidates become one prediction. With :math:`d` the score of the best less that of a
         candidate, in logarithms, shares are proportional to
 
-        - "auto": :math:`\exp(-d / 0.03)`;
+        - "auto": :math:`\exp(-d / 0.03)`; the average of the models, the best of them and one convex
+          vector take part where they do better than every table (see `plain_shares_`);
         - "average": :math:`\exp(-\max(d / 0.02, z^2 / 2))`, with :math:`z` the ratio of d and its
           standard error over the splits; take it where splits are many;
         - "best": one for the best, zero for the others, so that one table can be read. A single
@@ -129,6 +129,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
     cv_results_ : dict of ndarrays
         With the keys of GridSearchCV, to be made a DataFrame, and the "share" of each candidate.
         Errors are weighted by `sample_weight`. Fit times leave out the pass over the data.
+    plain_shares_ : dict of float
+        The shares of "average", "best_model" and "convex", which need no table. They take part with
+        ``select="auto"``, and only where they do better on held-out rows than every table: the
+        shares of the candidates and these sum to one.
     gains_ : dict of dict
         What is gained on held-out rows over "average", "best_model" (the best base model),
         "convex" (one convex weight vector) and "ridge" (ridge regression of the truth on the
@@ -347,19 +351,15 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         """
         begun = self._has_statistics("partial_fit")
         rows = self._validate_rows(X, y, sample_weight, reset=not begun)
-        if groups is None:
-            groups = np.full(len(rows[0]), self._next_number())
-        labels = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
-        if labels.shape != (len(rows[0]),):
-            raise ValueError(
-                f"groups.shape == {labels.shape}, must be ({len(rows[0])},): one fold per sample."
-            )
+        names: list[Any] = [self._unnamed_fold()]
+        rows_of_folds: list[IntArray] = [np.arange(len(rows[0]))]
+        if groups is not None:
+            names, rows_of_folds = rows_by_label(check_folds(groups, len(rows[0])))
         if begun:
             self._check_params(self.n_features_in_)
             self._look_at(*rows)
         else:
             self._begin(rows, may_grow=True)
-        names, rows_of_folds = rows_by_label(labels)
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
         return self._add_statistics([sum_up_folds(*rows, rows_of_folds, names, grids)])
 

@@ -40,6 +40,10 @@ class IncrementalRegressor(InUnits, TableRegressor):
         """Return what is needed of the sums of some rows, if they are as the parameters say."""
         raise NotImplementedError
 
+    def _parts_of(self, other: Any) -> list[Any]:
+        """Return the sums of another estimator, to be added to those of this one."""
+        return list(other._statistics)
+
     @classmethod
     def _merges_with(cls) -> type[IncrementalRegressor]:
         """Return the class of estimators whose sums are of the same kind."""
@@ -113,7 +117,7 @@ class IncrementalRegressor(InUnits, TableRegressor):
             setattr(self, name, getattr(other, name))
         self._adopt_range(other)
         self._check_params(other.n_features_in_)
-        return self._add_statistics(other._statistics)
+        return self._add_statistics(self._parts_of(other))
 
     @whole_or_nothing
     def solve(self) -> Self:

@@ -6,7 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from skensir._advice import MIN_ROWS, find_other_scales, say_other_range, say_other_scales
+from skensir._advice import (
+    MIN_ROWS,
+    find_other_scales,
+    say_other_range,
+    say_other_scales,
+    say_small_weights,
+)
 from skensir._base import warn_user
 from skensir._sample import MAX_VALUES, Sample
 from skensir._sums.scale import dtype_range
@@ -81,6 +87,8 @@ class InUnits:
                 known = Sample.of(X, y, sample_weight, _FEW_VALUES).find_data_range()
             self._advise("range", say_other_range(self._current_range(), known))
             return
+        if sample_weight is not None:
+            self._advise("weights", say_small_weights(sample_weight))
         n_values = MAX_VALUES if known is None else _FEW_VALUES
         sample = Sample.of(X, y, sample_weight, n_values)
         if len(sample.truth):  # rows without weight say nothing

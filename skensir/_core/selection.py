@@ -51,3 +51,24 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
     shares = np.exp(-exponents)
     shares[shares < _LEAST_SHARE] = 0.0
     return np.asarray(shares / shares.sum())
+
+
+def share_with_rivals(
+    errors: FloatArray, rivals: FloatArray, best: int, select: str
+) -> tuple[FloatArray, FloatArray]:
+    """Return the shares of tables and of rivals, which sum to one together.
+
+    `rivals` are errors of what needs no table, (n_rivals, n_splits). Where tables are averaged
+    automatically, those that do better than the best table take part: then there is nothing that a
+    table can know, or averaging, to which all tables are drawn, is no sound start.
+    """
+    none = np.zeros(len(rivals))
+    if select != "auto" or errors.shape[1] < 2:
+        return find_shares(errors, best, select), none
+    means = log_errors(rivals).mean(axis=1)
+    better = np.flatnonzero(means < log_errors(errors[best]).mean() - _ROUNDING)
+    if better.size:
+        best = len(errors) + int(means[better].argmin())
+    shares = find_shares(np.concatenate([errors, rivals[better]]), best, select)
+    none[better] = shares[len(errors) :]
+    return shares[: len(errors)], none

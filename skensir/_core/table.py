@@ -31,6 +31,8 @@ _DRAWN = ("auto", "pooled")
 
 _NOTHING: AnyArray = np.empty(0)
 
+# Of signed weights; models that differ by rounding only can have large ones.
+_LARGEST_WEIGHT = 1e9
 # Rounding of weights that sum to one.
 _ROUNDING = 1e-6
 
@@ -107,7 +109,9 @@ class LookupTable(NamedTuple):
             weights = getattr(self, name)
             if convex and not ((weights >= 0) & (weights <= 1 + _ROUNDING)).all():
                 raise ValueError(f"{name}_ must lie between zero and one.")
-            rounding = _ROUNDING * np.maximum(1, np.abs(weights).max(axis=-1, initial=0.0))
+            if not (np.abs(weights) <= _LARGEST_WEIGHT).all():
+                raise ValueError(f"{name}_ must be at most {_LARGEST_WEIGHT:g} in magnitude.")
+            rounding = _ROUNDING + 1e-12 * np.abs(weights).max(axis=-1, initial=0.0)
             if not (np.abs(weights.sum(axis=-1) - 1) <= rounding).all():
                 raise ValueError(f"{name}_ must sum to one.")
         for name in ("intercepts", "default_intercept", "ancestor_intercepts"):

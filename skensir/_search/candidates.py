@@ -17,7 +17,7 @@ from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
 from skensir._core.table import find_weights, is_nested, solve_table
 from skensir._ensir import EnsIRRegressor
-from skensir._fitted_table import make_axes
+from skensir._fitted_table import PLAIN_PARAMS, make_axes
 from skensir._sample import Sample
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.binning import MAX_BIN_INDEX
@@ -38,6 +38,8 @@ _ROUNDING = 1e-12
 # Of tables whose width is found: cells with fewer rows on average than this are too many, and more
 # cells than these cost more than they gain.
 _MIN_MEAN_COUNT, _MOST_CELLS = 10, 2**14
+# More than there ever are: with as many asked for, every cell gets default weights.
+_MANY_ROWS = 1e15
 # How many times the whole range is halved at most.
 _MOST_HALVINGS = {"predictions": 6, "deviations": 10, "summary": 5}
 # So many rows tell which widths cannot do.
@@ -223,6 +225,13 @@ def _measure_nested(
     seconds = np.zeros((2, *errors.shape))  # to solve and to score is one
     seconds[0] = (perf_counter() - start) / errors.size
     return errors, seconds
+
+
+def make_constant(like: EnsIRRegressor, weights: FloatArray) -> EnsIRRegressor:
+    """Return a candidate on the cells of another one that has the same weights in all of them."""
+    plain = {"objective": "squared_error", "shrinkage": 0.0, **PLAIN_PARAMS, "axes": like.axes}
+    constant = {"default_weights": weights, "min_samples_cell": _MANY_ROWS}
+    return type(like)(**{**like.get_params(deep=False), **plain, **constant})
 
 
 def fit_tables(

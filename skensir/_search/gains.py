@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.stats import t as student
 
-from skensir._core.cross_validation import SplitStatistics
-from skensir._core.selection import find_shares
+from skensir._core.cross_validation import RIVALS, SplitStatistics
+from skensir._core.selection import share_with_rivals
 from skensir._search.candidates import Results
 from skensir._typing import FloatArray
 
@@ -23,8 +23,21 @@ _LABELS = {
 }
 
 
+# A rival that is better by this share is told of.
+_LOSS = 0.05
+
+
+def find_rivals(splits: Sequence[SplitStatistics]) -> dict[str, FloatArray]:
+    """Return the mean squared errors on each split of what needs no table."""
+    found = [split.held_out_errors_of_rivals() for split in splits]
+    return {name: np.array([of_split[name] for of_split in found]) for name in found[0]}
+
+
 def find_gains(
-    results: Results, select: str, splits: Sequence[SplitStatistics]
+    results: Results,
+    rivals: dict[str, FloatArray],
+    select: str,
+    splits: Sequence[SplitStatistics],
 ) -> tuple[float, dict[str, dict[str, Any]]]:
     """Compare candidates with what needs no table.
 
@@ -35,6 +48,8 @@ def find_gains(
     ----------
     results : Results
         Of the candidates on each split.
+    rivals : dict of ndarray of shape (n_splits,)
+        What `find_rivals` found.
     select : str
         How they become one: see `skensir._core.selection`. An average of tables errs no more than
         the tables do on average, which is what counts here.
@@ -48,14 +63,12 @@ def find_gains(
         `gains_` of `skensir.EnsIRRegressorCV`.
     """
     n_splits = len(splits)
-    rivals = [split.held_out_errors_of_rivals() for split in splits]
     # Training rows are shared between splits, so that their errors are not independent: the
     # correction of Nadeau and Bengio adds the ratio of held-out to training rows.
     ratio = np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits])
-    errors = _held_out_errors(results, select)
+    errors = _held_out_errors(results, rivals, select)
     gains = {}
-    for name in rivals[0]:
-        rival = np.array([split_rivals[name] for split_rivals in rivals])
+    for name, rival in rivals.items():
         mse = float(rival.mean())
         saved = (rival - errors) / mse if mse else np.zeros(n_splits)
         std_error, is_gain = np.inf, False
@@ -67,8 +80,9 @@ def find_gains(
     return float(errors.mean()), gains
 
 
-def _held_out_errors(results: Results, select: str) -> FloatArray:
+def _held_out_errors(results: Results, rivals: dict[str, FloatArray], select: str) -> FloatArray:
     """Return the error on each split of what the other splits select."""
+    plain = np.array([rivals[name] for name in RIVALS])
     scores, errors = results.scores, results.errors
     n_splits = errors.shape[1]
     if n_splits == 1:
@@ -76,10 +90,27 @@ def _held_out_errors(results: Results, select: str) -> FloatArray:
     others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
     held_out = np.empty(n_splits)
     for split, best in enumerate(others.argmax(axis=0).tolist()):
-        rest = np.delete(errors, split, axis=1)
-        shares = find_shares(rest, best, select) if n_splits > 2 else np.eye(len(rest))[best]
-        held_out[split] = shares @ errors[:, split]
+        if n_splits == 2:
+            held_out[split] = errors[best, split]
+            continue
+        of_tables, of_plain = np.delete(errors, split, axis=1), np.delete(plain, split, axis=1)
+        shares, of_rivals = share_with_rivals(of_tables, of_plain, best, select)
+        held_out[split] = shares @ errors[:, split] + of_rivals @ plain[:, split]
     return held_out
+
+
+def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
+    """Say that something else does clearly better, None where nothing does."""
+    for name, gain in gains.items():
+        by_chance = student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * gain["std_error"]
+        if gain["gain"] < -max(by_chance, _LOSS):
+            less = -gain["gain"] / (1 - gain["gain"])
+            return (
+                f"On held-out rows {_LABELS[name]} has a mean squared error of {gain['mse']:.6g}, "
+                f"{less:.0%} less than this search: take that, or see whether the columns of X are "
+                "predictions of y on its scale."
+            )
+    return None
 
 
 def describe_gains(gains: dict[str, dict[str, Any]]) -> list[str]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from numbers import Integral
 from typing import Any
 
 from numpy.typing import ArrayLike
+from sklearn.utils import check_scalar
 
-from skensir._base import check_automatic, check_option
+from skensir._base import check_automatic, check_number, check_option
 from skensir._core.cross_validation import Grid
 from skensir._core.selection import SELECT
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
@@ -73,6 +75,7 @@ class SearchSpace(IncrementalRegressor):
     def _check_search(self) -> None:
         """Raise an error that names the argument if one that only the search has is wrong."""
         check_automatic(self.data_range, "data_range")
+        check_scalar(self.verbose, "verbose", Integral, min_val=0)
         check_option(self.scoring, "scoring", SCORINGS)
         check_option(self.select, "select", SELECT)
         check_option(self.shrink_to, "shrink_to", SHRINK_TO)
@@ -104,7 +107,10 @@ class SearchSpace(IncrementalRegressor):
     def _plain_widths(self) -> list[float]:
         """Return the bin widths to try of tables whose cells have no parents."""
         if not isinstance(self.bin_widths, str):
-            return listed(self.bin_widths, "bin_widths")
+            widths = listed(self.bin_widths, "bin_widths")
+            for width in widths:
+                check_number(width, "bin_widths")
+            return widths
         return [width * unit_of(self._current_range()) for width in BIN_WIDTHS_TO_TRY]
 
     def _check_params(self, n_models: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn.utils import check_array
 
 from skensir._core.cross_validation import Split
 from skensir._typing import AnyArray, IntArray
@@ -56,3 +57,17 @@ def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
         raise ValueError(f"cv gives row number {outside}, must be below the {n_samples} rows.")
     # Splitters count from the start, and there are as many numbers as rows times splits.
     return rows % n_samples if lowest < 0 else rows
+
+
+def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
+    """Return the fold of each row, a whole number or a name."""
+    labels: AnyArray = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
+    if labels.shape != (n_samples,):
+        raise ValueError(
+            f"groups.shape == {labels.shape}, must be ({n_samples},): one fold per sample."
+        )
+    if labels.dtype.kind == "f" and (labels % 1).any():
+        raise ValueError(
+            f"groups holds {labels[labels % 1 != 0][0]}, must be whole numbers or names of folds."
+        )
+    return labels

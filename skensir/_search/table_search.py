@@ -8,11 +8,12 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._advice import MIN_ROWS
 from skensir._callbacks import fit_progress, with_callbacks
 from skensir._core.calibration import N_PLACES, count_ratios
-from skensir._core.cross_validation import Grid, Pass, Passes, needed_grids
+from skensir._core.cross_validation import RIVALS, Grid, Pass, Passes, needed_grids
 from skensir._core.folds import FoldSums
-from skensir._core.selection import find_shares
+from skensir._core.selection import share_with_rivals
 from skensir._ensir import EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
 from skensir._search.averaged_tables import AveragedTables, combine_tables
@@ -23,10 +24,11 @@ from skensir._search.candidates import (
     count_held_out,
     find_grids,
     fit_tables,
+    make_constant,
     measure_candidates,
     most_cells,
 )
-from skensir._search.gains import describe_gains, find_gains
+from skensir._search.gains import describe_gains, find_gains, find_rivals, say_loss
 from skensir._search.space import NESTED, SearchSpace
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.statistics import CellStatistics
@@ -50,6 +52,7 @@ class TableSearch(SearchSpace, AveragedTables):
     best_score_: float
     best_index_: int
     cv_results_: dict[str, Any]
+    plain_shares_: dict[str, float]
     gains_: dict[str, dict[str, Any]]
     held_out_mse_: float
     n_splits_: int
@@ -65,6 +68,7 @@ class TableSearch(SearchSpace, AveragedTables):
         "best_score_",
         "best_index_",
         "cv_results_",
+        "plain_shares_",
         "gains_",
         "held_out_mse_",
         "n_splits_",
@@ -82,13 +86,24 @@ class TableSearch(SearchSpace, AveragedTables):
         shares = (np.arange(len(results["params"])) == attributes["best_index_"]).astype(float)
         since |= {f"{name}_": value for name, value in PLAIN_PARAMS.items()}
         since |= {"estimators_": [best], "shares_": np.ones(1)}
+        since["plain_shares_"] = dict.fromkeys(RIVALS, 0.0)
         return since | {"cv_results_": results | {"share": shares}}
 
-    def _next_number(self) -> int:
-        """Return a number that no fold has yet."""
+    def _unnamed_fold(self) -> tuple[str, int]:
+        """Return a label that no fold has yet, nor can be given by users."""
         parts: list[FoldSums] = vars(self).get("_statistics", [])
-        numbers = [n for part in parts for n in part.labels if not isinstance(n, str)]
-        return 1 + int(max(numbers, default=-1))
+        numbers = [n[1] for part in parts for n in part.labels if isinstance(n, tuple)]
+        return "", 1 + max(numbers, default=-1)
+
+    def _parts_of(self, other: Any) -> list[FoldSums]:
+        """Return the sums of another search, whose folds without a name are none of these."""
+        first = self._unnamed_fold()[1]
+        return [
+            part._replace(
+                labels=[(n[0], n[1] + first) if isinstance(n, tuple) else n for n in part.labels]
+            )
+            for part in other._statistics
+        ]
 
     def _check_statistics(self, part: FoldSums) -> FoldSums:
         """Return the sums of folds, if rows were summed up as the parameters say."""
@@ -167,16 +182,18 @@ class TableSearch(SearchSpace, AveragedTables):
             np.concatenate([seconds for _, _, seconds in found], axis=1)[:, order],
             self.scoring,
         )
-        self._keep_results(results)
         # The rivals have no cells; in version 0.1 they were measured on the widest.
         last = next(reversed(tried.values()))
-        rivals = last.pooled() if self.shrink_to == "parent" else last
-        self.held_out_mse_, self.gains_ = find_gains(results, self.select, rivals.splits)
-        shares = self.cv_results_["share"]
+        splits = (last.pooled() if self.shrink_to == "parent" else last).splits
+        rivals = find_rivals(splits)
+        candidates, shares = self._keep_results(results, rivals, last.total)
+        self.held_out_mse_, self.gains_ = find_gains(results, rivals, self.select, splits)
         totals = {axes: sums.total for axes, sums in tried.items()}
-        self._set_tables(*fit_tables(results.candidates, shares, totals, self._prepare))
+        self._set_tables(*fit_tables(candidates, shares, totals, self._prepare))
+        if last.total.weight.sum() >= MIN_ROWS:
+            self._advise("loss", say_loss(self.gains_, self.n_splits_))
         if held_out is not None:
-            self.calibration_ = self._count_held_out(results.candidates, shares, tried, held_out)
+            self.calibration_ = self._count_held_out(candidates, shares, tried, held_out)
             if len(self.estimators_) == 1:
                 self.best_estimator_.calibration_ = self.calibration_
         if self.verbose:
@@ -218,20 +235,34 @@ class TableSearch(SearchSpace, AveragedTables):
         """
         if not isinstance(self.bin_widths, str):
             return False
+        if grid.axes.kind not in self._widths:  # of tables that are not nested
+            return True
         widest = grid.axes.bin_width == max(self._widths[grid.axes.kind])
         usable = total.n_cells <= most_cells(float(total.weight.sum()))
         return grid.axes.kind in known or not (usable or widest)
 
-    def _keep_results(self, results: Results) -> None:
-        """Set what is known of the candidates."""
+    def _keep_results(
+        self, results: Results, rivals: dict[str, FloatArray], total: CellStatistics
+    ) -> tuple[list[EnsIRRegressor], FloatArray]:
+        """Set what is known of the candidates; return those that may have a share, and the shares.
+
+        Behind the candidates come rivals without a table, as tables that are the same everywhere.
+        """
         self.n_splits_ = results.errors.shape[1]
         self.best_index_ = best = results.best_index()
-        shares = find_shares(results.errors, best, self.select)
+        plain = np.array([rivals[name] for name in RIVALS])
+        shares, of_rivals = share_with_rivals(results.errors, plain, best, self.select)
+        self.plain_shares_ = dict(zip(RIVALS, of_rivals.tolist(), strict=True))
         self.cv_results_ = results.lay_out(shares)
         self.best_score_ = float(self.cv_results_["mean_test_score"][best])
         self.best_params_ = results.points[best]
         for name in CHOSEN:
             setattr(self, f"{name}_", getattr(results.candidates[best], name))
+        moments = total.pooled_error_moments()
+        constant = [
+            make_constant(results.candidates[best], find(moments)) for find in RIVALS.values()
+        ]
+        return [*results.candidates, *constant], np.concatenate([shares, of_rivals])
 
     def _prepare(self, estimator: EnsIRRegressor) -> None:
         """Set what an estimator has of the rows beside its table."""
@@ -252,6 +283,8 @@ class TableSearch(SearchSpace, AveragedTables):
         """
         check_is_fitted(self)
         self.solve()
+        if "cv_results_" not in vars(self):
+            raise ValueError("This EnsIRRegressorCV is of a table file, which holds no search.")
         lines = [
             f"EnsIRRegressorCV chose bin_width={self.bin_width_:g}, shrinkage={self.shrinkage_:g}, "
             f"objective={self.objective_!r}, axes={self.axes_!r}",
@@ -260,4 +293,6 @@ class TableSearch(SearchSpace, AveragedTables):
         n_tables = np.count_nonzero(self.cv_results_["share"])
         if n_tables > 1:
             lines[0] += f", averaged with {n_tables - 1} others"
+        if plain := sum(self.plain_shares_.values()):
+            lines[0] += f", and with a share of {plain:.0%} for what needs no table"
         return "\n".join([*lines, *describe_gains(self.gains_)])

@@ -1,0 +1,99 @@
+"""The search is no worse than what needs no table: it takes part where it does better."""
+
+import warnings
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.testing import assert_allclose
+
+from skensir import EnsIRRegressorCV
+from skensir._core.selection import find_shares, share_with_rivals
+from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
+
+PLAIN = {
+    "average": AverageRegressor(),
+    "best_model": BestModelRegressor(),
+    "convex": ConvexRegressor(),
+}
+
+
+def draw_rows(deviations, n_rows=300, seed=0):
+    rng = np.random.default_rng(seed)
+    y = rng.normal(0, 50, n_rows)
+    return y[:, None] + rng.normal(size=(n_rows, len(deviations))) * deviations, y
+
+
+def rmse(model, X, y):
+    return np.sqrt(np.mean((model.predict(X) - y) ** 2))
+
+
+@given(seed=st.integers(0, 2**32 - 1), select=st.sampled_from(["auto", "average", "best"]))
+def test_rivals_have_a_share_only_where_they_beat_the_best_table(seed, select):
+    rng = np.random.default_rng(seed)
+    errors, rivals = rng.uniform(0.9, 1.1, (5, 6)), rng.uniform(0.8, 1.2, (3, 6))
+    means = np.log(errors).mean(axis=1)
+    best = int(means.argmin())
+    shares, of_rivals = share_with_rivals(errors, rivals, best, select)
+    assert_allclose(shares.sum() + of_rivals.sum(), 1)
+    worse = np.log(rivals).mean(axis=1) >= means[best]
+    assert not of_rivals[worse].any()
+    if worse.all() or select != "auto":
+        assert_allclose(shares, find_shares(errors, best, select))
+    elif (np.log(rivals).mean(axis=1) < means[best] - 0.3).any():
+        assert not shares.any()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_one_good_model_among_poor_ones_is_taken_alone(seed):
+    """All tables are drawn to averaging, which is a hundred times worse here."""
+    X, y = draw_rows([0.1, 30, 30, 30], 600, seed)
+    model = EnsIRRegressorCV().fit(X[:300], y[:300])
+    best = BestModelRegressor().fit(X[:300], y[:300])
+    assert rmse(model, X[300:], y[300:]) < 1.05 * rmse(best, X[300:], y[300:])
+    assert model.plain_shares_["average"] == 0
+    assert "for what needs no table" in model.summary()
+
+
+def test_the_prediction_is_the_average_by_the_shares_of_tables_and_rivals():
+    X, y = draw_rows([3, 9, 9], 240, seed=5)
+    model = EnsIRRegressorCV(axes="deviations", positive=True, fit_intercept=False, cv=4)
+    model.fit(X, y)
+    shares, plain = model.cv_results_["share"], model.plain_shares_
+    assert_allclose(shares.sum() + sum(plain.values()), 1)
+    assert sum(plain.values()) > 0  # nothing is to be gained by cells
+    expected = sum(share * PLAIN[name].fit(X, y).predict(X) for name, share in plain.items()) + sum(
+        share
+        * EnsIRRegressorCV(
+            [params["bin_width"]],
+            data_range=model.data_range_,
+            axes="deviations",
+            positive=True,
+            fit_intercept=False,
+            shrinkages=[params["shrinkage"]],
+            select="best",
+            cv=4,
+        )
+        .fit(X, y)
+        .predict(X)
+        for share, params in zip(shares, model.cv_results_["params"], strict=True)
+        if share
+    )
+    assert_allclose(model.predict(X), expected, rtol=1e-9)
+
+
+def test_a_search_that_ridge_regression_beats_says_so_once():
+    X, y = draw_rows([5, 5, 5], 1200, seed=1)
+    with pytest.warns(UserWarning, match="ridge regression has a mean squared error") as caught:
+        EnsIRRegressorCV(cv=3).fit(0.5 * X, y)
+    assert len(caught) == 1
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        EnsIRRegressorCV(cv=3).fit(X, y)
+
+
+def test_weights_that_are_far_below_one_are_told():
+    X, y = draw_rows([5, 5, 5], 600, seed=2)
+    with pytest.warns(UserWarning, match="sample_weight sums to 1 over 600 rows"):
+        EnsIRRegressorCV(cv=3).fit(X, y, sample_weight=np.full(600, 1 / 600))
