@@ -250,7 +250,7 @@ def test_absurd_input_gives_finite_convex_weights(make, objective, shift):
     [
         ({"bin_widths": "wide"}, r"bin_widths == 'wide', must be one of 'auto'"),
         ({"bin_widths": []}, r"bin_widths == \[\], must be a list of at least one value"),
-        ({"bin_widths": [32, -1]}, r"bin_width == -1, must be > 0"),
+        ({"bin_widths": [32, -1]}, r"bin_widths == -1, must be > 0"),
         ({"shrinkages": 5.0}, r"shrinkages == 5\.0, must be a list"),
         ({"shrinkages": [-1]}, r"shrinkage == -1, must be >= 0"),
         ({"objectives": "likelihood"}, r"objectives == 'likelihood', must be a list"),

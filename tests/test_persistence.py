@@ -97,7 +97,7 @@ def test_reordered_columns_are_an_error_after_loading_as_before(tmp_path_factory
 
 def test_cross_validated_estimator_comes_back_as_what_it_chose(tmp_path_factory):
     y = SOME_X[:, 0]
-    model = EnsIRRegressorCV([32, 64], shrinkages=[10, 100]).fit(SOME_X, y)
+    model = EnsIRRegressorCV([32, 64], shrinkages=[10, 100], select="best").fit(SOME_X, y)
     loaded = saved_and_loaded(model, tmp_path_factory)
     assert_same(model.best_estimator_, loaded)
     chosen = loaded.bin_width, loaded.shrinkage, loaded.objective
@@ -171,7 +171,9 @@ def test_image_ensemble_remembers_that_the_input_is_a_model(regressor, tmp_path_
 def test_averaged_tables_of_plain_parameters_keep_their_ancestors(tmp_path_factory):
     """Rows in unseen cells get the weights of wider ones, which format 1 does not know."""
     stacks, targets = scenes()
-    search = EnsIRRegressorCV(objectives=("likelihood",), cv=LeaveOneGroupOut())
+    search = EnsIRRegressorCV(
+        objectives=("likelihood",), cv=LeaveOneGroupOut(), select="average"
+    )
     model = ImageEnsemble(search).fit(stacks, targets)
     assert len(model.regressors_[0].estimators_[0].ancestor_levels_)
     loaded = saved_and_loaded(model, tmp_path_factory)

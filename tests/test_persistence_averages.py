@@ -134,7 +134,7 @@ def test_images_whose_channels_average_different_tables_come_back(folder):
     [
         (EnsIRRegressor(32.0), 1),
         (EnsIRRegressor(32.0, data_range=255, objective="squared_error", shrinkage=9), 1),
-        (EnsIRRegressorCV([32.0, 64.0], cv=3, **SEARCH_OF_0_1), 1),
+        (EnsIRRegressorCV([32.0, 64.0], cv=3, **SEARCH_OF_0_1), 2),  # which is calibrated
         (EnsIRRegressor(), 2),
         (EnsIRRegressor(32.0, objective="squared_error", axes="deviations"), 2),
         (EnsIRRegressor(32.0, objective="squared_error", shrink_to="parent"), 2),
@@ -176,7 +176,7 @@ def drop_last(array):
         ("header.json", set_field(["shares"], [[0.5, 0.25, 0.5]]), "must sum to one, not to 1.25"),
         ("header.json", set_field(["shares"], [[0.5, 0.5]]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], [[0.5, 0.5, 0.0, 0.0]]), "do not fit to its tables"),
-        ("header.json", set_field(["shares"], [[1.0], [1.0], [1.0]]), "class"),
+        ("header.json", set_field(["shares"], [[1.0], [1.0], [1.0]]), "calibrations"),
         ("header.json", set_field(["shares"], [[]]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], [0.2, 0.3, 0.5]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], []), "do not fit to its tables"),

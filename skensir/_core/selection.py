@@ -39,7 +39,8 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
         return np.asarray(np.arange(n_candidates) == best, dtype=np.float64)
     floored = np.maximum(errors, np.finfo(np.float64).tiny)
     # Of the quotient, which is the same in any unit.
-    excess = np.log(floored / floored[best])
+    with np.errstate(over="ignore"):  # where the best makes no error
+        excess = np.log(floored / floored[best])
     mean = excess.mean(axis=1)
     mean[mean < _ROUNDING] = 0.0  # by any other score the best may be another one
     exponents = mean / _TEMPERATURE[select]

@@ -252,7 +252,9 @@ def fit_tables(
     estimators = []
     for group in groups.values():
         members = [candidates[i] for i in group]
-        first = type(members[0])(**members[0].get_params(deep=False))
+        # By what was searched for, not by what is the same everywhere.
+        like = min(members, key=lambda member: member.min_samples_cell == _MANY_ROWS)
+        first = type(like)(**like.get_params(deep=False))
         prepare(first)
         if len(group) == 1:
             estimators.append(first._add_statistics([totals[first._own_axes()]]).solve())

@@ -24,7 +24,7 @@ _LABELS = {
 
 
 # A rival that is better by this share is told of.
-_LOSS = 0.05
+_LOSS = 0.1
 
 
 def find_rivals(splits: Sequence[SplitStatistics]) -> dict[str, FloatArray]:

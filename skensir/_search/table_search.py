@@ -173,15 +173,7 @@ class TableSearch(SearchSpace, AveragedTables):
                     tried[grid.axes] = sums
                     measured = measure_candidates([candidates[i] for i in of_grid], sums)
                     found.append((of_grid, *measured))
-        numbers = np.concatenate([of_grid for of_grid, _, _ in found])
-        order = np.argsort(numbers)
-        results = Results(
-            [candidates[i] for i in numbers[order]],
-            [points[i] for i in numbers[order]],
-            np.concatenate([errors for _, errors, _ in found])[order],
-            np.concatenate([seconds for _, _, seconds in found], axis=1)[:, order],
-            self.scoring,
-        )
+        results = self._put_in_order(candidates, points, found)
         # The rivals have no cells; in version 0.1 they were measured on the widest.
         last = next(reversed(tried.values()))
         splits = (last.pooled() if self.shrink_to == "parent" else last).splits
@@ -190,7 +182,7 @@ class TableSearch(SearchSpace, AveragedTables):
         self.held_out_mse_, self.gains_ = find_gains(results, rivals, self.select, splits)
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(candidates, shares, totals, self._prepare))
-        if last.total.weight.sum() >= MIN_ROWS:
+        if self.select == "auto" and last.total.weight.sum() >= MIN_ROWS:
             self._advise("loss", say_loss(self.gains_, self.n_splits_))
         if held_out is not None:
             self.calibration_ = self._count_held_out(candidates, shares, tried, held_out)
@@ -199,6 +191,20 @@ class TableSearch(SearchSpace, AveragedTables):
         if self.verbose:
             print(self.summary())
         return self
+
+    def _put_in_order(
+        self, candidates: Sequence[EnsIRRegressor], points: Sequence[Any], found: Sequence[Any]
+    ) -> Results:
+        """Return what was found grid by grid, the candidates in their own order."""
+        numbers = np.concatenate([of_grid for of_grid, _, _ in found])
+        order = np.argsort(numbers)
+        return Results(
+            [candidates[i] for i in numbers[order]],
+            [points[i] for i in numbers[order]],
+            np.concatenate([errors for _, errors, _ in found])[order],
+            np.concatenate([seconds for _, _, seconds in found], axis=1)[:, order],
+            self.scoring,
+        )
 
     def _count_held_out(
         self,

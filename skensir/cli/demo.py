@@ -54,7 +54,7 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
 
 COMMAND = Command(
     demo,
-    "Compare EnsIR with other ensembles on real photographs, in about a minute.",
+    "Compare EnsIR with other ensembles on real photographs, in a minute or two.",
     {
         "-o/--output FILE": "where the picture goes (default: %(default)s)",
         f"--task {{{','.join(TASKS)},all}}": "what is to be restored (default: %(default)s)",
