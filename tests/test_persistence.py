@@ -171,9 +171,7 @@ def test_image_ensemble_remembers_that_the_input_is_a_model(regressor, tmp_path_
 def test_averaged_tables_of_plain_parameters_keep_their_ancestors(tmp_path_factory):
     """Rows in unseen cells get the weights of wider ones, which format 1 does not know."""
     stacks, targets = scenes()
-    search = EnsIRRegressorCV(
-        objectives=("likelihood",), cv=LeaveOneGroupOut(), select="average"
-    )
+    search = EnsIRRegressorCV(objectives=("likelihood",), cv=LeaveOneGroupOut(), select="average")
     model = ImageEnsemble(search).fit(stacks, targets)
     assert len(model.regressors_[0].estimators_[0].ancestor_levels_)
     loaded = saved_and_loaded(model, tmp_path_factory)
