@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Literal, Self, overload
 
 import numpy as np
@@ -145,7 +146,7 @@ class TableRegressor(StackedRegressor):
             If the coverage is not between zero and one, or the estimator is not calibrated.
         """
         limits = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
-        check_scalar(coverage, "coverage", (float, np.floating), **limits)
+        check_scalar(coverage, "coverage", Real, **limits)
         if np.isnan(coverage):
             raise ValueError("coverage == nan, must be between zero and one.")
         prediction, std = self.predict(X, return_std=True)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
@@ -12,9 +12,15 @@ from sklearn.model_selection import KFold
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.selection import find_shares
 from skensir._sums.linear import _PENALTIES
+from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
 
 SEEDS = st.integers(0, 2**32 - 1)
 KINDS = ("predictions", "deviations", "summary")
+BASELINES = {
+    "average": AverageRegressor,
+    "best_model": BestModelRegressor,
+    "convex": ConvexRegressor,
+}
 
 
 def draw_rows(seed, n_rows=240, n_models=3):
@@ -79,10 +85,24 @@ GRIDS = st.fixed_dictionaries(
     }
 )
 
+# Tables of few rows in many cells, which one convex vector is better than.
+NO_BETTER_THAN_PLAIN = {
+    "bin_widths": [32.0],
+    "axes": ["predictions"],
+    "shrinkages": [0.0],
+    "positive": True,
+    "fit_intercept": False,
+    "shrink_to": "pooled",
+    "default_weights": "auto",
+    "select": "auto",
+    "scoring": "neg_log_mean_squared_error",
+}
+
 
 @pytest.mark.filterwarnings("ignore:Most rows")
 @settings(max_examples=10)
 @given(seed=SEEDS, grid=GRIDS, n_models=st.integers(1, 4), weighted=st.booleans())
+@example(seed=1, grid=NO_BETTER_THAN_PLAIN, n_models=4, weighted=False)
 def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, n_models, weighted):
     X, y = draw_rows(seed, n_models=n_models)
     weight = np.random.default_rng(seed).integers(1, 4, len(y)) / 2 if weighted else None
@@ -90,14 +110,15 @@ def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, 
     fixed["default_weights"] = grid["default_weights"]
     model = EnsIRRegressorCV(cv=KFold(3), **{**fixed, **grid}).fit(X, y, sample_weight=weight)
     results = model.cv_results_
-    shares = results["share"]
-    assert shares.sum() == pytest.approx(1, abs=1e-12)
+    shares, plain_shares = results["share"], model.plain_shares_
+    assert shares.sum() + sum(plain_shares.values()) == pytest.approx(1, abs=1e-12)
     assert model.shares_.sum() == pytest.approx(1, abs=1e-12)
     scores = np.array([results[f"split{i}_test_score"] for i in range(3)]).T
     logs = scores if "log" in grid["scoring"] else -np.log(-scores)
-    np.testing.assert_allclose(
-        shares, expected_shares(logs, model.best_index_, grid["select"]), atol=1e-6
-    )
+    if not any(plain_shares.values()):  # as they mostly are; tests of rivals show what they do
+        np.testing.assert_allclose(
+            shares, expected_shares(logs, model.best_index_, grid["select"]), atol=1e-6
+        )
     names = ("axes", "positive", "fit_intercept", "shrink_to")
     plain = {name: grid[name] for name in names if isinstance(grid[name], (str, bool))}
     rows = np.vstack([X, draw_rows(seed + 1, n_models=n_models)[0] * 1.5 - 60])
@@ -107,6 +128,10 @@ def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, 
             candidate = EnsIRRegressor(**{**fixed, **plain, **params}).fit(X, y, weight)
             expected += share * candidate.predict(rows)
             expected_weights += share * candidate.predict_weights(rows)
+    for name, share in plain_shares.items():
+        baseline = BASELINES[name]().fit(X, y, weight)
+        expected += share * baseline.predict(rows)
+        expected_weights += share * baseline.weights_
     scale = np.abs(rows).max() * max(1.0, np.abs(expected_weights).max())
     np.testing.assert_allclose(model.predict(rows), expected, atol=1e-10 * scale)
     np.testing.assert_allclose(

@@ -17,7 +17,7 @@ from skensir.comparison.ensembles import (
     Fitted,
 )
 from skensir.image import ReferenceSet
-from skensir.image.search import N_AREAS
+from skensir.image.search import MAX_FOLDS, N_AREAS
 
 ORACLE = "Oracle"
 BEST = "* best of the column but for the oracle."  # stands below a table
@@ -93,9 +93,10 @@ def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:
     """Say what the rows of the table are."""
     tables = (ensemble.regressors_[0] for _, ensemble, _ in fitted)
     bin_width = next(table.bin_width_ for table in tables if isinstance(table, EnsIRRegressor))
-    held_out = (
-        "one scene after the other" if n_scenes > 1 else f"one of {N_AREAS} parts of the scene"
-    )
+    if n_scenes == 1:
+        held_out = f"one of {N_AREAS} parts of the scene"
+    else:
+        held_out = "one scene after the other" if n_scenes <= MAX_FOLDS else "a tenth of the scenes"
     ours = (
         "Convex is one convex weight vector of least squared error per channel. EnsIR is one "
         f"lookup table per channel, as published and for the squared error with bin width "

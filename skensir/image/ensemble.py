@@ -238,8 +238,9 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
     def predict_interval(
         self,
         predictions: Iterable[ArrayLike],
-        coverage: float = 0.9,
         inputs: Iterable[ArrayLike] | None = None,
+        *,
+        coverage: float = 0.9,
     ) -> tuple[list[NDArray[np.float64]], list[NDArray[np.float64]]]:
         """Return intervals that hold the truth with a given probability, where the regressor can.
 
@@ -251,10 +252,10 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         ----------
         predictions : iterable of array-like of shape (n_models, height, width, n_channels)
             The base models' predictions of each image.
-        coverage : float, default=0.9
-            The probability, between zero and one.
         inputs : iterable of array-like of shape (height, width, n_channels), default=None
             As in `fit`.
+        coverage : float, default=0.9
+            The probability, between zero and one.
 
         Returns
         -------

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from skensir.image.files import Image
 from skensir.image.inputs import add_input
+from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 
 # What all images have in common, and how an error says it of one.
@@ -83,7 +84,8 @@ def read_images(
 ) -> Iterator[tuple[Image, Any]]:
     """Yield predictions and truth of each image, None without targets.
 
-    With inputs these are one more model, the last one. With `peak` floats from 0 to 1 are an error.
+    With inputs these are one more model, the last one. With `peak`, or beside whole
+    numbers, floats from 0 to 1 are an error.
     """
     n_dimensions = 3 if layout.axis is None else 4
     for name, part, n in (("predictions", predictions, 0), ("inputs", inputs, 1)):
@@ -106,11 +108,15 @@ def read_images(
             layout.check(prediction, target)
         except ValueError as error:
             raise ValueError(f"{describe(n_images)}: {error}.") from None
-        if peak is not None:
-            check_scale(prediction, describe(n_images), peak)
+        name = describe(n_images)
+        # Floats beside whole numbers are on their scale, whatever the images before were.
+        scale = peak if layout.pixel_dtype is None else peak_of(layout.pixel_dtype)
+        if scale is not None:
+            check_scale(prediction, name, scale)
+            if target is not None:
+                check_scale(target, f"{name}: the target", scale)
         if scene:
-            name = describe(n_images)
-            prediction = _with_input(prediction, scene.pop("inputs"), name, peak)
+            prediction = _with_input(prediction, scene.pop("inputs"), name, scale)
         yield prediction, target
         n_images += 1
     if targets is not None and not n_images:

@@ -48,9 +48,12 @@ def check_pixel_format(scenes: ReferenceSet, scene: Scene, expected: PixelFormat
 def check_scale(image: Image, name: str, peak: int = 255) -> None:
     """Raise an error if floats cannot be on the scale that they are taken to be on."""
     if image.dtype.kind == "f" and 0 < image.max(initial=0) <= 1:
+        lowest = image.min()
+        found = "0 to 1" if lowest >= 0 else f"{lowest:.3g} to {image.max():.3g}"
+        remedy = f"multiply them by {peak}" if lowest >= 0 else "bring them to that scale"
         raise ValueError(
-            f"{name} has floats from 0 to 1; floats are taken for values from 0 to {peak}, so "
-            f"multiply them by {peak}."
+            f"{name} has floats from {found}; floats are taken for values from 0 to {peak}, so "
+            f"{remedy}."
         )
 
 
@@ -58,6 +61,6 @@ def on_scale(images: Images) -> Iterator[Image]:
     """Yield the images, each of which is checked as it is read."""
     numbers = count()  # enumerate would hold on to an image while the next is read
     for image in images:
-        check_scale(image, images.describe(next(numbers)))
+        check_scale(image, f"{images.describe(next(numbers))}: {images.part}")
         yield image
         del image

@@ -124,6 +124,8 @@ class ReferenceSet(Sequence[Scene]):
         self.models = choose_models(self.folder, models, others={target or "gt", input})
         if target in self.models:
             raise ValueError(f"models == {models!r} has the target {target!r} in it.")
+        if target is not None and input == target:
+            raise ValueError(f"input == {input!r} is the target, must be another sub-folder.")
         parts = self.models if target is None else (*self.models, target)
         if target is not None and not (self.folder / target).is_dir():
             raise ValueError(
@@ -270,7 +272,8 @@ class Images(Sequence[Image]):
     """The predictions, the targets or the inputs of all scenes of a reference set.
 
     An image is read when it is asked for and not kept, so they can be iterated over several times.
-    A slice is of the same kind. `names` are those of the scenes, `models` those of the base models.
+    A slice is of the same kind. `names` are those of the scenes, `models` those of the base models,
+    and `part` is which of the three it is.
     """
 
     def __init__(
@@ -280,7 +283,7 @@ class Images(Sequence[Image]):
         functions: tuple[Callable[[Images], Iterable[Image]], ...] = (),
     ) -> None:
         self._reference_set = reference_set
-        self._part = part
+        self.part = part
         self._functions = functions
         self.names = reference_set.names
         self.models = reference_set.models
@@ -296,7 +299,7 @@ class Images(Sequence[Image]):
         Each iteration calls the function anew: with these images, for an iterable of as many. For
         one image to be in memory at a time, it forgets each before it asks for the next.
         """
-        return Images(self._reference_set, self._part, (*self._functions, function))
+        return Images(self._reference_set, self.part, (*self._functions, function))
 
     def describe(self, index: int) -> str:
         """Name a scene and its files, for a sentence on what is wrong with it."""
@@ -309,9 +312,9 @@ class Images(Sequence[Image]):
 
     def __iter__(self) -> Iterator[Image]:
         if not self._functions:
-            return (self._reference_set._read_part(name, self._part) for name in self.names)
+            return (self._reference_set._read_part(name, self.part) for name in self.names)
         *before, last = self._functions
-        return iter(last(Images(self._reference_set, self._part, tuple(before))))
+        return iter(last(Images(self._reference_set, self.part, tuple(before))))
 
     @overload
     def __getitem__(self, index: SupportsIndex) -> Image: ...
@@ -321,7 +324,7 @@ class Images(Sequence[Image]):
 
     def __getitem__(self, index: SupportsIndex | slice) -> Image | Images:
         chosen = self._reference_set.subset(self.names[index])
-        images = Images(chosen, self._part, self._functions)
+        images = Images(chosen, self.part, self._functions)
         if isinstance(index, slice):
             return images
         [image] = images

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
+from skensir._base import warn_user
 from skensir._incremental import IncrementalRegressor
 from skensir.image.files import Image
 
@@ -46,7 +47,15 @@ def _fit_gathered(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any
     """Return a clone for each part, fitted on the rows of all images together."""
     stacks, truths = zip(*images, strict=True)
     fit_params = {}
-    if len(truths) > 1 and has_fit_parameter(regressor, "groups"):
+    takes_groups = has_fit_parameter(regressor, "groups")
+    if len(truths) == 1 and takes_groups and isinstance(regressor, IncrementalRegressor):
+        warn_user(
+            "Settings are chosen on parts of a single image, which are more alike than images are: "
+            "the gains are too high, and on other images one convex vector may do better. Fit on "
+            "several images.",
+            UserWarning,
+        )
+    if len(truths) > 1 and takes_groups:
         fit_params["groups"] = np.repeat(np.arange(len(truths)), [t[0].size for t in truths])
     regressors = [clone(regressor) for _ in truths[0]]
     for channel, model in enumerate(regressors):

@@ -123,6 +123,7 @@ def test_sixteen_bits_and_grey_give_the_same_numbers(tmp_path):
             assert of_16.ssim == pytest.approx(of_8.ssim, rel=1e-9)
 
 
+@pytest.mark.filterwarnings("ignore:Settings are chosen on parts of a single image")
 def test_single_scene_is_enough_to_fit_on(folders):
     first = ReferenceSet(folders[0])[:1]
     result = compare_sets(first, ReferenceSet(folders[1]), trees=False)

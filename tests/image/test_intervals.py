@@ -21,7 +21,7 @@ OTHERS = ((20, 33), (28, 25))
 def test_intervals_are_those_of_regressors_calibrated_on_all_rows(regressor, per_channel):
     ensemble = ImageEnsemble(regressor, per_channel=per_channel).fit(*images())
     predictions, targets = images(OTHERS, seed=1)
-    found = ensemble.calibrate(predictions, targets).predict_interval(predictions, 0.8)
+    found = ensemble.calibrate(predictions, targets).predict_interval(predictions, coverage=0.8)
     by_hand = ImageEnsemble(regressor, per_channel=per_channel).fit(*images())
     for c, model in enumerate(by_hand.regressors_):
         own = slice(c, c + 1) if per_channel else slice(None)
@@ -56,7 +56,9 @@ def test_intervals_hold_the_truth_as_often_as_they_say(coverage):
     searched = ImageEnsemble(SEARCH).fit(*images(sizes))  # which fit has calibrated
     predictions, targets = images(sizes, seed=2)
     for calibrated in (ensemble, searched):
-        ends = zip(targets, *calibrated.predict_interval(predictions, coverage), strict=True)
+        ends = zip(
+            targets, *calibrated.predict_interval(predictions, coverage=coverage), strict=True
+        )
         inside = [((low <= t) & (t <= high)).mean() for t, low, high in ends]
         assert np.mean(inside) == pytest.approx(coverage, abs=0.02)
 

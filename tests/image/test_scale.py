@@ -1,0 +1,51 @@
+"""Images from 0 to 1 beside images in whole numbers are an error, wherever they are given."""
+
+import numpy as np
+import pytest
+from noisy_images import images
+
+from skensir import EnsIRRegressor
+from skensir.image import ImageEnsemble
+
+PLAIN = EnsIRRegressor(objective="squared_error")
+
+
+def in_whole_numbers(dtype):
+    """Return predictions, targets and inputs."""
+    predictions, targets = images(dtype=dtype)
+    return predictions, targets, [prediction[0] for prediction in predictions]
+
+
+def from_0_to_1(part):
+    return [image / np.iinfo(image.dtype).max for image in part]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+@pytest.mark.parametrize(
+    ("place", "named"),
+    [(0, "Image 0 has"), (1, "Image 0: the target has"), (2, "Image 0: the input has")],
+)
+def test_a_part_on_another_scale_than_the_others_is_an_error(place, named, dtype):
+    whole = in_whole_numbers(dtype)
+    mixed = [from_0_to_1(part) if number == place else part for number, part in enumerate(whole)]
+    peak = np.iinfo(dtype).max
+    message = rf"^{named} floats from 0 to 1; .* from 0 to {peak}, so multiply them by {peak}\.$"
+    fitted = ImageEnsemble(PLAIN, include_input=True).fit(*whole)
+    before = fitted.predict(whole[0], whole[2])
+    for call in (ImageEnsemble(PLAIN, include_input=True).fit, fitted.calibrate, fitted.score):
+        with pytest.raises(ValueError, match=message):
+            call(*mixed)
+    np.testing.assert_array_equal(fitted.predict(whole[0], whole[2])[0], before[0])
+
+
+def test_images_from_minus_1_to_1_are_not_said_to_be_from_0_to_1():
+    predictions, targets, _ = in_whole_numbers("uint8")
+    fitted = ImageEnsemble(PLAIN).fit(predictions, targets)
+    with pytest.raises(ValueError, match=r"has floats from -\S+ to \S+; .* to that scale\.$"):
+        fitted.predict([image / 127.5 - 1 for image in predictions])
+
+
+def test_all_on_one_scale_is_fine_whatever_the_scale():
+    predictions, targets, inputs = map(from_0_to_1, in_whole_numbers("uint8"))
+    fitted = ImageEnsemble(PLAIN, include_input=True).fit(predictions, targets, inputs)
+    assert fitted.predict(predictions, inputs)[0].max() < 1.5
