@@ -29,8 +29,8 @@ from skensir.interop.dask import DaskEnsIRRegressor, DaskEnsIRRegressorCV
 RNG = np.random.default_rng(0)
 Y = RNG.integers(0, 256, 900)
 X = np.clip(Y[:, None] + RNG.integers(-9, 10, (900, 3)) * [1, 2, 3], 0, 255).astype(np.uint8)
-IMAGES = [X.T.reshape(3, 30, 10, 3)]
-TARGETS = [Y.astype(np.uint8).reshape(30, 10, 3)]
+IMAGES = list(X.reshape(3, 10, 10, 3, 3).transpose(0, 4, 1, 2, 3))
+TARGETS = list(Y.astype(np.uint8).reshape(3, 10, 10, 3))
 REGRESSORS = [
     EnsIRRegressor(),
     EnsIRRegressor(objective="squared_error", default_weights=[0.1, 0.3, 0.6]),
@@ -47,7 +47,7 @@ REGRESSORS = [
 ]
 ENSEMBLES = [
     ImageEnsemble(),
-    ImageEnsemble(EnsIRRegressorCV(cv=3), per_channel=False),
+    ImageEnsemble(EnsIRRegressorCV(), per_channel=False),
     ImageEnsemble(ConvexRegressor()),
     ImageEnsemble(HistGradientBoostingRegressor(max_iter=3), per_channel=False),
 ]
