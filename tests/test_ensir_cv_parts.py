@@ -210,6 +210,9 @@ def test_one_fold_is_not_enough_but_is_kept():
         with pytest.raises(ValueError, match="All rows lie in fold 'left'; at least two folds"):
             method()
         assert pickle.dumps(model) == before
+    unnamed = EnsIRRegressorCV(**GIVEN).partial_fit(X, y)
+    with pytest.raises(ValueError, match=r"All rows lie in one fold; .* groups of rows"):
+        unnamed.predict(X)
     model.partial_fit(X, y, np.full(len(y), "right"))
     assert model.predict(X).shape == y.shape
     assert model.n_splits_ == 2

@@ -83,14 +83,34 @@ def test_the_prediction_is_the_average_by_the_shares_of_tables_and_rivals():
     assert_allclose(model.predict(X), expected, rtol=1e-9)
 
 
-def test_a_search_that_ridge_regression_beats_says_so_once():
-    X, y = draw_rows([5, 5, 5], 1200, seed=1)
+@pytest.mark.parametrize(("n_rows", "cv"), [(200, 10), (1200, 3)])
+@pytest.mark.parametrize("select", ["auto", "average", "best"])
+def test_a_search_that_ridge_regression_beats_says_so_once(n_rows, cv, select):
+    X, y = draw_rows([5, 5, 5], n_rows, seed=1)
     with pytest.warns(UserWarning, match="ridge regression has a mean squared error") as caught:
-        EnsIRRegressorCV(cv=3).fit(0.5 * X, y)
+        EnsIRRegressorCV(cv=cv, select=select).fit(0.5 * X, y)
     assert len(caught) == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        EnsIRRegressorCV(cv=3).fit(X, y)
+        EnsIRRegressorCV(cv=cv, select=select).fit(X, y)
+
+
+def test_nothing_is_as_good_as_a_rival_without_error():
+    X, _ = draw_rows([5, 9, 30], 400, seed=3)
+    y = np.full(400, 20.0)
+    with pytest.warns(UserWarning, match="regression has a mean squared error of 0, 100% less"):
+        model = EnsIRRegressorCV(cv=3).fit(X, y)
+    assert model.gains_["ridge"]["mse"] == 0
+    assert model.gains_["ridge"]["gain"] == -np.inf
+    assert not model.gains_["ridge"]["is_gain"]
+    assert model.held_out_mse_ > 0
+
+
+@pytest.mark.parametrize("shape", [(), (5,), (601,), (600, 1)])
+def test_groups_of_another_shape_are_refused(shape):
+    X, y = draw_rows([5, 5, 5], 600)
+    with pytest.raises(ValueError, match=r"groups\.shape == .* one group per sample"):
+        EnsIRRegressorCV().fit(X, y, groups=np.ones(shape, dtype=int))
 
 
 def test_weights_that_are_far_below_one_are_told():

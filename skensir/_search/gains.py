@@ -23,8 +23,9 @@ _LABELS = {
 }
 
 
-# A rival that is better by this share is told of.
+# A rival that is better by this share is told of, unless a fold holds next to no rows.
 _LOSS = 0.1
+MIN_ROWS_OF_LOSS = 50
 
 
 def find_rivals(splits: Sequence[SplitStatistics]) -> dict[str, FloatArray]:
@@ -70,9 +71,11 @@ def find_gains(
     gains = {}
     for name, rival in rivals.items():
         mse = float(rival.mean())
-        saved = (rival - errors) / mse if mse else np.zeros(n_splits)
+        saved = (rival - errors) / mse if mse else np.where(errors > 0, -np.inf, 0.0)
         std_error, is_gain = np.inf, False
-        if n_splits > 1:
+        if not mse:  # no luck is needed to be worse than that
+            std_error = 0.0
+        elif n_splits > 1:
             std_error = float(saved.std(ddof=1) * np.sqrt(1 / n_splits + ratio))
             is_gain = bool(saved.mean() > student.isf(_SIGNIFICANCE, n_splits - 1) * std_error)
         gain = float(saved.mean())
@@ -104,7 +107,7 @@ def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
     for name, gain in gains.items():
         by_chance = student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * gain["std_error"]
         if gain["gain"] < -max(by_chance, _LOSS):
-            less = -gain["gain"] / (1 - gain["gain"])
+            less = 1 - 1 / (1 - gain["gain"])
             return (
                 f"On held-out rows {_LABELS[name]} has a mean squared error of {gain['mse']:.6g}, "
                 f"{less:.0%} less than this search: take that, or see whether the columns of X are "

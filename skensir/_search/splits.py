@@ -25,6 +25,10 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     # Here, to keep the package's import cheap.
     from sklearn.model_selection import GroupKFold, KFold, check_cv
 
+    if groups is not None and np.shape(groups) != (len(X),):
+        raise ValueError(
+            f"groups.shape == {np.shape(groups)}, must be ({len(X)},): one group per sample."
+        )
     n_folds = _N_FOLDS if shuffle else _N_NEIGHBOURING
     splitter = cv
     if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:

@@ -8,7 +8,6 @@ from typing import Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._advice import MIN_ROWS
 from skensir._callbacks import fit_progress, with_callbacks
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import RIVALS, Grid, Pass, Passes, needed_grids
@@ -28,7 +27,13 @@ from skensir._search.candidates import (
     measure_candidates,
     most_cells,
 )
-from skensir._search.gains import describe_gains, find_gains, find_rivals, say_loss
+from skensir._search.gains import (
+    MIN_ROWS_OF_LOSS,
+    describe_gains,
+    find_gains,
+    find_rivals,
+    say_loss,
+)
 from skensir._search.space import NESTED, SearchSpace
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.statistics import CellStatistics
@@ -128,9 +133,11 @@ class TableSearch(SearchSpace, AveragedTables):
         self._check_params(self.n_features_in_)
         sums = FoldSums.merge(self._statistics).in_order()
         if len(sums.labels) < 2:
+            [label] = sums.labels
+            fold = "one fold" if isinstance(label, tuple) else f"fold {label!r}"
             raise ValueError(
-                f"All rows lie in fold {sums.labels[0]!r}; at least two folds are needed, one to "
-                "hold out from the other."
+                f"All rows lie in {fold}; at least two folds are needed, one "
+                "to hold out from the other: give partial_fit the groups of rows, or several parts."
             )
         self._statistics = [self._check_statistics(sums)]
         return self._choose(lambda _: sums.passes(), self._partial_resolution, whole=False)
@@ -182,7 +189,7 @@ class TableSearch(SearchSpace, AveragedTables):
         self.held_out_mse_, self.gains_ = find_gains(results, rivals, self.select, splits)
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(candidates, shares, totals, self._prepare))
-        if self.select == "auto" and last.total.weight.sum() >= MIN_ROWS:
+        if last.total.weight.sum() >= MIN_ROWS_OF_LOSS:
             self._advise("loss", say_loss(self.gains_, self.n_splits_))
         if held_out is not None:
             self.calibration_ = self._count_held_out(candidates, shares, tried, held_out)

@@ -18,7 +18,7 @@ from skensir._ensir import EnsIRRegressor
 from skensir._state import PlainState
 from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
-from skensir.image.layout import Layout, read_images
+from skensir.image.layout import Layout, check_given, read_images
 from skensir.image.metrics import peak_of, peak_signal_noise_ratio
 from skensir.image.rows import fit_regressors, rows_of
 
@@ -171,6 +171,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             names its number, or its scene where the predictions are those of a
             :class:`ReferenceSet`.
         """
+        check_given("targets", targets)
         regressor = self._regressor()
         layout = Layout(self._axis())
         models = getattr(predictions, "models", None)
@@ -296,6 +297,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         self : ImageEnsemble
             The ensemble, whose regressors are calibrated.
         """
+        check_given("targets", targets)
         images = self._images_to_predict(predictions, inputs, targets)
         regressors = [copy(regressor) for regressor in self.regressors_]
         add = False
@@ -331,6 +333,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         psnr : float
             Mean over the images.
         """
+        check_given("targets", targets)
         scores = []
         for prediction, target in self._images_to_predict(predictions, inputs, targets):
             combined, peak = self._apply(_predict, prediction), peak_of(target.dtype)

@@ -15,6 +15,9 @@ from skensir.image.inputs import add_input
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 
+# What stands for the images of an argument that has fewer than the others.
+_NONE_LEFT = object()
+
 # What all images have in common, and how an error says it of one.
 _COMMON = {
     "n_models": "there are {} models",
@@ -94,11 +97,12 @@ def read_images(
                 f"{name} is one array of shape {part.shape}, must be a sequence with "
                 "one array per image; put that of a single image into a list."
             )
+    check_given("predictions", predictions)
     describe = getattr(predictions, "describe", "Image {}".format)
     parts = {"predictions": predictions, "targets": targets, "inputs": inputs}
     given = {name: part for name, part in parts.items() if part is not None}
     n_images = 0
-    for images in zip_longest(*given.values()):
+    for images in zip_longest(*given.values(), fillvalue=_NONE_LEFT):
         scene: dict[str, Any] = dict(zip(given, images, strict=True))
         del images  # none is to be held on to while the next is read
         _check_all_there(scene, n_images)
@@ -123,12 +127,21 @@ def read_images(
         raise ValueError("predictions has no image, must have at least one.")
 
 
+def check_given(name: str, images: Iterable[ArrayLike] | None) -> None:
+    """Raise an error where None is given for images."""
+    if images is None:
+        raise ValueError(f"{name} == None, must be a sequence with one array per image.")
+
+
 def _check_all_there(scene: dict[str, Any], number: int) -> None:
     """Raise an error that names the argument which has fewer images than the others."""
-    ended = [name for name, image in scene.items() if image is None]
+    ended = [name for name, image in scene.items() if image is _NONE_LEFT]
     if ended:
-        longer = next(name for name, image in scene.items() if image is not None)
+        longer = next(name for name, image in scene.items() if image is not _NONE_LEFT)
         raise ValueError(f"{ended[0]} has {number} images only, {longer} has more.")
+    for name, image in scene.items():
+        if image is None:
+            raise ValueError(f"{name} has None at {number}, must have an image.")
 
 
 def _with_input(prediction: Image, image: ArrayLike, name: str, peak: int | None) -> Image:

@@ -1,4 +1,4 @@
-"""Images from 0 to 1 beside images in whole numbers are an error, wherever they are given."""
+"""Images from 0 to 1 beside images in whole numbers are an error, and so is None for an image."""
 
 import numpy as np
 import pytest
@@ -49,3 +49,19 @@ def test_all_on_one_scale_is_fine_whatever_the_scale():
     predictions, targets, inputs = map(from_0_to_1, in_whole_numbers("uint8"))
     fitted = ImageEnsemble(PLAIN, include_input=True).fit(predictions, targets, inputs)
     assert fitted.predict(predictions, inputs)[0].max() < 1.5
+
+
+def test_none_is_no_image_and_no_images():
+    predictions, targets, _ = in_whole_numbers("uint8")
+    fitted = ImageEnsemble(PLAIN).fit(predictions, targets)
+    for call in (ImageEnsemble(PLAIN).fit, fitted.calibrate, fitted.score):
+        with pytest.raises(ValueError, match=r"^targets == None, must be a sequence"):
+            call(predictions, None)
+        with pytest.raises(ValueError, match=r"^predictions == None, must be a sequence"):
+            call(None, targets)
+        with pytest.raises(ValueError, match=r"^targets has None at 1, must have an image"):
+            call(predictions, [targets[0], None, *targets[2:]])
+    with pytest.raises(ValueError, match=r"^predictions has None at 0, must have an image"):
+        fitted.predict([None])
+    with pytest.raises(ValueError, match=r"^predictions == None"):
+        fitted.predict(None)
