@@ -17,8 +17,13 @@ SELECT = ("auto", "average", "best")
 
 
 def log_errors(errors: FloatArray) -> FloatArray:
-    """Return logarithms of mean squared errors; none at all counts as the smallest number."""
-    return np.log(np.maximum(errors, np.finfo(np.float64).tiny))
+    """Return logarithms of mean squared errors."""
+    return np.log(_floored(errors))
+
+
+def _floored(errors: FloatArray) -> FloatArray:
+    """Return errors of which none at all counts as the smallest number."""
+    return np.maximum(errors, np.finfo(np.float64).tiny)
 
 
 def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
@@ -37,7 +42,7 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
     n_candidates, n_splits = errors.shape
     if select == "best" or n_splits < 2:
         return np.asarray(np.arange(n_candidates) == best, dtype=np.float64)
-    floored = np.maximum(errors, np.finfo(np.float64).tiny)
+    floored = _floored(errors)
     # Of the quotient, which is the same in any unit.
     with np.errstate(over="ignore"):  # where the best makes no error
         excess = np.log(floored / floored[best])
@@ -63,13 +68,13 @@ def share_with_rivals(
     automatically, those that do better than the best table take part: then there is nothing that a
     table can know, or averaging, to which all tables are drawn, is no sound start.
     """
-    none = np.zeros(len(rivals))
+    of_rivals = np.zeros(len(rivals))
     if select != "auto" or errors.shape[1] < 2:
-        return find_shares(errors, best, select), none
+        return find_shares(errors, best, select), of_rivals
     means = log_errors(rivals).mean(axis=1)
     better = np.flatnonzero(means < log_errors(errors[best]).mean() - _ROUNDING)
     if better.size:
         best = len(errors) + int(means[better].argmin())
     shares = find_shares(np.concatenate([errors, rivals[better]]), best, select)
-    none[better] = shares[len(errors) :]
-    return shares[: len(errors)], none
+    of_rivals[better] = shares[len(errors) :]
+    return shares[: len(errors)], of_rivals

@@ -25,10 +25,8 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     # Here, to keep the package's import cheap.
     from sklearn.model_selection import GroupKFold, KFold, check_cv
 
-    if groups is not None and np.shape(groups) != (len(X),):
-        raise ValueError(
-            f"groups.shape == {np.shape(groups)}, must be ({len(X)},): one group per sample."
-        )
+    if groups is not None:
+        _check_shape(groups, len(X), "group")
     n_folds = _N_FOLDS if shuffle else _N_NEIGHBOURING
     splitter = cv
     if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
@@ -66,12 +64,17 @@ def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
 def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
     """Return the fold of each row, a whole number or a name."""
     labels: AnyArray = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
-    if labels.shape != (n_samples,):
-        raise ValueError(
-            f"groups.shape == {labels.shape}, must be ({n_samples},): one fold per sample."
-        )
+    _check_shape(labels, n_samples, "fold")
     if labels.dtype.kind == "f" and (labels % 1).any():
         raise ValueError(
             f"groups holds {labels[labels % 1 != 0][0]}, must be whole numbers or names of folds."
         )
     return labels
+
+
+def _check_shape(groups: ArrayLike, n_samples: int, meaning: str) -> None:
+    """Raise an error unless there is one group per row."""
+    if np.shape(groups) != (n_samples,):
+        raise ValueError(
+            f"groups.shape == {np.shape(groups)}, must be ({n_samples},): one {meaning} per sample."
+        )
