@@ -33,6 +33,9 @@ INPUT = "Input"
 # The name of a row, an image, and the seconds that it took; None where nobody knows.
 Made: TypeAlias = tuple[str, Image, float | None]
 
+# What was measured of each scene, by its name: by the row's name, "psnr" and "ssim".
+Scores: TypeAlias = dict[str, dict[str, dict[str, float]]]
+
 
 class ComparedScene(TypedDict):
     """A test scene with the images of all rows of the table."""
@@ -42,6 +45,7 @@ class ComparedScene(TypedDict):
     images: dict[str, Image]  # by the name of the row: like the target, not rounded nor clipped
     # By the names of the row and of the model: (height, width), 0 to 1, mean over the channels.
     weight_maps: dict[str, dict[str, Image]]
+    scores: dict[str, dict[str, float]]  # by the name of the row: "psnr" in dB, and "ssim"
     data_range: float  # the largest value that a pixel can have, such as 255 or 65535
 
 
@@ -50,6 +54,7 @@ class Comparison:
     """What came out, and all that is needed to look at single scenes."""
 
     rows: list[Row]  # in the order of the table
+    scores: Scores
     measured: str  # a paragraph on what the numbers are
     methods: str  # paragraphs on the rows, the same for all images
     test: ReferenceSet
@@ -78,6 +83,7 @@ class Comparison:
                 "target": np.asarray(scene.target),
                 "images": {name: image for name, image, _ in images},
                 "weight_maps": weight_maps(self.fitted, self.test.models, scene, degraded),
+                "scores": self.scores[scene.name],
                 "data_range": self.convention["data_range"],
             }
 
@@ -133,22 +139,31 @@ def measure(
     images_of: Callable[[Scene], Iterator[Made]],
     label: str,
     convention: dict[str, Any],
+    scores: Scores,
 ) -> list[Row]:
-    """Compare the images of each scene with the truth; return the means over the scenes."""
-    scores: dict[str, list[tuple[float, float, float | None]]] = {}
+    """Compare the images of each scene with the truth; return the means over the scenes.
+
+    What each scene has goes to `scores`.
+    """
+    seconds: dict[str, list[float | None]] = {}
     for scene in progress(scenes, label):
         check_pixel_format(scenes, scene, pixel_format)
         target = np.asarray(scene.target)
-        for name, image, seconds in images_of(scene):
-            psnr = peak_signal_noise_ratio(target, image, **convention)
-            ssim = structural_similarity(target, image, **convention)
-            scores.setdefault(name, []).append((psnr, ssim, seconds))
-    rows = []
-    for name, of_scenes in scores.items():
-        psnr, ssim = np.mean([of_scene[:2] for of_scene in of_scenes], axis=0).tolist()
-        times = [seconds for _, _, seconds in of_scenes if seconds is not None]
-        rows.append(Row(name, psnr, ssim, None, float(np.mean(times)) if times else None))
-    return rows
+        for name, image, duration in images_of(scene):
+            seconds.setdefault(name, []).append(duration)
+            scores.setdefault(scene.name, {})[name] = {
+                "psnr": peak_signal_noise_ratio(target, image, **convention),
+                "ssim": structural_similarity(target, image, **convention),
+            }
+    return [_mean_row(name, scores, durations) for name, durations in seconds.items()]
+
+
+def _mean_row(name: str, scores: Scores, seconds: Sequence[float | None]) -> Row:
+    """Return the means over the scenes of what was measured."""
+    of_scenes = [of_rows[name] for of_rows in scores.values()]
+    psnr, ssim = (float(np.mean([scene[key] for scene in of_scenes])) for key in ("psnr", "ssim"))
+    times = [duration for duration in seconds if duration is not None]
+    return Row(name, psnr, ssim, None, float(np.mean(times)) if times else None)
 
 
 def compare_sets(
@@ -197,17 +212,18 @@ def compare_sets(
         return combine(fitted, scene, None if no_row else read_input(test, scene))
 
     # Before the long work, as it finds out what is wrong with the test set.
-    rows = measure(test, pixel_format, given_images, "Measuring", convention)
+    scores: Scores = {}
+    rows = measure(test, pixel_format, given_images, "Measuring", convention, scores)
     sample = draw_sample(reference, pixel_format) if trees else None
     fitted = [fit(m, reference, pixel_format, sample) for m in progress(methods, "Fitting")]
-    rows += measure(test, pixel_format, combined_images, "Combining", convention)
+    rows += measure(test, pixel_format, combined_images, "Combining", convention, scores)
     seconds = {method.name: of_fit for method, _, of_fit in fitted}
     rows = [row._replace(seconds_fit=seconds.get(row.name)) for row in rows]
     measured = explain_numbers(reference, test, convention)
     if test.has_inputs and no_row:
         measured += f" {INPUT if no_input else WITH_INPUT} is left out, as {no_row}."
     explained = measured, explain_methods(fitted, len(reference))
-    return Comparison(rows, *explained, test, fitted, convention, no_input is None)
+    return Comparison(rows, scores, *explained, test, fitted, convention, no_input is None)
 
 
 def _why_without_input(

@@ -9,9 +9,10 @@ Examples
 >>> row = {"name": "Average", "psnr": 37.8, "ssim": 0.97, "seconds_fit": 0, "seconds_image": 1}
 >>> target = np.full((4, 6), 100)
 >>> scene = {"name": "0001", "target": target, "images": {"Average": target + 0.6}}
+>>> scene |= {"weight_maps": {}, "scores": {"Average": {"psnr": 52.6, "ssim": 1.0}}}
 >>> with tempfile.TemporaryDirectory() as folder:
 ...     path = Path(folder, "report.html")
-...     write_report(path, "Deraining", [row], [scene | {"weight_maps": {}, "data_range": 255}])
+...     write_report(path, "Deraining", [row], [scene | {"data_range": 255}])
 ...     path.read_text("utf-8")[:15]
 '<!DOCTYPE html>'
 """
