@@ -14,7 +14,7 @@ from skensir.image import peak_signal_noise_ratio, read_image, structural_simila
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 from skensir.image.progress import progress
-from skensir.image.scene_files import common_part, common_scenes, list_scenes
+from skensir.image.scene_files import common_part, common_scenes, find_scenes
 
 
 def evaluate(
@@ -45,7 +45,7 @@ def evaluate(
     for folder in (output, truth):
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
-    files = {folder: list_scenes(folder) for folder in (output, truth)}
+    files, _ = find_scenes([truth, output])
     settings = {"channel": channel, "crop_border": crop_border}
     scenes: list[dict[str, Any]] = []
     for name in progress(common_scenes(files), "Evaluating"):

@@ -1,4 +1,4 @@
-"""Image files with every bit of their values: PNG, JPEG, TIFF and NumPy's own format."""
+"""Image files with every bit of their values: PNG, TIFF, NumPy's own format, and others."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -18,6 +18,8 @@ from skensir._optional import import_optional
 Image = NDArray[Any]
 
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
+# What decodes the bytes of a file, and what encodes an image; None for files that are only read.
+Codec: TypeAlias = tuple[Callable[..., Image], Callable[..., bytes] | None]
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
 
 
@@ -27,14 +29,16 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     Parameters
     ----------
     path : str or path-like
-        A file that ends in .png, .jpg, .jpeg, .tif, .tiff or .npy, in small or capital letters.
+        A file that ends in .png, .bmp, .dib, .webp, .pgm, .ppm, .pnm, .pfm, .jpg, .jpeg, .tif,
+        .tiff or .npy, in small or capital letters.
 
     Returns
     -------
     image : ndarray of shape (height, width) or (height, width, 3)
         Grey values, or red, green and blue. 8 bits come as uint8, 16 bits as uint16, never scaled;
-        TIFF and .npy may also hold floats. A palette is resolved to its colours, 1, 2 or 4 bits of
-        grey become 8, and an alpha channel that is opaque everywhere is dropped.
+        TIFF, .pfm and .npy may also hold floats. A palette is resolved to its colours, 1, 2 or 4
+        bits of grey become 8, and an alpha channel that is opaque everywhere is dropped. WebP knows
+        no grey, so that such an image has three equal channels.
 
     Raises
     ------
@@ -113,13 +117,16 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     """
     path = Path(path)
     _, encode = _codec_of(path)
+    if encode is None:
+        writable = [suffix for suffix, (_, encodes) in _CODECS.items() if encodes is not None]
+        raise ValueError(f"{path} must end in one of {', '.join(writable)} to be written.")
     image = np.asarray(image)
     _check_image(image, path)
     image = _to_bits(image, bits, path)
     write_whole(path, encode(image, path.suffix.lower(), path))
 
 
-def _codec_of(path: Path) -> tuple[Callable[..., Image], Callable[..., bytes]]:
+def _codec_of(path: Path) -> Codec:
     """Return what decodes and encodes files of this suffix, or raise an error without any."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
@@ -170,8 +177,8 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
 
 
 def _decode_opencv(data: bytes, path: Path) -> Image:
-    """Decode PNG or JPEG without the cut to 8 bits that most readers make."""
-    cv2 = import_optional("cv2", "Reading PNG, JPEG and compressed TIFF files")
+    """Decode what OpenCV knows without the cut to 8 bits that most readers make."""
+    cv2 = import_optional("cv2", f"Reading {path.suffix} files")
     image: Image | None = None
     # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
     # begins at FFDA, must come to an end, FFD9.
@@ -251,9 +258,12 @@ def _encode_numpy(image: Image, *_: Any) -> bytes:
     return buffer.getvalue()
 
 
-# Of the files of each suffix: what decodes them, and what encodes them.
-_CODECS: dict[str, tuple[Callable[..., Image], Callable[..., bytes]]] = {
+# Of the files of each suffix.
+_CODECS: dict[str, Codec] = {
     **dict.fromkeys((".png", ".jpg", ".jpeg"), (_decode_opencv, encode_opencv)),
+    **dict.fromkeys(
+        (".bmp", ".dib", ".webp", ".pgm", ".ppm", ".pnm", ".pfm"), (_decode_opencv, None)
+    ),
     **dict.fromkeys((".tif", ".tiff"), (_decode_tiff, _encode_tiff)),
     ".npy": (_decode_numpy, _encode_numpy),
 }

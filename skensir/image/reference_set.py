@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import copy
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, SupportsIndex, overload
 
 import numpy as np
 
+from skensir._base import warn_user
+from skensir.image.colour import Colour
 from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch
-from skensir.image.scene_files import choose_models, common_part, common_scenes, list_scenes
+from skensir.image.scene_files import add_folder, common_part, common_scenes, find_scenes
+from skensir.image.scene_names import match_names
+from skensir.image.sub_folders import find_sub_folders
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,33 +42,47 @@ class Scene:
 class ReferenceSet(Sequence[Scene]):
     """A folder of images: one sub-folder per base model, and one with the truth.
 
-    Files belong to one scene if their names agree but for the suffix: ``MPRNet/0001.png`` and
-    ``gt/0001.jpg``. Making a reference set lists the folders; an image is read when it is asked
-    for and not kept, so one scene is in memory at a time. It is a sequence of scenes with the
-    attributes `name`, `predictions` and `target`; a slice is a reference set of fewer scenes.
+    Files belong to one scene if their paths in the sub-folders agree, but for the suffix and for
+    what all files of a sub-folder add to the name: ``MPRNet/0001_MPRNet.png``, ``gt/0001.jpg``;
+    ``MPRNet/clip/00000001.png``, ``gt/clip/00000001.png``. Making a reference set lists the
+    folders; an image is read when it is asked for and not kept, so one scene is in memory at a
+    time. It is a sequence of scenes with the attributes `name`, `predictions` and `target`; a
+    slice is a reference set of fewer scenes.
 
     Parameters
     ----------
     folder : str or path-like
         The folder. Hidden files and those of other formats than :func:`read_image` knows are
-        passed over.
+        passed over, and so are the weights that ``skensir predict`` writes.
     models : sequence of str, default=None
         Names of the base models' sub-folders, in the order of the predictions. None takes all
-        sub-folders, sorted, but those of `target` and `input`.
-    target : str or None, default="gt"
-        Name of the sub-folder with the truth. None is for predictions alone: there are no targets
-        then, and a sub-folder ``gt`` still does not count as a model.
-    input : str, default="lq"
+        sub-folders, sorted, but those of the truth and the input. One without any image of the
+        scenes is left out, with a warning.
+    target : str or None, default="auto"
+        Name of the sub-folder with the truth. "auto" finds ``gt``, ``GT``, ``target``, ``sharp``,
+        ``HR`` and other usual names. None is for predictions alone: there are no targets then, and
+        a sub-folder with such a name still does not count as a model.
+    input : str, default="auto"
         Name of the sub-folder with the images before restoration, which is not one of the base
-        models. It need not exist, and is read for `inputs` only.
+        models. "auto" finds ``lq``, ``input``, ``blur``, ``LR`` and other usual names. It need not
+        exist, and is read for `inputs` only.
     crop : bool, default=False
-        Whether to cut images of different sizes to the part that they have in common at the top
-        left, as some networks pad at the bottom and right. Otherwise such a scene is an error.
+        Whether to cut predictions and truth of different sizes to the part that they have in
+        common at the top left, as some networks pad at the bottom and right. Otherwise such a
+        scene is an error.
+    common : bool, default=False
+        Whether to pass over scenes that some sub-folders lack. Otherwise they are an error.
+    pattern : str or mapping of str to str, default=None
+        Where scenes stand in the names of files, for those that are not recognised: ``"*_x4"``
+        finds scene ``0001`` in ``0001_x4.png``, and ``"*/sharp/*"`` finds ``clip/1`` in
+        ``clip/sharp/1.png``. A string is for all base models, a mapping gives sub-folders their
+        patterns. Files that do not fit are passed over.
 
     Attributes
     ----------
     names : tuple of str
-        Of the scenes, sorted with numbers by their value.
+        Of the scenes, sorted with numbers by their value: the path in the sub-folder of the truth,
+        or of the first base model, without suffix and additions.
     models : tuple of str
         Of the base models.
     predictions : sequence of ndarray
@@ -81,12 +99,18 @@ class ReferenceSet(Sequence[Scene]):
         If `folder` is not a folder, or a file cannot be opened.
     ValueError
         If sub-folders are missing or empty, if a scene is missing in some of them or twice in
-        one; and, when a scene is read, if its images differ in size, in bit depth, or in being
-        grey or RGB. The message names the files.
+        one; and, when a scene is read, if its images differ in size or in bit depth. The message
+        names the files.
 
     See Also
     --------
     ImageEnsemble : Is fitted on `predictions` and `targets`, and on `inputs` if you like.
+
+    Notes
+    -----
+    Where some images are grey and others RGB, the grey ones are repeated in three channels, with a
+    warning. Only a set of which all images are grey is one of grey images, which its first scene
+    cannot tell: all images of such a set are looked at once before.
 
     Examples
     --------
@@ -95,46 +119,68 @@ class ReferenceSet(Sequence[Scene]):
     >>> import numpy as np
     >>> from skensir.image import ReferenceSet, write_image
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     for part in ("gt", "MPRNet", "Restormer"):
+    ...     for part, file in {"gt": "1.png", "MPRNet": "1_MPRNet.png", "MAXIM": "1.png"}.items():
     ...         Path(folder, part).mkdir()
-    ...         write_image(Path(folder, part, "0001.png"), np.zeros((4, 6, 3), np.uint8))
+    ...         write_image(Path(folder, part, file), np.zeros((4, 6, 3), np.uint8))
     ...     reference_set = ReferenceSet(folder)
     ...     scene = reference_set[0]
     >>> reference_set.models
-    ('MPRNet', 'Restormer')
+    ('MAXIM', 'MPRNet')
     >>> scene.name, scene.predictions.shape, scene.target.shape
-    ('0001', (2, 4, 6, 3), (4, 6, 3))
+    ('1', (2, 4, 6, 3), (4, 6, 3))
     """
 
     def __init__(
         self,
         folder: str | os.PathLike[str],
         models: Sequence[str] | None = None,
-        target: str | None = "gt",
+        target: str | None = "auto",
         *,
-        input: str = "lq",
+        input: str = "auto",
         crop: bool = False,
+        common: bool = False,
+        pattern: str | Mapping[str, str] | None = None,
     ) -> None:
         self.folder = Path(folder)
-        if not self.folder.is_dir():
-            raise FileNotFoundError(f"{self.folder} is not a folder.")
-        self.target = target
-        self.input = input
         self.crop = crop
-        self.models = choose_models(self.folder, models, others={target or "gt", input})
-        if target in self.models:
-            raise ValueError(f"models == {models!r} has the target {target!r} in it.")
-        if target is not None and input == target:
-            raise ValueError(f"input == {input!r} is the target, must be another sub-folder.")
-        parts = self.models if target is None else (*self.models, target)
-        if target is not None and not (self.folder / target).is_dir():
+        chosen, self.target, self.input = find_sub_folders(self.folder, models, target, input)
+        self._patterns = self._patterns_of(pattern, chosen)
+        # The truth names the scenes; models that were not named may turn out to be none.
+        parts = chosen if self.target is None else (self.target, *chosen)
+        optional = [] if models is not None else [self.folder / name for name in chosen]
+        files, left_out = find_scenes(
+            [self.folder / part for part in parts], self._patterns, optional
+        )
+        self.models = tuple(name for name in chosen if self.folder / name in files)
+        if not self.models:
+            path, reason = next(iter(left_out.items()))
             raise ValueError(
-                f"{self.folder} has no sub-folder {target!r} with the truth; pass its name as "
-                "target, or target=None for predictions alone."
+                f"{self.folder} has no sub-folder of a base model: {path} {reason}; pass pattern, "
+                "such as '*_x4', to tell the scene from the name."
             )
-        self._files = {part: list_scenes(self.folder / part) for part in parts}
-        self.names = common_scenes({self.folder / part: self._files[part] for part in parts})
+        for path, reason in left_out.items():
+            warn_user(f"{path} is left out, as it {reason}.", UserWarning)
+        self.names = common_scenes(files, common=common)
+        parts = self.models if self.target is None else (*self.models, self.target)
+        self._files = {part: files[self.folder / part] for part in parts}
         self._input_files: dict[str, Path] | None = None
+        # Of the whole set, whatever part of it a subset is.
+        self._colour = Colour(
+            [files[name] for files in self._files.values() for name in self.names]
+        )
+
+    def _patterns_of(
+        self, pattern: str | Mapping[str, str] | None, models: Sequence[str]
+    ) -> dict[Path, str]:
+        """Return the patterns by their folders."""
+        if pattern is None:
+            return {}
+        if isinstance(pattern, str):
+            return {self.folder / name: pattern for name in models}
+        for name in pattern:
+            if not (self.folder / name).is_dir():
+                raise ValueError(f"pattern has {name!r}, but {self.folder} has no such sub-folder.")
+        return {self.folder / name: text for name, text in pattern.items()}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -183,7 +229,8 @@ class ReferenceSet(Sequence[Scene]):
                     f"{self.folder} has no sub-folder {self.input!r} with the images before "
                     "restoration; pass its name as input, or fit with include_input=False."
                 )
-            self._input_files = list_scenes(folder)
+            files = {self.folder / part: files for part, files in self._files.items()}
+            self._input_files = add_folder(files, folder, self._patterns.get(folder))
         for name in self.names:
             if name not in self._input_files:
                 raise ValueError(
@@ -213,13 +260,14 @@ class ReferenceSet(Sequence[Scene]):
                 return f"in scene {name!r} {mismatch}"
         return None
 
-    def subset(self, names: Iterable[str]) -> Self:
+    def subset(self, names: str | Iterable[str]) -> Self:
         """Return a reference set of some of the scenes.
 
         Parameters
         ----------
-        names : iterable of str
-            Names of scenes; their order is kept.
+        names : str or iterable of str
+            Names of scenes; their order is kept. A string is one name, or a pattern of ``*``,
+            ``?`` and ``[...]``, such as ``"clip1/*"``.
 
         Returns
         -------
@@ -232,10 +280,27 @@ class ReferenceSet(Sequence[Scene]):
             If there is no scene of a name.
         """
         chosen = copy.copy(self)
-        chosen.names = (names,) if isinstance(names, str) else tuple(names)
+        if isinstance(names, str):
+            names = match_names(self.names, names) or [names]
+        chosen.names = tuple(names)
         for name in chosen.names:
             if name not in self.names:
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
+        return chosen
+
+    def in_colour(self) -> Self:
+        """Return the same set in RGB: grey images are repeated in three channels.
+
+        That is for a set of grey images alone, beside an ensemble that was fitted on RGB. A set
+        that has images of both kinds is in RGB already.
+
+        Returns
+        -------
+        reference_set : ReferenceSet
+            Whose images have the shape (height, width, 3).
+        """
+        chosen = copy.copy(self)
+        chosen._colour = Colour((), is_rgb=True)
         return chosen
 
     def _read_part(self, name: str, part: str) -> Image:
@@ -249,7 +314,8 @@ class ReferenceSet(Sequence[Scene]):
 
     def _read_input(self, name: str) -> Image:
         """Return the input of a scene, cut where the other images are."""
-        image = read_image((self._input_files or {})[name])
+        path = (self._input_files or {})[name]
+        image = self._colour.in_common({path: read_image(path)}, read_image)[path]
         if not self.crop:
             return image
         [prediction] = self._read(name, self.models[:1])
@@ -265,6 +331,7 @@ class ReferenceSet(Sequence[Scene]):
         for path, dtype in whole[1:]:
             if dtype != whole[0][1]:
                 raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
+        images = self._colour.in_common(images, read_image)
         return [images[self._files[folder][name]] for folder in folders]
 
 

@@ -1,68 +1,159 @@
-"""Which files of several folders belong to one scene, and whether their images fit together."""
+"""Which sub-folders and files make up a set of images, and whether its images fit together."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
+import os
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
 from skensir.image.files import SUFFIXES, Image
+from skensir.image.scene_names import (
+    missing_scenes,
+    name_scenes,
+    natural_order,
+    scene_pattern,
+)
+
+# What a folder of images has beside them: the weights that `skensir predict` writes.
+WEIGHT_MAPS = "weight_maps"
+
+# The files of folders by the names of their scenes.
+FilesOfFolders: TypeAlias = dict[Path, dict[str, Path]]
 
 
-def _natural(name: str) -> tuple[Any, ...]:
-    """Return a key that sorts numbers within names by their value."""
-    parts = re.split(r"([0-9]+)", name)
-    # Nested, so that a name that ends is not compared with a number that goes on.
-    return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
-
-
-def choose_models(folder: Path, models: Sequence[str] | None, others: set[str]) -> tuple[str, ...]:
-    """Return the names of the base models' sub-folders; None takes all but `others`."""
-    found = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
-    found.sort(key=_natural)
-    if models is None:
-        models = [name for name in found if name not in others]
-        if not models:
-            raise ValueError(f"{folder} has no sub-folder of a base model.")
-    elif isinstance(models, str) or not models or len(set(models)) < len(models):
-        raise ValueError(f"models == {models!r}, must be a list of different names.")
-    for name in models:
-        if Path(name).name != name or name == "..":
-            raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
-        if not (folder / name).is_dir():
-            raise ValueError(
-                f"{folder} has no sub-folder {name!r}, named in models; it has "
-                f"{', '.join(found) or 'none'}."
-            )
-    return tuple(models)
-
-
-def list_scenes(folder: Path) -> dict[str, Path]:
-    """Return the image files of a folder by the name of their scene."""
+def list_files(folder: Path) -> dict[str, Path]:
+    """Return the image files in a folder and those below it, by their paths without the suffix."""
     files: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith(".") or path.suffix.lower() not in SUFFIXES or path.is_dir():
-            continue
-        if path.stem in files:
-            raise ValueError(f"{path} and {files[path.stem].name} beside it are one scene twice.")
-        files[path.stem] = path
-    if not files:
-        raise ValueError(f"{folder} has no image that ends in one of {', '.join(SUFFIXES)}.")
+    for path in _walk(folder):
+        name = path.relative_to(folder).with_suffix("").as_posix()
+        if name in files:
+            raise ValueError(f"{path} and {files[name].name} beside it are one scene twice.")
+        files[name] = path
     return files
 
 
-def common_scenes(files: dict[Path, dict[str, Path]]) -> tuple[str, ...]:
-    """Return the names of the scenes, which must be the same in all folders."""
-    owners = {name: folder for folder in files for name in files[folder]}
-    for name in sorted(owners, key=_natural):
-        for folder, of_folder in files.items():
-            if name not in of_folder:
+def _walk(folder: Path) -> Iterator[Path]:
+    """Yield the image files in a folder and below it; links are followed, but not in circles."""
+    seen = set()
+    for parent, names, files in os.walk(folder, followlinks=True):
+        place = os.path.realpath(parent)
+        is_new = place not in seen
+        seen.add(place)
+        names[:] = sorted(name for name in names if name[0] != "." and is_new)
+        if Path(parent) == folder and WEIGHT_MAPS in names:
+            names.remove(WEIGHT_MAPS)
+        for name in sorted(files if is_new else ()):
+            # pathlib takes a name that begins with a dot for one without suffix
+            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
+                yield Path(parent, name)
+
+
+def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], str]:
+    """Return what `list_files` does, or the files that fit to a pattern by their scenes.
+
+    If there is none, a clause says why.
+    """
+    files = list_files(folder)
+    if not files:
+        return {}, f"has no image that ends in one of {', '.join(SUFFIXES)}"
+    if pattern is not None:
+        scene_of = scene_pattern(pattern)
+        files = {scene: file for path, file in files.items() if (scene := scene_of(path))}
+    return files, f"has no image whose name fits to the pattern {pattern}"
+
+
+def find_scenes(
+    folders: Sequence[Path],
+    patterns: Mapping[Path, str] | None = None,
+    optional: Collection[Path] = (),
+) -> tuple[FilesOfFolders, dict[Path, str]]:
+    """Return the files of folders by the names of their scenes, and which folders are left out.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        The first gives the scenes their names, but for what all of its files add to those of the
+        others.
+    patterns : mapping of Path to str, default=None
+        Of some folders, what `skensir.image.scene_names.scene_pattern` takes. Files that do not
+        fit are passed over.
+    optional : collection of Path
+        Those that are left out if there is no image of any scene in them. Otherwise that is an
+        error.
+
+    Returns
+    -------
+    files : dict of Path to dict of str to Path
+        Scenes may be missing in some of them.
+    left_out : dict of Path to str
+        Why, in a clause.
+    """
+    patterns = patterns or {}
+    listed: FilesOfFolders = {}
+    left_out: dict[Path, str] = {}
+    for folder in folders:
+        files, reason = _list_scenes(folder, patterns.get(folder))
+        if files:
+            listed[folder] = files
+        elif folder in optional:
+            left_out[folder] = reason
+        else:
+            raise ValueError(f"{folder} {reason}.")
+    return _name_or_leave_out(listed, left_out, patterns, optional), left_out
+
+
+def add_folder(scenes: FilesOfFolders, folder: Path, pattern: str | None = None) -> dict[str, Path]:
+    """Return the files of one more folder by the names of the scenes of the others."""
+    first = next(iter(scenes))
+    files, reason = _list_scenes(folder, pattern)
+    if not files:
+        raise ValueError(f"{folder} {reason}.")
+    listed = {first: scenes[first], folder: files}
+    fixed = [first] if pattern is None else [first, folder]
+    return _name_or_leave_out(listed, {}, fixed, ())[folder]
+
+
+def _name_or_leave_out(
+    listed: FilesOfFolders,
+    left_out: dict[Path, str],
+    fixed: Collection[Path],
+    optional: Collection[Path],
+) -> FilesOfFolders:
+    """Return the files by the names of their scenes; note the folders without any of them."""
+    named = name_scenes(listed, fixed) if listed else {}
+    for folder in listed:
+        if folder not in named:
+            first = next(iter(listed))
+            own, other = (
+                next(iter(listed[part].values())).relative_to(part) for part in (folder, first)
+            )
+            reason = f"has no image of a scene of {first.name}: there are files like {own}, and "
+            reason += f"files like {other} in {first.name}"
+            if folder not in optional:
                 raise ValueError(
-                    f"{folder} has no image of the scene {name!r}, of which there is "
-                    f"{files[owners[name]][name]}."
+                    f"{folder} {reason}; pass pattern, such as '*_x4', to tell the scene from the "
+                    "name."
                 )
-    return tuple(sorted(owners, key=_natural))
+            left_out[folder] = reason
+    return named
+
+
+def common_scenes(files: FilesOfFolders, *, common: bool = False) -> tuple[str, ...]:
+    """Return the names of the scenes, sorted; those that some folder lacks only if not `common`."""
+    lacking = dict(missing_scenes(files))
+    names = {name for of_folder in files.values() for name in of_folder}
+    shared = names.difference(lacking)
+    if lacking and not (common and shared):
+        name, folder = next(iter(lacking.items()))
+        owner = next(of_folder[name] for of_folder in files.values() if name in of_folder)
+        n_missing = len(names.difference(files[folder]))
+        remedy = f"; pass common=True for the {len(shared)} that all folders have" if shared else ""
+        raise ValueError(
+            f"{folder} has no image of the scene {name!r}, of which there is {owner}, and lacks "
+            f"{n_missing} of {len(names)} scenes{remedy}."
+        )
+    return tuple(sorted(shared, key=natural_order))
 
 
 def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
@@ -72,10 +163,7 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
     """
     (first_path, first), *others = images.items()
     for path, image in others:
-        if image.ndim != first.ndim:
-            grey, colour = (path, first_path) if image.ndim == 2 else (first_path, path)
-            raise ValueError(f"{grey} is grey, but {colour} is not.")
-        if image.shape != first.shape and not crop:
+        if image.shape[:2] != first.shape[:2] and not crop:
             sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, first)]
             raise ValueError(
                 f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; pass crop=True "

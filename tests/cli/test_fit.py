@@ -69,10 +69,6 @@ MISTAKES = {
         lambda folder: write_image(folder / "gt/10.png", np.zeros((36, 40, 3), np.uint8)),
         r"alpha/10.png, ..., .*gt/10.png\): each prediction has .*36, 44, 3.*target .*36, 40, 3",
     ),
-    "grey among colour": (
-        lambda folder: write_image(folder / "beta/10.png", np.zeros((36, 44), np.uint8)),
-        r"beta/10.png is grey",
-    ),
     "an unreadable file": (
         lambda folder: (folder / "gamma/9.png").write_bytes(b"\x89PNG\r\n\x1a\nnonsense"),
         r"gamma/9.png cannot be read",
@@ -82,8 +78,8 @@ MISTAKES = {
         r"beta/9.png is uint16, but .*alpha/9.png is uint8",
     ),
     "no truth": (
-        lambda folder: (folder / "gt").rename(folder / "truth"),
-        r"train has no sub-folder 'gt'",
+        lambda folder: (folder / "gt").rename(folder / "wahrheit"),
+        r"train has no sub-folder .*with the truth.*; it has alpha, beta, .*wahrheit",
     ),
 }
 

@@ -88,7 +88,10 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
         (["predict", "model", "test", "-o", "nowhere/out"], "nowhere is not a folder, so out"),
         (["predict", "model", "test", "-o", "model"], "model is a file; give the name of a folder"),
         (["evaluate", "nowhere", "test/gt"], "nowhere is not a folder"),
-        (["evaluate", "test/alpha", "test"], "test has no image that ends in"),
+        (
+            ["evaluate", "test/alpha", "test"],
+            "files like 10.png, and files like .*alpha.10.png in test",
+        ),
         (["evaluate", "test/alpha", "test/gt", "--crop-border", "30"], "Scene '9': crop_border"),
         (["inspect", "nowhere"], "nowhere: No such file"),
         (["inspect", "model", "--plot", "nowhere/p.png"], "nowhere is not a folder, so p.png"),

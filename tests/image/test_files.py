@@ -22,6 +22,16 @@ import skensir.image
 from skensir.image import read_image, write_image
 
 LOSSLESS = (".png", ".tif", ".TIFF", ".npy")
+# What other programs write and `read_image` knows, with the number of channels and the dtype.
+READ_ONLY = {
+    ".bmp": (3, np.uint8),
+    ".dib": (3, np.uint8),
+    ".webp": (3, np.uint8),
+    ".ppm": (3, np.uint16),
+    ".pnm": (3, np.uint8),
+    ".pgm": (1, np.uint16),
+    ".pfm": (3, np.float32),
+}
 
 
 def noise(*shape, dtype=np.uint8, seed=0):
@@ -33,7 +43,48 @@ def save_pillow(path, image, **options):
     return path
 
 
+def save_opencv(path, image):
+    """Write an image as OpenCV does, without loss."""
+    if READ_ONLY[path.suffix][0] == 1:
+        image = image[..., 0]
+    else:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
+    options = [cv2.IMWRITE_WEBP_QUALITY, 101] if path.suffix == ".webp" else []
+    assert cv2.imwrite(str(path), image, options)
+    return image if image.ndim == 2 else image[..., ::-1]
+
+
 # ---- every bit
+
+
+@pytest.mark.parametrize("suffix", READ_ONLY)
+def test_formats_that_are_only_read_keep_every_bit(tmp_path, suffix):
+    n_channels, dtype = READ_ONLY[suffix]
+    whole = np.uint16 if dtype == np.uint16 else np.uint8
+    written = save_opencv(tmp_path / f"a{suffix}", noise(30, 41, 3, dtype=whole).astype(dtype))
+    image = read_image(tmp_path / f"a{suffix}")
+    assert image.dtype == dtype
+    assert image.shape == ((30, 41, 3) if n_channels == 3 else (30, 41))
+    assert_array_equal(image, written)
+    with pytest.raises(ValueError, match=r"must end in one of \.png, .* to be written"):
+        write_image(tmp_path / f"b{suffix}", image)
+    assert not (tmp_path / f"b{suffix}").exists()
+
+
+@pytest.mark.parametrize("suffix", [".bmp", ".webp", ".ppm"])
+def test_files_of_another_program_are_read_the_same(tmp_path, suffix):
+    image = noise(20, 31, 3)
+    options = {"lossless": True, "exact": True} if suffix == ".webp" else {}
+    save_pillow(tmp_path / f"a{suffix}", Image.fromarray(image), **options)
+    assert_array_equal(read_image(tmp_path / f"a{suffix}"), image)
+
+
+def test_grey_in_bmp_stays_grey_and_a_webp_has_it_three_times(tmp_path):
+    image = noise(20, 31)
+    save_pillow(tmp_path / "a.bmp", Image.fromarray(image))
+    assert_array_equal(read_image(tmp_path / "a.bmp"), image)
+    save_pillow(tmp_path / "a.webp", Image.fromarray(image), lossless=True)
+    assert_array_equal(read_image(tmp_path / "a.webp"), np.stack([image] * 3, axis=-1))
 
 
 @given(
@@ -235,7 +286,7 @@ def test_a_folder_that_does_not_exist_is_named(tmp_path):
 # ---- mistakes
 
 
-@pytest.mark.parametrize("name", ["a.bmp", "a", "a.png.gz", ".png"])
+@pytest.mark.parametrize("name", ["a.gif", "a", "a.png.gz", ".png"])
 def test_unknown_suffixes(tmp_path, name):
     with pytest.raises(ValueError, match=r"must end in one of \.png, .*\.npy\.") as caught:
         read_image(tmp_path / name)
@@ -244,11 +295,14 @@ def test_unknown_suffixes(tmp_path, name):
         write_image(tmp_path / name, noise(4, 4))
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy", *READ_ONLY])
 @pytest.mark.parametrize("share", [0, 0.1, 0.5, 0.9, 0.99])
 def test_files_that_are_cut_short(tmp_path, suffix, share):
     path = tmp_path / f"cut{suffix}"
-    write_image(path, noise(100, 120, 3))
+    if suffix in READ_ONLY:
+        save_opencv(path, noise(100, 120, 3))
+    else:
+        write_image(path, noise(100, 120, 3))
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
     with pytest.raises(ValueError, match=rf"cut\{suffix} cannot be read"):
@@ -273,7 +327,7 @@ def test_a_jpeg_with_a_thumbnail_is_known_to_be_cut_short(tmp_path):
         read_image(path)
 
 
-@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy"])
+@pytest.mark.parametrize("suffix", [".png", ".jpg", ".tif", ".npy", *READ_ONLY])
 def test_files_that_are_no_image(tmp_path, suffix):
     path = tmp_path / f"text{suffix}"
     path.write_text("<html>404 Not Found</html>" * 20)

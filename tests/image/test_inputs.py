@@ -200,12 +200,12 @@ def test_inputs_are_read_one_scene_at_a_time(folder, monkeypatch):
 
 
 def test_inputs_are_those_of_the_sub_folder_named(folder):
-    (folder / "lq").rename(folder / "rainy")
-    scenes = ReferenceSet(folder, input="rainy")
+    (folder / "lq").rename(folder / "verregnet")
+    scenes = ReferenceSet(folder, input="verregnet")
     assert scenes.models == MODELS
     assert scenes.why_without_input() is None
     [image] = scenes.inputs[:1]
-    assert_array_equal(image, read_image(folder / "rainy/9.png"))
+    assert_array_equal(image, read_image(folder / "verregnet/9.png"))
     unnamed = ReferenceSet(folder, MODELS)
     assert "has no sub-folder 'lq'" in unnamed.why_without_input()
     ensemble = ImageEnsemble(AverageRegressor(), include_input=True)
@@ -230,7 +230,6 @@ def test_a_scene_without_input_is_named(folder):
     ("change", "words"),
     [
         (lambda image: image[::2, ::2], "scene '10' the input has shape (18, 22, 3), but each"),
-        (lambda image: image[..., 0], "scene '10' the input has shape (36, 44), but each"),
         (lambda image: image.astype(np.uint16), "scene '10' the input is uint16, but the"),
     ],
 )
@@ -261,7 +260,7 @@ def test_inputs_are_cropped_as_the_outputs_are_and_do_not_crop_them(folder):
 
 def test_a_base_model_of_the_name_is_an_error(folder):
     (folder / "beta").rename(folder / "input")
-    scenes = ReferenceSet(folder)
+    scenes = ReferenceSet(folder, ["alpha", "input", "gamma"])
     ensemble = ImageEnsemble(AverageRegressor(), include_input=True)
     with pytest.raises(ValueError, match=r"has the name 'input'.*rename"):
         ensemble.fit(scenes.predictions, scenes.targets)

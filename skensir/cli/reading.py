@@ -1,0 +1,143 @@
+"""Which folders, files and scenes a command reads, from the options that say so."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from skensir.cli.common import CommandError
+from skensir.image import ReferenceSet
+from skensir.image.files import SUFFIXES
+from skensir.image.scene_names import match_names
+
+CROP = {"--crop": "cut outputs and truth that differ in size to their common top left part"}
+INPUT = {
+    "--input NAME": "sub-folder with the images before restoration (default: lq, input, blur, LR "
+    "or another usual name)",
+}
+NAMES = {
+    "--suffix TEXT": "what the files of the base models have after the name of the scene, such as "
+    "_x4 (default: what all files of a folder have there)",
+    "--pattern PATTERN": "where scenes stand in the names of files, such as '*_x4', or for one "
+    "sub-folder 'gt=*_HR'; files that do not fit are passed over",
+}
+SCENES = {
+    "--common": "pass over scenes that some folders lack",
+    "--scenes FILE|GLOB": "only these scenes: a file with a name in each line, or a pattern such "
+    "as 'clip1/*'",
+}
+READING = {
+    "--models NAME": "sub-folders of the base models, in this order (default: all but those of the "
+    "truth and the input, sorted)",
+    "--target NAME": "sub-folder with the truth (default: gt, target, sharp, HR or another usual "
+    "name)",
+    **INPUT,
+    **NAMES,
+    **SCENES,
+    **CROP,
+}
+
+
+def open_set(
+    folder: Path,
+    *,
+    models: list[str] | None = None,
+    target: str | None = "auto",
+    input: str = "auto",
+    crop: bool = False,
+    common: bool = False,
+    suffix: str | None = None,
+    pattern: list[str] | None = None,
+    scenes: str | None = None,
+) -> ReferenceSet:
+    """Return the set of images that the options ask for.
+
+    Parameters
+    ----------
+    folder, models, target, input, crop, common
+        As in `skensir.image.ReferenceSet`.
+    suffix : str, default=None
+        What stands after the name of the scene in the base models' files.
+    pattern : list of str, default=None
+        One pattern for the files of all base models, or patterns of sub-folders: ``gt=*_HR``.
+    scenes : str, default=None
+        As in `choose_scenes`.
+    """
+    images = ReferenceSet(
+        folder,
+        models,
+        target,
+        input=input,
+        crop=crop,
+        common=common,
+        pattern=read_pattern(suffix, pattern),
+    )
+    return images if scenes is None else images.subset(choose_scenes(images.names, scenes))
+
+
+def read_pattern(suffix: str | None, pattern: list[str] | None) -> str | dict[str, str] | None:
+    """Return the options `--suffix` and `--pattern` as `skensir.image.ReferenceSet` takes them."""
+    if suffix is not None:
+        if pattern is not None:
+            raise CommandError(f"--suffix {suffix} and --pattern exclude each other.")
+        return f"*{suffix}"
+    if pattern is None:
+        return None
+    for text in pattern:
+        if "*" not in text.partition("=")[2 if "=" in text else 0]:
+            raise CommandError(f"--pattern {text} has no star for the name of the scene.")
+    if len(pattern) == 1 and "=" not in pattern[0]:
+        return pattern[0]
+    if not all("=" in text for text in pattern):
+        raise CommandError(
+            f"--pattern {' '.join(pattern)} must be one pattern, or SUB-FOLDER=PATTERN for each."
+        )
+    return dict(text.split("=", 1) for text in pattern)
+
+
+def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
+    """Return the scenes that a file has in its lines, or that a pattern stands for, in order."""
+    if not Path(given).is_file():
+        chosen = match_names(names, given)
+        if chosen:
+            return chosen
+        raise CommandError(
+            f"No scene is called {given}, and there is no such file; the scenes are {_some(names)}."
+        )
+    lines = [line.strip() for line in Path(given).read_text("utf-8-sig").splitlines()]
+    chosen = tuple(dict.fromkeys(_without_suffix(line) for line in lines if line))
+    if not chosen:
+        raise CommandError(f"{given} has no line with the name of a scene.")
+    if unknown := [name for name in chosen if name not in names]:
+        raise CommandError(
+            f"{given} has {unknown[0]}, which is no scene here; the scenes are {_some(names)}."
+        )
+    return chosen
+
+
+def hold_out(names: Sequence[str], given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the scenes to keep and those to hold out: a number of them evenly, or by pattern."""
+    if given.isdecimal():
+        n_held, n = int(given), len(names)
+        if not 0 < n_held < n:
+            raise CommandError(
+                f"--hold-out {given} of {n} scenes; must be a number from 1 to {n - 1}."
+            )
+        held = tuple(names[(2 * number + 1) * n // (2 * n_held)] for number in range(n_held))
+    else:
+        held = choose_scenes(names, given)
+    kept = tuple(name for name in names if name not in held)
+    if not kept:
+        raise CommandError(f"--hold-out {given} holds out all {len(names)} scenes.")
+    return kept, held
+
+
+def _without_suffix(line: str) -> str:
+    """Return the name of a scene of which the name of a file may be given."""
+    return str(Path(line).with_suffix("")) if Path(line).suffix.lower() in SUFFIXES else line
+
+
+def _some(names: Sequence[str]) -> str:
+    """Name the first scenes, and how many more there are."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more

@@ -1,0 +1,136 @@
+"""Which sub-folders of a folder hold base models, the truth, and the images before restoration."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from skensir.image.scene_names import natural_order
+
+# What the truth and the degraded images are usually called: in small letters without separators
+# and plural, the likeliest first.
+TARGETS = (
+    "gt",
+    "groundtruth",
+    "target",
+    "truth",
+    "sharp",
+    "hr",
+    "highresolution",
+    "hq",
+    "clean",
+    "cleanimage",
+    "norain",
+    "label",
+    "reference",
+)
+INPUTS = (
+    "lq",
+    "input",
+    "blur",
+    "lr",
+    "lowresolution",
+    "rain",
+    "rainy",
+    "noisy",
+    "noise",
+    "hazy",
+    "haze",
+    "degraded",
+    "low",
+    "blurry",
+    "blurgamma",
+)
+_LOW_RESOLUTION = re.compile(r"lr(bic|bicubic)?x?[0-9]")
+
+
+class SubFolders(NamedTuple):
+    """The names of sub-folders by what they hold."""
+
+    models: tuple[str, ...]
+    target: str | None
+    input: str  # need not be there
+
+
+def find_sub_folders(
+    folder: Path, models: Sequence[str] | None, target: str | None, input: str
+) -> SubFolders:
+    """Return the sub-folders that `skensir.image.ReferenceSet` takes, with the same arguments."""
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} is not a folder.")
+    found = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
+    found.sort(key=natural_order)
+    chosen = () if models is None else _check_models(folder, models, found)
+    others = [name for name in found if name not in chosen]
+    truth = _find_target(folder, target, others, chosen)
+    degraded = input
+    if input == "auto":
+        degraded = next((name for name in _usual_among(others, INPUTS) if name != truth), "lq")
+    if truth is not None and truth in chosen:
+        raise ValueError(f"models == {models!r} has the target {truth!r} in it.")
+    if truth is not None and degraded == truth:
+        raise ValueError(f"input == {input!r} is the target, must be another sub-folder.")
+    if models is None:
+        known = {truth, degraded}
+        # What has another's name is a model where that other is named.
+        known.update(_usual_among(found, TARGETS) if target in ("auto", None) else ())
+        known.update(_usual_among(found, INPUTS) if input == "auto" else ())
+        chosen = tuple(name for name in found if name not in known)
+        if not chosen:
+            raise ValueError(f"{folder} has no sub-folder of a base model.")
+    return SubFolders(chosen, truth, degraded)
+
+
+def _usual_among(found: Sequence[str], usual: Sequence[str]) -> list[str]:
+    """Return the sub-folders with usual names, the likeliest first."""
+    places = {}
+    for name in found:
+        plain = re.sub(r"[_\-. ]", "", name.lower())
+        plain = "lr" if _LOW_RESOLUTION.fullmatch(plain) else plain.removesuffix("s")
+        if plain in usual:
+            places[name] = usual.index(plain)
+    return sorted(places, key=places.__getitem__)
+
+
+def _find_target(
+    folder: Path, target: str | None, found: Sequence[str], models: Sequence[str]
+) -> str | None:
+    """Return the sub-folder with the truth, or raise an error if it is not there."""
+    if target is None:
+        return None
+    usual = _usual_among(found, TARGETS)
+    if target != "auto":
+        if (folder / target).is_dir():
+            return target
+        problem = f"has no sub-folder {target!r} with the truth; it has {_listed(found)}"
+    elif len(usual) == 1:
+        return usual[0]
+    elif named := _usual_among(models, TARGETS):
+        raise ValueError(f"models == {models!r} has the target {named[0]!r} in it.")
+    elif usual:
+        problem = f"has {len(usual)} sub-folders that may have the truth: {_listed(usual)}"
+    else:
+        problem = f"has no sub-folder with the truth, such as gt; it has {_listed(found)}"
+    raise ValueError(
+        f"{folder} {problem}; pass its name as target, or target=None for predictions alone."
+    )
+
+
+def _check_models(folder: Path, models: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
+    """Return the names of the base models, or raise an error unless all are sub-folders."""
+    if isinstance(models, str) or not models or len(set(models)) < len(models):
+        raise ValueError(f"models == {models!r}, must be a list of different names.")
+    for name in models:
+        if Path(name).name != name or name == "..":
+            raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
+        if not (folder / name).is_dir():
+            raise ValueError(
+                f"{folder} has no sub-folder {name!r}, named in models; it has {_listed(found)}."
+            )
+    return tuple(models)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(names) or "none"
