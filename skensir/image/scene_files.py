@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
@@ -23,30 +23,30 @@ FilesOfFolders: TypeAlias = dict[Path, dict[str, Path]]
 
 
 def list_files(folder: Path) -> dict[str, Path]:
-    """Return the image files in a folder and those below it, by their paths without the suffix."""
+    """Return the image files in a folder and those below it, by their paths without the suffix.
+
+    Hidden files and folders and those of other formats are passed over. Links are followed, but
+    not in circles.
+    """
     files: dict[str, Path] = {}
-    for path in _walk(folder):
-        name = path.relative_to(folder).with_suffix("").as_posix()
-        if name in files:
-            raise ValueError(f"{path} and {files[name].name} beside it are one scene twice.")
-        files[name] = path
-    return files
-
-
-def _walk(folder: Path) -> Iterator[Path]:
-    """Yield the image files in a folder and below it; links are followed, but not in circles."""
     seen = set()
-    for parent, names, files in os.walk(folder, followlinks=True):
-        place = os.path.realpath(parent)
-        is_new = place not in seen
-        seen.add(place)
-        names[:] = sorted(name for name in names if name[0] != "." and is_new)
-        if Path(parent) == folder and WEIGHT_MAPS in names:
-            names.remove(WEIGHT_MAPS)
-        for name in sorted(files if is_new else ()):
-            # pathlib takes a name that begins with a dot for one without suffix
-            if name[0] != "." and Path(name).suffix.lower() in SUFFIXES:
-                yield Path(parent, name)
+    for place, folders, names in os.walk(folder, followlinks=True):
+        parent = Path(place)
+        above = "" if parent == folder else f"{parent.relative_to(folder).as_posix()}/"
+        real = os.path.realpath(place)
+        folders[:] = sorted(name for name in folders if name[0] != "." and real not in seen)
+        if not above and WEIGHT_MAPS in folders:
+            folders.remove(WEIGHT_MAPS)
+        for name in sorted(names) if real not in seen else ():
+            stem, suffix = os.path.splitext(name)
+            if name[0] == "." or suffix.lower() not in SUFFIXES:
+                continue
+            path, key = parent / name, above + stem
+            if key in files:
+                raise ValueError(f"{path} and {files[key].name} beside it are one scene twice.")
+            files[key] = path
+        seen.add(real)
+    return files
 
 
 def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], str]:

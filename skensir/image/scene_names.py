@@ -98,9 +98,9 @@ def _matched(addition: Addition, paths: Collection[str], scenes: Collection[str]
     return {path: scene for path, scene in pairs if scene in scenes}
 
 
-def _sample(names: Collection[str], others: Collection[str]) -> Collection[str]:
-    """Return some of the names, all of them where there are no more than of the others."""
-    return list(names)[:: 1 + len(names) // _SAMPLE] if len(names) <= len(others) else names
+def _sample(names: Collection[str]) -> list[str]:
+    """Return some of the names, from all parts of them."""
+    return list(names)[:: 1 + len(names) // _SAMPLE]
 
 
 def _find_addition(
@@ -113,7 +113,9 @@ def _find_addition(
     matched = _matched(_NOTHING, paths, scenes)
     if len(matched) == min(len(paths), len(scenes)):
         return _NOTHING, len(matched)
-    few = _sample(paths, scenes), _sample(scenes, paths)
+    # What is looked up must be the fewer, and all of the others be there.
+    is_fewer = len(paths) <= len(scenes)
+    few = (_sample(paths), scenes) if is_fewer else (paths, _sample(scenes))
     best: list[tuple[Addition, dict[str, str]]] = []
     for addition in _possible_additions(paths, folder):
         if _matched(addition, *few):

@@ -95,6 +95,18 @@ def test_some_scenes_may_be_missing():
     assert set(scenes_of(gt=truth[40:], MPRNet=partly)["MPRNet"]) == {*truth[:60], "other"}
 
 
+N_MANY = 20_000
+
+
+@pytest.mark.parametrize("n_more", [0, 300])
+def test_of_many_scenes_not_all_are_looked_at_to_find_what_is_added(n_more):
+    truth = [f"clip{n // 100}/{n:08}" for n in range(N_MANY)]
+    model = [f"{name}_MPRNet" for name in truth]
+    for folders in ((truth[n_more:], model), (truth, model[n_more:])):
+        found = scenes_of(gt=folders[0], MPRNet=folders[1])
+        assert len(set(found["gt"]).intersection(found["MPRNet"])) == N_MANY - n_more
+
+
 @pytest.mark.parametrize(
     ("truth", "model"),
     [
