@@ -59,13 +59,14 @@ class ReferenceSet(Sequence[Scene]):
         sub-folders, sorted, but those of the truth and the input. One without any image of the
         scenes is left out, with a warning.
     target : str or None, default="auto"
-        Name of the sub-folder with the truth. "auto" finds ``gt``, ``GT``, ``target``, ``sharp``,
+        Name of the sub-folder with the truth, or the path of another folder, which counts from
+        `folder` unless it is absolute. "auto" finds ``gt``, ``GT``, ``target``, ``sharp``,
         ``HR`` and other usual names. None is for predictions alone: there are no targets then, and
         a sub-folder with such a name still does not count as a model.
     input : str, default="auto"
-        Name of the sub-folder with the images before restoration, which is not one of the base
-        models. "auto" finds ``lq``, ``input``, ``blur``, ``LR`` and other usual names. It need not
-        exist, and is read for `inputs` only.
+        Name of the sub-folder with the images before restoration, or a path likewise. It is not
+        one of the base models. "auto" finds ``lq``, ``input``, ``blur``, ``LR`` and other usual
+        names. It need not exist, and is read for `inputs` only.
     crop : bool, default=False
         Whether to cut predictions and truth of different sizes to the part that they have in
         common at the top left, as some networks pad at the bottom and right. Otherwise such a

@@ -74,6 +74,17 @@ def test_what_may_be_the_truth_is_named_where_it_is_not_clear(tmp_path):
         ReferenceSet(other)
 
 
+def test_truth_and_input_may_lie_elsewhere(tmp_path):
+    make(tmp_path / "outputs", MODELS)
+    make(tmp_path / "Set14", ("HR", "LR"))
+    elsewhere = {"target": str(tmp_path / "Set14/HR"), "input": str(tmp_path / "Set14/LR")}
+    for paths in (elsewhere, {"target": "../Set14/HR", "input": "../Set14/LR"}):
+        scenes = ReferenceSet(tmp_path / "outputs", **paths)
+        assert scenes.models == MODELS
+        assert_array_equal(scenes[1].target, np.full((5, 6, 3), 1))
+        assert_array_equal(scenes.inputs[0], np.full((5, 6, 3), 10))
+
+
 def test_folders_that_are_no_model_are_told_of_and_left_out(tmp_path):
     make(tmp_path)
     (tmp_path / "logs").mkdir()
