@@ -11,5 +11,6 @@ def plural(number: int, noun: str) -> str:
 
 
 def wrap(paragraphs: str) -> str:
-    """Break the lines of paragraphs for a terminal."""
-    return "\n\n".join(textwrap.fill(paragraph, 79) for paragraph in paragraphs.split("\n\n"))
+    """Break the lines of paragraphs for a terminal, between words only: paths stay whole."""
+    lines = textwrap.TextWrapper(79, break_on_hyphens=False, break_long_words=False)
+    return "\n\n".join(map(lines.fill, paragraphs.split("\n\n")))

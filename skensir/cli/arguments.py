@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Mapping
 from inspect import Parameter, signature
+from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple, TypeAlias, get_args
 
@@ -28,6 +29,15 @@ SCORING = {
     "%(default)s)",
     "--crop-border N": "pixels to leave out at every side (default: %(default)s)",
 }
+TABLES = {
+    "--table FILE": "write the table: .csv, .md or .tex, with the best bold and the second "
+    "underlined but in CSV; may be given several times",
+    "--scenes-table FILE": "write the numbers of each scene likewise",
+}
+PERCEPTUAL = {
+    "--no-perceptual": "leave out LPIPS and DISTS, which are measured where pyiqa or lpips is "
+    "installed",
+}
 
 
 class Command(NamedTuple):
@@ -43,6 +53,7 @@ class Command(NamedTuple):
     arguments : mapping of str to str
         What each argument is, by how it is written. ``model MODEL`` stands for the parameter
         `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these.
+        A list of paths is given as several arguments, or by repeating the option.
     details : str
         More sentences, for the help of the command alone.
     epilog : str
@@ -77,20 +88,25 @@ def add_command(commands: Commands, command: Command) -> None:
         written, _, values = usage.partition(" ")
         names = written.split("/")
         parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
-        settings = _settings(parameter.annotation, values)
-        if written.startswith("-"):
-            settings["default"] = parameter.default
+        is_option = written.startswith("-")
+        settings = _settings(parameter.annotation, values, is_option=is_option)
+        if is_option:
             settings["required"] = parameter.default is Parameter.empty
+            settings["default"] = None if settings["required"] else parameter.default
         parser.add_argument(*names, help=text, **settings)
 
 
-def _settings(annotation: Any, values: str) -> dict[str, Any]:
+def _settings(annotation: Any, values: str, *, is_option: bool) -> dict[str, Any]:
     """Return what argparse has to know to make an argument of its type."""
     kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
     if kind is bool:
         return {"action": "store_true"}
     if kind == list[str]:
         return {"nargs": "+", "metavar": values}
+    if kind == list[Path]:
+        # An option is given for each file, so that it takes no argument that stands behind it.
+        several = {"action": "append"} if is_option else {"nargs": "+"}
+        return {**several, "type": Path, "metavar": values}
     if values.startswith("{"):
         return {"type": kind, "choices": [kind(value) for value in values[1:-1].split(",")]}
     return {"type": kind, "metavar": values}

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import math
 import tempfile
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from skensir._files import whole_file
 from skensir._optional import import_optional
+from skensir.comparison.table_files import TABLE_SUFFIXES
+from skensir.image.perceptual import Perceptual, load_perceptual
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +48,33 @@ def check_output_file(path: Path) -> None:
     check_parent(path)
 
 
+def check_files(files: Sequence[Path], suffixes: Sequence[str], what: str) -> None:
+    """Raise an error now if one of several files could not be written later.
+
+    `what` is in them, for the error of a suffix that is none of those allowed.
+    """
+    for number, file in enumerate(files):
+        check_output_file(file)
+        if file.suffix.lower() not in suffixes:
+            raise CommandError(f"{file} must end in {' or '.join(suffixes)}, as {what}.")
+        if file.resolve() in [other.resolve() for other in files[:number]]:
+            raise CommandError(f"{file} would be written twice.")
+
+
+def check_tables(*files: Sequence[Path] | None) -> None:
+    """Raise an error now if tables could not be written later."""
+    given = [file for some in files for file in some or ()]
+    check_files(given, TABLE_SUFFIXES, "its suffix is the format of the table")
+
+
+def perceptual_measures(*, left_out: bool) -> Perceptual:
+    """Return LPIPS and DISTS where they are installed and not left out."""
+    try:
+        return {} if left_out else load_perceptual()
+    except ValueError as error:
+        raise CommandError(f"{str(error).rstrip('.')}; --no-perceptual leaves it out.") from error
+
+
 def check_picture_file(file: Path) -> None:
     """Raise an error now if a PNG could not be written later."""
     check_output_file(file)
@@ -74,3 +104,10 @@ def print_json(result: dict[str, Any]) -> None:
         json.dumps(result), parse_constant=lambda name: None if name == "Infinity" else math.nan
     )
     print(json.dumps(finite, indent=1, allow_nan=False))
+
+
+def print_files(written: Mapping[str, Sequence[Path] | None]) -> None:
+    """Name the files that were written, by what they are; print nothing where there is none."""
+    lines = [f"{what}: {path}" for what, paths in written.items() for path in paths or ()]
+    if lines:
+        print("\n" + "\n".join(lines))

@@ -2,14 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from skensir._text import wrap
-from skensir.cli.arguments import READING, SCORING, Command
-from skensir.cli.common import check_installed, check_output_file, print_json
-from skensir.comparison.measure import compare_sets
+from skensir.cli.arguments import PERCEPTUAL, READING, SCORING, TABLES, Command
+from skensir.cli.common import (
+    check_files,
+    check_installed,
+    check_tables,
+    perceptual_measures,
+    print_files,
+    print_json,
+)
+from skensir.comparison.measure import (
+    ComparedScene,
+    Comparison,
+    as_dicts,
+    compare_with_each,
+    explain_each,
+)
 from skensir.comparison.report import write_report
-from skensir.comparison.text import BEST, format_table
+from skensir.comparison.table_files import to_text, write_tables
+from skensir.comparison.tables import MEAN, Row, mean_rows, results_table, short_names
+from skensir.comparison.text import BEST
 from skensir.image import ReferenceSet
 
 _KEYS = """\
@@ -20,13 +37,18 @@ With --json an object is printed:
     psnr, ssim                      means over the test scenes; psnr in dB, null
                                     where it is infinite
     seconds_fit, seconds_image      null where there is nothing to measure
+    lpips, dists                    where they were measured
   notes                             how it was measured, in paragraphs
+With several test sets there is instead of table:
+  sets                              an object with such a list for each test set
+  mean                              such a list of the means over the sets, null
+                                    where one of them has no such number
 """
 
 
 def compare(
     reference: Path,
-    test: Path,
+    test: list[Path],
     *,
     models: list[str] | None = None,
     target: str = "gt",
@@ -36,6 +58,9 @@ def compare(
     crop_border: int = 0,
     bin_width: float | None = None,
     no_trees: bool = False,
+    no_perceptual: bool = False,
+    table: list[Path] | None = None,
+    scenes_table: list[Path] | None = None,
     json: bool = False,
     report: Path | None = None,
 ) -> None:
@@ -43,17 +68,18 @@ def compare(
 
     Parameters
     ----------
-    reference, test : Path
-        Folders as `skensir.image.ReferenceSet` reads them: the ensembles are fitted on the first
-        and measured on the second.
+    reference : Path
+        Folder as `skensir.image.ReferenceSet` reads it, on which the ensembles are fitted.
+    test : list of Path
+        Such folders, on which they are measured. The table has the numbers of each, and their mean.
     models, target, input, crop
         As in `skensir.image.ReferenceSet`.
-    channel, crop_border
-        As in `skensir.image.peak_signal_noise_ratio`.
-    bin_width
-        As in `skensir.comparison.measure.compare_sets`.
-    no_trees : bool, default=False
-        Whether to leave out the ensembles of trees.
+    channel, crop_border, bin_width
+        As in `skensir.comparison.measure.compare_with_each`.
+    no_trees, no_perceptual : bool, default=False
+        Whether to leave out the ensembles of trees, and LPIPS and DISTS.
+    table, scenes_table : list of Path, default=None
+        Where to write the table, and the numbers of each scene, in the formats of the suffixes.
     json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
@@ -61,26 +87,50 @@ def compare(
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     if report is not None:
-        check_output_file(report)
+        check_files([report], (".html", ".htm"), "the report is a page of HTML")
+    check_tables(table, scenes_table)
+    names = short_names(test, reserved={MEAN})
     reference_set = ReferenceSet(reference, models, target, input=input, crop=crop)
-    comparison = compare_sets(
+    chosen = reference_set.models
+    compared = compare_with_each(
         reference_set,
-        ReferenceSet(test, reference_set.models, target, input=input, crop=crop),
+        [ReferenceSet(folder, chosen, target, input=input, crop=crop) for folder in test],
         channel=channel,
         crop_border=crop_border,
         bin_width=bin_width,
         trees=not no_trees,
+        perceptual=perceptual_measures(left_out=no_perceptual),
     )
+    comparisons = dict(zip(names, compared, strict=True))
+    results = {name: comparison.rows for name, comparison in comparisons.items()}
+    scores = {name: comparison.scores for name, comparison in comparisons.items()}
+    notes = explain_each(compared)
+    write_tables(table, results, scenes_table, scores)
     if report is not None:
-        title = f"Ensembles on {test}"
-        write_report(report, title, comparison.table(), comparison.scenes(), notes=comparison.notes)
+        title = f"Ensembles on {', '.join(map(str, test))}"
+        write_report(report, title, as_dicts(mean_rows(results)), _scenes(comparisons), notes)
     if json:
-        table, notes = comparison.table(), comparison.notes
-        print_json({**comparison.convention, "table": table, "notes": notes})
+        print_json({**compared[0].convention, **_as_json(results), "notes": notes})
         return
-    print(f"{format_table(comparison.rows)}\n\n{BEST}\n\n{wrap(comparison.notes)}")
-    if report is not None:
-        print(f"\nReport: {report}")
+    print(f"{to_text(results_table(results))}\n\n{BEST}\n\n{wrap(notes)}")
+    print_files({"Table": table, "Scenes": scenes_table, "Report": [report] if report else None})
+
+
+def _as_json(results: dict[str, list[Row]]) -> dict[str, Any]:
+    """Return the table of the only test set, or those of each and of the mean."""
+    mean = as_dicts(mean_rows(results))
+    if len(results) == 1:
+        return {"table": mean}
+    return {"sets": {name: as_dicts(rows) for name, rows in results.items()}, "mean": mean}
+
+
+def _scenes(comparisons: dict[str, Comparison]) -> Iterator[ComparedScene]:
+    """Yield the scenes of all test sets; those of several are named after their set too."""
+    for name, comparison in comparisons.items():
+        for scene in comparison.scenes():
+            prefix = f"{name}/" if len(comparisons) > 1 else ""
+            yield {**scene, "name": f"{prefix}{scene['name']}"}
+            del scene  # before the next is made
 
 
 _FOLDER = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
@@ -89,12 +139,15 @@ COMMAND = Command(
     "Fit the ensembles on one set of images and measure them on another, beside base models.",
     {
         "reference REFERENCE_SET": f"folder to fit on: {_FOLDER}",
-        "test TEST_SET": "such a folder to measure on, of other scenes",
+        "test TEST_SET": "such a folder to measure on, of other scenes; several get one table with "
+        "their mean",
         **READING,
         **SCORING,
         "--bin-width N": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
         "bits, 8224 for 16)",
         "--no-trees": "leave out the ensembles of trees, which take most of the time",
+        **PERCEPTUAL,
+        **TABLES,
         "--json": "print JSON instead of a table",
         "--report OUT": "write a report: HTML with table and images",
     },

@@ -1,102 +1,151 @@
-"""`skensir evaluate`: PSNR and SSIM of a folder of images."""
+"""`skensir evaluate`: PSNR and SSIM of folders of images."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from skensir._text import plural
-from skensir.cli.arguments import CROP, SCORING, Command
-from skensir.cli.common import CommandError, check_installed, print_json
-from skensir.image import peak_signal_noise_ratio, read_image, structural_similarity
+from skensir.cli.arguments import CROP, PERCEPTUAL, SCORING, TABLES, Command
+from skensir.cli.common import (
+    CommandError,
+    check_installed,
+    check_tables,
+    perceptual_measures,
+    print_files,
+    print_json,
+)
+from skensir.comparison.scores import on_scale_of, score
+from skensir.comparison.table_files import to_text, write_tables
+from skensir.comparison.tables import (
+    Row,
+    Scores,
+    mean_numbers,
+    results_table,
+    scene_tables,
+    short_names,
+)
+from skensir.comparison.text import explain_perceptual
+from skensir.image import read_image
 from skensir.image.metrics import peak_of
+from skensir.image.perceptual import Perceptual
 from skensir.image.pixel_format import check_scale
 from skensir.image.progress import progress
 from skensir.image.scene_files import common_part, common_scenes, find_scenes
 
 
 def evaluate(
-    output: Path,
+    output: list[Path],
     truth: Path,
     *,
     channel: str = "rgb",
     crop_border: int = 0,
     crop: bool = False,
+    no_perceptual: bool = False,
+    table: list[Path] | None = None,
+    scenes_table: list[Path] | None = None,
     json: bool = False,
 ) -> None:
-    """Print PSNR and SSIM of the images in a folder.
+    """Print PSNR and SSIM of the images in folders.
 
     Parameters
     ----------
-    output : Path
-        Folder of images.
+    output : list of Path
+        Folders of images. The table of several has a row for each.
     truth : Path
         Folder of the images to compare with, matched by their names without the suffix.
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
     crop : bool, default=False
         Whether images that differ in size are cut to their common top left part.
+    no_perceptual : bool, default=False
+        Whether to leave out LPIPS and DISTS, which are measured where they are installed.
+    table, scenes_table : list of Path, default=None
+        Where to write the table and the numbers of each scene, in the formats of the suffixes.
     json : bool, default=False
         Whether to print JSON instead of a table.
     """
     check_installed("skensir evaluate", "cv2", "skimage", "tifffile", "tqdm")
-    for folder in (output, truth):
+    check_tables(table, scenes_table)
+    for folder in (*output, truth):
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
-    files, _ = find_scenes([truth, output])
+    outputs = dict(zip(short_names(output), output, strict=True))
+    files, _ = find_scenes([truth, *output])
+    perceptual = perceptual_measures(left_out=no_perceptual)
     settings = {"channel": channel, "crop_border": crop_border}
-    scenes: list[dict[str, Any]] = []
-    for name in progress(common_scenes(files), "Evaluating"):
-        pair = [files[folder][name] for folder in (output, truth)]
-        scenes.append({"name": name, **_score(name, pair, settings, crop=crop)})
-    means = {key: float(np.mean([scene[key] for scene in scenes])) for key in ("psnr", "ssim")}
+    scores: Scores = {}
+    for scene in progress(common_scenes(files), "Evaluating"):
+        paths = {name: files[folder][scene] for name, folder in outputs.items()}
+        scores[scene] = _score(scene, paths, files[truth][scene], settings, perceptual, crop=crop)
+    rows = [Row(name, **mean_numbers(scores, name)) for name in outputs]
+    write_tables(table, {"": rows}, scenes_table, {"": scores})
     if json:
-        print_json({**settings, "mean": means, "scenes": scenes})
+        _print_json(settings, scores, list(outputs))
         return
-    width = max(len("mean"), *(len(scene["name"]) for scene in scenes))
-    print(f"{'':{width}}  PSNR (dB)    SSIM")
-    for line in (*scenes, {"name": "mean", **means}):
-        print(f"{line['name']:{width}}  {line['psnr']:9.3f}  {line['ssim']:.4f}")
+    if len(outputs) == 1:
+        print(to_text(scene_tables({"": scores})[0]))
+    else:
+        print(f"{to_text(results_table({'': rows}))}\n\n* best of the column.")
     border = f", {plural(crop_border, 'pixel')} of border left out" if crop_border else ""
-    print(f"\n{channel} of {plural(len(scenes), 'scene')}{border}; SSIM in a Gaussian window.")
+    print(f"\n{channel} of {plural(len(scores), 'scene')}{border}; SSIM in a Gaussian window.")
+    if perceptual:
+        print(explain_perceptual(perceptual, channel))
+    print_files({"Table": table, "Scenes": scenes_table})
 
 
 def _score(
-    name: str, paths: list[Path], settings: dict[str, Any], *, crop: bool
-) -> dict[str, float]:
-    """Return PSNR and SSIM of a scene; the second file has the truth.
+    scene: str,
+    outputs: dict[str, Path],
+    truth: Path,
+    settings: dict[str, Any],
+    perceptual: Perceptual,
+    *,
+    crop: bool,
+) -> dict[str, dict[str, float]]:
+    """Return the numbers of a scene, by the name of the folder.
 
-    Whole numbers of 8 and of 16 bits are equally bright if their shares of the peak are. Floats
-    have the scale of the truth; floats on both sides are taken for values up to 255.
+    Floats have the scale of the truth; floats on both sides are taken for values up to 255.
     """
-    images = common_part({path: read_image(path) for path in paths}, crop)
-    for path, part in images.items():
-        check_scale(part, str(path))
-    image, target = (images[path] for path in paths)
-    peak = peak_of(target.dtype)
-    own_peak = peak_of(image.dtype) if image.dtype.kind == "u" else peak
-    if own_peak != peak:
-        image = image * (peak / own_peak)
-    try:
-        return {
-            "psnr": peak_signal_noise_ratio(target, image, **settings, data_range=peak),
-            "ssim": structural_similarity(target, image, **settings, data_range=peak),
+    scores = {}
+    for name, path in outputs.items():
+        images = common_part({file: read_image(file) for file in (path, truth)}, crop)
+        for file, part in images.items():
+            check_scale(part, str(file))
+        target = images[truth]
+        convention = {**settings, "data_range": peak_of(target.dtype)}
+        try:
+            image = on_scale_of(target, images[path])
+            scores[name] = score(target, image, convention, perceptual)
+        except ValueError as error:
+            raise CommandError(f"Scene {scene!r}: {error}") from error
+    return scores
+
+
+def _print_json(settings: dict[str, Any], scores: Scores, names: list[str]) -> None:
+    """Print the numbers of the only folder, or those of each."""
+    results = {
+        name: {
+            "mean": mean_numbers(scores, name),
+            "scenes": [{"name": scene, **of[name]} for scene, of in scores.items()],
         }
-    except ValueError as error:
-        raise CommandError(f"Scene {name!r}: {error}") from error
+        for name in names
+    }
+    print_json({**settings, **(results[names[0]] if len(names) == 1 else {"outputs": results})})
 
 
 COMMAND = Command(
     evaluate,
     "Compare images with the truth: PSNR and SSIM of each scene, and their means.",
     {
-        "output OUT": "folder of images",
+        "output OUT": "folder of images; several get one table of their means",
         "truth GT": "folder with the truth of each",
         **SCORING,
         **CROP,
+        **PERCEPTUAL,
+        **TABLES,
         "--json": "print an object with channel, crop_border, mean and scenes; mean and each of "
-        "scenes have psnr, null where it is infinite, and ssim",
+        "scenes have psnr, null where it is infinite, and ssim. Of several folders, outputs has "
+        "mean and scenes of each",
     },
 )

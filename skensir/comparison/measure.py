@@ -19,10 +19,13 @@ from skensir.comparison.ensembles import (
     fit,
     make_methods,
 )
-from skensir.comparison.text import ORACLE, Row, explain_methods, explain_numbers
-from skensir.image import ReferenceSet, peak_signal_noise_ratio, structural_similarity
+from skensir.comparison.scores import score
+from skensir.comparison.tables import ORACLE, SECONDS, Row, Scores, mean_numbers
+from skensir.comparison.text import explain_methods, explain_numbers
+from skensir.image import ReferenceSet
 from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
+from skensir.image.perceptual import Perceptual
 from skensir.image.pixel_format import PixelFormat, check_pixel_format, pixel_format_of
 from skensir.image.progress import progress
 from skensir.image.reference_set import Scene
@@ -33,9 +36,6 @@ INPUT = "Input"
 # The name of a row, an image, and the seconds that it took; None where nobody knows.
 Made: TypeAlias = tuple[str, Image, float | None]
 
-# What was measured of each scene, by its name: by the row's name, "psnr" and "ssim".
-Scores: TypeAlias = dict[str, dict[str, dict[str, float]]]
-
 
 class ComparedScene(TypedDict):
     """A test scene with the images of all rows of the table."""
@@ -45,7 +45,7 @@ class ComparedScene(TypedDict):
     images: dict[str, Image]  # by the name of the row: like the target, not rounded nor clipped
     # By the names of the row and of the model: (height, width), 0 to 1, mean over the channels.
     weight_maps: dict[str, dict[str, Image]]
-    scores: dict[str, dict[str, float]]  # by the name of the row: "psnr" in dB, and "ssim"
+    scores: dict[str, dict[str, float]]  # by the name of the row: "psnr" in dB, "ssim" and the like
     data_range: float  # the largest value that a pixel can have, such as 255 or 65535
 
 
@@ -55,21 +55,32 @@ class Comparison:
 
     rows: list[Row]  # in the order of the table
     scores: Scores
-    measured: str  # a paragraph on what the numbers are
-    methods: str  # paragraphs on the rows, the same for all images
+    reference: ReferenceSet
     test: ReferenceSet
-    fitted: list[Fitted]
+    fitted: list[Fitted]  # those that were measured on this test set
     convention: dict[str, Any]  # of PSNR and SSIM: channel, crop_border and data_range
-    with_input: bool  # whether the inputs of the test set are measured too
+    perceptual: tuple[str, ...]  # keys of further measures
+    no_input: str | None  # why the inputs of the test set are not measured, None where they are
+    no_row: str | None  # why they are no model
+
+    @property
+    def with_input(self) -> bool:
+        """Whether the inputs of the test set are measured too."""
+        return self.no_input is None
+
+    @property
+    def methods(self) -> str:
+        """Paragraphs on the rows, the same for all images."""
+        return explain_methods(self.fitted, len(self.reference))
 
     @property
     def notes(self) -> str:
         """How the numbers were measured, in paragraphs."""
-        return f"{self.measured}\n\n{self.methods}"
+        return explain_each([self])
 
     def table(self) -> list[dict[str, Any]]:
         """Return the rows as dictionaries."""
-        return [row._asdict() for row in self.rows]
+        return as_dicts(self.rows)
 
     def scenes(self) -> Iterator[ComparedScene]:
         """Yield the test scenes with the images of all rows, one scene in memory at a time."""
@@ -133,6 +144,13 @@ def read_input(scenes: ReferenceSet, scene: Scene) -> Image:
     return image
 
 
+def as_dicts(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """Return rows as dictionaries, without the measures that none of them has."""
+    always = ("name", "psnr", "ssim", *SECONDS)
+    keys = [k for k in Row._fields if k in always or any(getattr(r, k) is not None for r in rows)]
+    return [{key: getattr(row, key) for key in keys} for row in rows]
+
+
 def measure(
     scenes: ReferenceSet,
     pixel_format: PixelFormat,
@@ -140,6 +158,7 @@ def measure(
     label: str,
     convention: dict[str, Any],
     scores: Scores,
+    perceptual: Perceptual | None = None,
 ) -> list[Row]:
     """Compare the images of each scene with the truth; return the means over the scenes.
 
@@ -151,30 +170,19 @@ def measure(
         target = np.asarray(scene.target)
         for name, image, duration in images_of(scene):
             seconds.setdefault(name, []).append(duration)
-            scores.setdefault(scene.name, {})[name] = {
-                "psnr": peak_signal_noise_ratio(target, image, **convention),
-                "ssim": structural_similarity(target, image, **convention),
-            }
+            of_scene = scores.setdefault(scene.name, {})
+            of_scene[name] = score(target, image, convention, perceptual)
     return [_mean_row(name, scores, durations) for name, durations in seconds.items()]
 
 
 def _mean_row(name: str, scores: Scores, seconds: Sequence[float | None]) -> Row:
     """Return the means over the scenes of what was measured."""
-    of_scenes = [of_rows[name] for of_rows in scores.values()]
-    psnr, ssim = (float(np.mean([scene[key] for scene in of_scenes])) for key in ("psnr", "ssim"))
     times = [duration for duration in seconds if duration is not None]
-    return Row(name, psnr, ssim, None, float(np.mean(times)) if times else None)
+    of_image = float(np.mean(times)) if times else None
+    return Row(name, seconds_image=of_image, **mean_numbers(scores, name))
 
 
-def compare_sets(
-    reference: ReferenceSet,
-    test: ReferenceSet,
-    *,
-    channel: str = "rgb",
-    crop_border: int = 0,
-    bin_width: float | None = None,
-    trees: bool = True,
-) -> Comparison:
+def compare_sets(reference: ReferenceSet, test: ReferenceSet, **options: Any) -> Comparison:
     """Fit ensembles on one reference set and measure them, and base models, on another.
 
     Parameters
@@ -182,6 +190,36 @@ def compare_sets(
     reference : ReferenceSet
         What the ensembles are fitted on.
     test : ReferenceSet
+        What is measured on; of the same base models.
+    **options
+        Those of `compare_with_each`.
+
+    Returns
+    -------
+    Comparison
+        The rows of the table, and what they come from.
+    """
+    [comparison] = compare_with_each(reference, [test], **options)
+    return comparison
+
+
+def compare_with_each(
+    reference: ReferenceSet,
+    tests: Sequence[ReferenceSet],
+    *,
+    channel: str = "rgb",
+    crop_border: int = 0,
+    bin_width: float | None = None,
+    trees: bool = True,
+    perceptual: Perceptual | None = None,
+) -> list[Comparison]:
+    """Fit ensembles once, and measure them, and base models, on several test sets.
+
+    Parameters
+    ----------
+    reference : ReferenceSet
+        What the ensembles are fitted on.
+    tests : sequence of ReferenceSet
         What is measured on; of the same base models.
     channel : {"rgb", "luma"}, default="rgb"
         What PSNR and SSIM compare.
@@ -192,44 +230,101 @@ def compare_sets(
         and as much of the range for 16 bits.
     trees : bool, default=True
         Whether the ensembles of trees are among the rivals.
+    perceptual : dict, default=None
+        Further measures, as `skensir.image.perceptual.load_perceptual` gives them. None is for
+        none.
 
     Returns
     -------
-    Comparison
-        The rows of the table, and what they come from.
+    list of Comparison
+        One for each test set. An ensemble with the input for one more base model is measured where
+        the test set has inputs.
     """
     pixel_format = pixel_format_of(reference[0])
     data_range, width = pixel_format.data_range, "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
-    no_input, no_row = _why_without_input(reference, test)
-    methods = make_methods(width, data_range, len(reference), trees=trees, with_input=not no_row)
-    _check_names(reference, test, methods)
-
-    def given_images(scene: Scene) -> Iterator[Made]:
-        return given(test.models, scene, None if no_input else read_input(test, scene))
-
-    def combined_images(scene: Scene) -> Iterator[Made]:
-        return combine(fitted, scene, None if no_row else read_input(test, scene))
-
-    # Before the long work, as it finds out what is wrong with the test set.
-    scores: Scores = {}
-    rows = measure(test, pixel_format, given_images, "Measuring", convention, scores)
+    sets = [_TestSet(reference, t, pixel_format, convention, perceptual or {}) for t in tests]
+    with_input = any(test_set.no_row is None for test_set in sets)
+    methods = make_methods(width, data_range, len(reference), trees=trees, with_input=with_input)
+    for test in tests:
+        _check_names(reference, test, methods)
+    # Before the long work, as it finds out what is wrong with a test set.
+    given_rows = [test_set.measure_given() for test_set in sets]
     sample = draw_sample(reference, pixel_format) if trees else None
     fitted = [fit(m, reference, pixel_format, sample) for m in progress(methods, "Fitting")]
-    rows += measure(test, pixel_format, combined_images, "Combining", convention, scores)
-    seconds = {method.name: of_fit for method, _, of_fit in fitted}
-    rows = [row._replace(seconds_fit=seconds.get(row.name)) for row in rows]
-    measured = explain_numbers(reference, test, convention)
-    if test.has_inputs and no_row:
-        measured += f" {INPUT if no_input else WITH_INPUT} is left out, as {no_row}."
-    explained = measured, explain_methods(fitted, len(reference))
-    return Comparison(rows, scores, *explained, test, fitted, convention, no_input is None)
+    return [test_set.compare(rows, fitted) for test_set, rows in zip(sets, given_rows, strict=True)]
+
+
+class _TestSet:
+    """A test set that is measured twice: before the ensembles are fitted, and with them."""
+
+    def __init__(
+        self,
+        reference: ReferenceSet,
+        scenes: ReferenceSet,
+        pixel_format: PixelFormat,
+        convention: dict[str, Any],
+        perceptual: Perceptual,
+    ) -> None:
+        self.reference, self.scenes, self.pixel_format = reference, scenes, pixel_format
+        self.convention, self.perceptual = convention, perceptual
+        self.no_input, self.no_row = _why_without_input(reference, scenes)
+        self.scores: Scores = {}
+
+    def _measure(self, images_of: Callable[[Scene], Iterator[Made]], label: str) -> list[Row]:
+        settings = self.convention, self.scores, self.perceptual
+        return measure(self.scenes, self.pixel_format, images_of, label, *settings)
+
+    def measure_given(self) -> list[Row]:
+        """Return the rows of the input and the base models."""
+
+        def images_of(scene: Scene) -> Iterator[Made]:
+            degraded = None if self.no_input else read_input(self.scenes, scene)
+            return given(self.scenes.models, scene, degraded)
+
+        return self._measure(images_of, "Measuring")
+
+    def compare(self, rows: list[Row], fitted: list[Fitted]) -> Comparison:
+        """Return all rows: those that are there, and those of the ensembles and the oracle."""
+        if self.no_row:
+            fitted = [one for one in fitted if not one.method.include_input]
+
+        def images_of(scene: Scene) -> Iterator[Made]:
+            degraded = None if self.no_row else read_input(self.scenes, scene)
+            return combine(fitted, scene, degraded)
+
+        rows = [*rows, *self._measure(images_of, "Combining")]
+        seconds = {method.name: of_fit for method, _, of_fit in fitted}
+        return Comparison(
+            [row._replace(seconds_fit=seconds.get(row.name)) for row in rows],
+            self.scores,
+            self.reference,
+            self.scenes,
+            fitted,
+            self.convention,
+            tuple(self.perceptual),
+            self.no_input,
+            self.no_row,
+        )
+
+
+def explain_each(comparisons: Sequence[Comparison]) -> str:
+    """Return the notes of comparisons that one fit led to, in paragraphs."""
+    first = max(comparisons, key=lambda comparison: len(comparison.fitted))
+    tests = [comparison.test for comparison in comparisons]
+    sentences = [explain_numbers(first.reference, tests, first.convention, first.perceptual)]
+    for comparison in comparisons:
+        if comparison.no_row:
+            name = INPUT if comparison.no_input else WITH_INPUT
+            place = f" on {comparison.test.folder}" if len(tests) > 1 else ""
+            sentences.append(f"{name} is left out{place}, as {comparison.no_row}.")
+    return f"{' '.join(sentences)}\n\n{first.methods}"
 
 
 def _why_without_input(
     reference: ReferenceSet, test: ReferenceSet
 ) -> tuple[str | None, str | None]:
-    """Say why the input is not measured, and why it is no model; None where it is."""
+    """Say why the inputs are not measured, and why they are no model; None where they are."""
     if test.has_inputs:
         _ = test.inputs  # raises an error if one is missing
     no_input = test.why_without_input()

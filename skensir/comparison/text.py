@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from skensir import EnsIRRegressor
 from skensir._text import plural
@@ -16,21 +15,12 @@ from skensir.comparison.ensembles import (
     WITH_INPUT,
     Fitted,
 )
+from skensir.comparison.table_files import to_text
+from skensir.comparison.tables import MEASURES, ORACLE, Mark, Measure, Row, rank, results_table
 from skensir.image import ReferenceSet
 from skensir.image.search import MAX_FOLDS, N_AREAS
 
-ORACLE = "Oracle"
 BEST = "* best of the column but for the oracle."  # stands below a table
-
-
-class Row(NamedTuple):
-    """A row of the table: means over the test scenes, and None where there is no time to tell."""
-
-    name: str
-    psnr: float
-    ssim: float
-    seconds_fit: float | None = None
-    seconds_image: float | None = None
 
 
 def is_best(
@@ -38,45 +28,44 @@ def is_best(
     column: str,
     table: Iterable[Mapping[str, Any]],
     digits: int,
-    better: Callable[[list[float]], float] = max,
+    better: Callable[[Iterable[float]], float] = max,
 ) -> bool:
-    """Tell whether a number is the best of its column, ties after rounding to digits included.
-
-    The oracle is no competitor, nor is a number that is None or NaN, and one alone is not the best.
-    """
-    numbers = [rival[column] for rival in table if rival["name"] != ORACLE]
-    shown = [round(n, digits) for n in numbers if n is not None and not math.isnan(n)]
-    is_rival = row["name"] != ORACLE and len(shown) > 1
-    return is_rival and round(row[column], digits) == better(shown)
+    """Tell whether a number is the best of its column, as `rank` says."""
+    rows = list(table)
+    values = [rival[column] for rival in rows]
+    marks = rank((rival["name"] for rival in rows), values, Measure(column, digits, better))
+    return Mark.BEST in (m for m, rival in zip(marks, rows, strict=True) if rival == row)
 
 
 def format_table(rows: Sequence[Row]) -> str:
-    """Lay out the rows as aligned lines, the best PSNR and SSIM but for the oracle's marked."""
-    table = [row._asdict() for row in rows]
-    width = max(len(row.name) for row in rows)
-    lines = [f"{'':{width}}  PSNR (dB)     SSIM    fit (s)    s/image"]
-    for row in table:
-        psnr = f"{row['psnr']:.3f}" + ("*" if is_best(row, "psnr", table, 3) else " ")
-        ssim = f"{row['ssim']:.4f}" + ("*" if is_best(row, "ssim", table, 4) else " ")
-        times = (row["seconds_fit"], row["seconds_image"])
-        fit, image = ("-" if seconds is None else f"{seconds:.2f}" for seconds in times)
-        lines.append(f"{row['name']:{width}}  {psnr:>10} {ssim:>8} {fit:>9} {image:>10}")
-    return "\n".join(lines)
+    """Lay out the rows as aligned lines, the best but for the oracle's marked."""
+    return to_text(results_table({"": rows}))
 
 
-def explain_numbers(reference: ReferenceSet, test: ReferenceSet, convention: dict[str, Any]) -> str:
+def explain_numbers(
+    reference: ReferenceSet,
+    tests: Sequence[ReferenceSet],
+    convention: dict[str, Any],
+    perceptual: Iterable[str] = (),
+) -> str:
     """Say what is measured on what."""
+    scenes = " and over ".join(f"{plural(len(test), 'scene')} of {test.folder}" for test in tests)
     sentences = [
         f"PSNR and SSIM compare {explain_convention(**convention)}",
-        f"Numbers are means over {plural(len(test), 'scene')} of {test.folder}; the ensembles were "
-        f"fitted on {plural(len(reference), 'scene')} of {reference.folder}, and their images are "
-        "not rounded. Seconds are those of this machine, without reading files.",
+        explain_perceptual(perceptual, convention["channel"]),
+        f"Numbers are means over {scenes}; the ensembles were fitted on "
+        f"{plural(len(reference), 'scene')} of {reference.folder}, and their images are not "
+        "rounded. Seconds are those of this machine, without reading files.",
     ]
-    if test.folder.resolve() == reference.folder.resolve():
-        sentences.append(
-            "These are the same, so the ensembles know the truth and look better than they are."
-        )
-    return " ".join(sentences)
+    if len(tests) > 1:
+        sentences.append("The mean is that of the test sets, each of which counts the same.")
+    for test in tests:
+        if test.folder.resolve() == reference.folder.resolve():
+            sentences.append(
+                f"The test set {test.folder} is the reference set, so the ensembles know the truth "
+                "and look better on it than they are."
+            )
+    return " ".join(filter(None, sentences))
 
 
 def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
@@ -87,6 +76,16 @@ def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
         f"{compared}{border}, with peak {data_range}; SSIM has a Gaussian window of standard "
         "deviation 1.5."
     )
+
+
+def explain_perceptual(perceptual: Iterable[str], channel: str) -> str:
+    """Name the perceptual measures; nothing where there is none."""
+    names = " and ".join(MEASURES[key].head for key in perceptual)
+    if not names:
+        return ""
+    compared = " all channels, also where PSNR and SSIM compare luma;" if channel == "luma" else ""
+    several = " and " in names
+    return f"{names} compare{'' if several else 's'}{compared or ' all channels;'} lower is better."
 
 
 def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:

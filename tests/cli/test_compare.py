@@ -153,13 +153,18 @@ def test_input_that_is_not_like_the_outputs_is_left_out(own_folders, capsys, whi
     assert "one more model" not in words
 
 
-def test_no_input_is_no_matter(own_folders, capsys):
+@pytest.mark.parametrize("where", ["reference", "test", "both"])
+def test_no_input_is_no_mistake_and_said(own_folders, capsys, where):
     for folder in own_folders:
-        shutil.rmtree(folder / "lq")
+        if where in (folder.name, "both"):
+            shutil.rmtree(folder / "lq")
     printed = run(capsys, *own_folders, "--no-trees")
-    assert table_of(printed)[0][0] == "A"
-    assert WITH_INPUT not in printed
-    assert "left out" not in printed
+    first, words = table_of(printed)[0][0], " ".join(printed.split())
+    assert first == ("Input" if where == "reference" else "A")
+    left_out = WITH_INPUT if where == "reference" else "Input"
+    folder = own_folders[where != "reference"]
+    assert f"{left_out} is left out, as {folder} has no sub-folder 'lq'" in words
+    assert "is the same with the degraded image" not in words
 
 
 def test_input_lies_where_it_is_said(own_folders, capsys):
