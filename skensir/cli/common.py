@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 from skensir._files import whole_file
 from skensir._optional import import_optional
 from skensir.comparison.table_files import TABLE_SUFFIXES
+from skensir.image import ImageEnsemble
 from skensir.image.perceptual import Perceptual, load_perceptual
+from skensir.persistence import load_table
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -67,6 +69,19 @@ def check_tables(*files: Sequence[Path] | None) -> None:
     check_files(given, TABLE_SUFFIXES, "its suffix is the format of the table")
 
 
+def load_ensemble(path: Path) -> ImageEnsemble:
+    """Read an ensemble of images that knows its base models by name."""
+    ensemble = load_table(path)
+    if not isinstance(ensemble, ImageEnsemble):
+        raise CommandError(
+            f"{path} holds a single table and not one of images, as `skensir fit` writes; use it "
+            "in Python with skensir.load_table."
+        )
+    if ensemble.model_names_ is None:
+        raise CommandError(f"{path} does not name its base models; fit it by `skensir fit`.")
+    return ensemble
+
+
 def perceptual_measures(*, left_out: bool) -> Perceptual:
     """Return LPIPS and DISTS where they are installed and not left out."""
     try:
@@ -106,8 +121,9 @@ def print_json(result: dict[str, Any]) -> None:
     print(json.dumps(finite, indent=1, allow_nan=False))
 
 
-def print_files(written: Mapping[str, Sequence[Path] | None]) -> None:
+def print_files(written: Mapping[str, list[Path] | Path | None]) -> None:
     """Name the files that were written, by what they are; print nothing where there is none."""
-    lines = [f"{what}: {path}" for what, paths in written.items() for path in paths or ()]
+    lists = {what: [some] if isinstance(some, Path) else some for what, some in written.items()}
+    lines = [f"{what}: {path}" for what, paths in lists.items() for path in paths or ()]
     if lines:
         print("\n" + "\n".join(lines))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,15 +87,14 @@ def compare(
         Where to write the report: HTML with the table and all images.
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
-    if report is not None:
-        check_files([report], (".html", ".htm"), "the report is a page of HTML")
+    check_files([report] if report else [], (".html", ".htm"), "the report is a page of HTML")
     check_tables(table, scenes_table)
     names = short_names(test, reserved={MEAN})
-    reference_set = ReferenceSet(reference, models, target, input=input, crop=crop)
-    chosen = reference_set.models
+    read = partial(ReferenceSet, target=target, input=input, crop=crop)
+    reference_set = read(reference, models)
     compared = compare_with_each(
         reference_set,
-        [ReferenceSet(folder, chosen, target, input=input, crop=crop) for folder in test],
+        [read(folder, reference_set.models) for folder in test],
         channel=channel,
         crop_border=crop_border,
         bin_width=bin_width,
@@ -104,16 +104,31 @@ def compare(
     comparisons = dict(zip(names, compared, strict=True))
     results = {name: comparison.rows for name, comparison in comparisons.items()}
     scores = {name: comparison.scores for name, comparison in comparisons.items()}
-    notes = explain_each(compared)
     write_tables(table, results, scenes_table, scores)
     if report is not None:
-        title = f"Ensembles on {', '.join(map(str, test))}"
-        write_report(report, title, as_dicts(mean_rows(results)), _scenes(comparisons), notes)
+        _write_report(report, test, comparisons)
+    _print(compared, results, json=json)
+    if not json:
+        print_files({"Table": table, "Scenes": scenes_table, "Report": report})
+
+
+def _write_report(path: Path, test: list[Path], comparisons: dict[str, Comparison]) -> None:
+    """Write the report on all test sets."""
+    means = mean_rows({name: comparison.rows for name, comparison in comparisons.items()})
+    title, notes = (
+        f"Ensembles on {', '.join(map(str, test))}",
+        explain_each([*comparisons.values()]),
+    )
+    write_report(path, title, as_dicts(means), _scenes(comparisons), notes=notes)
+
+
+def _print(compared: list[Comparison], results: dict[str, list[Row]], *, json: bool) -> None:
+    """Print the table and what it means."""
+    notes = explain_each(compared)
     if json:
         print_json({**compared[0].convention, **_as_json(results), "notes": notes})
-        return
-    print(f"{to_text(results_table(results))}\n\n{BEST}\n\n{wrap(notes)}")
-    print_files({"Table": table, "Scenes": scenes_table, "Report": [report] if report else None})
+    else:
+        print(f"{to_text(results_table(results))}\n\n{BEST}\n\n{wrap(notes)}")
 
 
 def _as_json(results: dict[str, list[Row]]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from skensir import __version__
-from skensir.cli import compare, demo, evaluate, fit, import_released, inspect, predict
+from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 
@@ -29,7 +29,7 @@ def _make_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (fit, predict, evaluate, compare, inspect, import_released, demo):
+    for command in (fit, predict, evaluate, compare, figure, inspect, import_released, demo):
         add_command(commands, command.COMMAND)
     return parser
 

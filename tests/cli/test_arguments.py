@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from skensir.cli import compare, demo, evaluate, fit, import_released, inspect, predict
+from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
 from skensir.cli.arguments import Command, add_command
 
-MODULES = (fit, predict, evaluate, compare, inspect, import_released, demo)
+MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo)
 
 
 def parse(command, *arguments):
