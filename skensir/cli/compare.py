@@ -84,7 +84,7 @@ def compare(
     json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
-        Where to write the report: HTML with the table and all images.
+        Where to write the report.
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     check_files([report] if report else [], (".html", ".htm"), "the report is a page of HTML")
@@ -102,28 +102,36 @@ def compare(
         perceptual=perceptual_measures(left_out=no_perceptual),
     )
     comparisons = dict(zip(names, compared, strict=True))
-    results = {name: comparison.rows for name, comparison in comparisons.items()}
-    scores = {name: comparison.scores for name, comparison in comparisons.items()}
-    write_tables(table, results, scenes_table, scores)
-    if report is not None:
-        _write_report(report, test, comparisons)
-    _print(compared, results, json=json)
+    _write(comparisons, table, scenes_table, report)
+    _print(comparisons, json=json)
     if not json:
         print_files({"Table": table, "Scenes": scenes_table, "Report": report})
 
 
-def _write_report(path: Path, test: list[Path], comparisons: dict[str, Comparison]) -> None:
-    """Write the report on all test sets."""
-    means = mean_rows({name: comparison.rows for name, comparison in comparisons.items()})
-    title, notes = (
-        f"Ensembles on {', '.join(map(str, test))}",
-        explain_each([*comparisons.values()]),
-    )
-    write_report(path, title, as_dicts(means), _scenes(comparisons), notes=notes)
+def _rows(comparisons: dict[str, Comparison]) -> dict[str, list[Row]]:
+    return {name: comparison.rows for name, comparison in comparisons.items()}
 
 
-def _print(compared: list[Comparison], results: dict[str, list[Row]], *, json: bool) -> None:
+def _write(
+    comparisons: dict[str, Comparison],
+    table: list[Path] | None,
+    scenes_table: list[Path] | None,
+    report: Path | None,
+) -> None:
+    """Write the files that the user asks for."""
+    results = _rows(comparisons)
+    scores = {name: comparison.scores for name, comparison in comparisons.items()}
+    write_tables(table, results, scenes_table, scores)
+    if report is not None:
+        folders = ", ".join(str(comparison.test.folder) for comparison in comparisons.values())
+        notes = explain_each([*comparisons.values()])
+        rows = as_dicts(mean_rows(results))
+        write_report(report, f"Ensembles on {folders}", rows, _scenes(comparisons), notes=notes)
+
+
+def _print(comparisons: dict[str, Comparison], *, json: bool) -> None:
     """Print the table and what it means."""
+    results, compared = _rows(comparisons), list(comparisons.values())
     notes = explain_each(compared)
     if json:
         print_json({**compared[0].convention, **_as_json(results), "notes": notes})

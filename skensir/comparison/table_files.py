@@ -115,7 +115,7 @@ def to_text(table: Table) -> str:
         # The last column of a group is as wide as the title needs.
         inside = sum(widths[first:end]) + len(_GAP) * (end - first - 1)
         widths[end - 1] += max(0, len(title) - inside)
-    names = [table.corner, *(name for name, _ in table.rows)]
+    names = [table.corner, *(_one_line(name) for name, _ in table.rows)]
     width = max(map(len, names))
     lines = [
         _GAP.join(
@@ -128,6 +128,10 @@ def to_text(table: Table) -> str:
         titles = (f"{title:^{span}}" for (title, _, _), span in zip(groups, spans, strict=True))
         lines.insert(0, _GAP.join([" " * width, *titles]).rstrip())
     return "\n".join(lines)
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())
 
 
 def _groups(table: Table) -> list[tuple[str, int, int]]:
@@ -162,7 +166,7 @@ def to_markdown(tables: Sequence[Table]) -> str:
 
 def _markdown_text(text: str) -> str:
     """Return text in one line that Markdown shows as it is."""
-    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", " ".join(text.split()))
+    return re.sub(r"([\\`*_\[\]<>|~&])", r"\\\1", _one_line(text))
 
 
 # What LaTeX would take for a command or show as another letter. A line that began with a bracket or
@@ -182,7 +186,7 @@ _LATEX = {
 
 def _latex_text(text: str) -> str:
     """Return text in one line that LaTeX shows as it is."""
-    return "".join(_LATEX.get(letter, letter) for letter in " ".join(text.split()))
+    return "".join(_LATEX.get(letter, letter) for letter in _one_line(text))
 
 
 def to_latex(tables: Sequence[Table]) -> str:
