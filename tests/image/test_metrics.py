@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 from scipy.signal import convolve2d
 from skimage.metrics import peak_signal_noise_ratio as psnr_of_scikit_image
+from skimage.metrics import structural_similarity as ssim_of_scikit_image
 
 from skensir.image import peak_signal_noise_ratio, structural_similarity
 from skensir.image.metrics import error_map
@@ -100,6 +101,46 @@ def test_ssim_equals_the_formula(seed, crop, channel):
     else:
         expected = np.mean([slow_ssim(target[..., c], image[..., c], 255) for c in range(3)])
     assert_allclose(ours, expected, rtol=1e-9)
+
+
+@given(
+    seed=st.integers(0, 99),
+    size=st.tuples(st.integers(11, 40), st.integers(11, 40)),
+    n_channels=st.sampled_from([None, 1, 3, 5]),
+    spread=st.sampled_from([0.0, 1e-3, 1.0, 50.0]),
+    contrast=st.sampled_from([0.0, 0.01, 1.0]),
+    peak=st.sampled_from([1.0, 255, 65535]),
+    crop=st.integers(0, 2),
+)
+def test_ssim_is_that_of_scikit_image(seed, size, n_channels, spread, contrast, peak, crop):
+    """Of flat images as well, whose variances are nothing but what is left by rounding."""
+    size = tuple(n + 2 * crop for n in size)
+    shape = size if n_channels is None else (*size, n_channels)
+    target, image = pair(*shape, seed=seed, spread=spread)
+    target, image = (peak * (0.9 + contrast * (part / 255 - 0.9)) for part in (target, image))
+    ours = structural_similarity(target, image, crop_border=crop, data_range=peak)
+    inner = (slice(crop, size[0] - crop), slice(crop, size[1] - crop))
+    expected = ssim_of_scikit_image(
+        target[inner],
+        image[inner],
+        data_range=peak,
+        channel_axis=None if n_channels is None else -1,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+    )
+    assert_allclose(ours, expected, rtol=0, atol=1e-10)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_whole_numbers_are_compared_without_overflow(dtype):
+    peak = np.iinfo(dtype).max
+    target = np.random.default_rng(0).integers(0, peak + 1, (20, 24, 3)).astype(dtype)
+    image = target[::-1].copy()
+    for metric in METRICS:
+        assert metric(target, image, data_range=peak) == metric(
+            target.astype(float), image.astype(float), data_range=peak
+        )
 
 
 @pytest.mark.parametrize("metric", METRICS)
