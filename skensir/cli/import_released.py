@@ -25,7 +25,7 @@ def import_released(
     models : list of str, default=None
         Names of the base models, in the order of the weights. None for those in the file's name.
     bin_width : float, default=None
-        None for the distance of the edges in the file.
+        As in `skensir.interop.released.read_released`.
     """
     check_output_file(output)
     ensemble = read_released(weights, models, bin_width)
@@ -52,7 +52,8 @@ COMMAND = Command(
         "-o/--output MODEL": "file to write",
         "--models NAME": "the base models, in the order of the weights; default: those in the "
         "file's name",
-        "--bin-width W": "default: the width in the file",
+        "--bin-width W": "of the bins (default: that of the edges, or of the file's name where cells are "
+        "missing)",
     },
     details="It is read without torch, and nothing in it is run.",
 )

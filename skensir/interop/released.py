@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 from os import PathLike
@@ -50,8 +51,9 @@ def read_released(
     model_names : sequence of str, default=None
         Names of the models in the order of the weights. None for those in the name of the file.
     bin_width : float, default=None
-        Width of the bins, as a check: None for what the edges tell. Where all edges are zero they
-        tell nothing, and None is for the width in the name of the file.
+        Width of the bins. Published tables have all cells, so that their edges tell it, and
+        another one is an error. Where cells are missing None takes the width in the name of the
+        file, and without one the smallest distance between edges.
 
     Returns
     -------
@@ -83,7 +85,7 @@ def read_released(
         edges, weights = _read_cells(read_torch_file(Path(path).read_bytes()))
         n_models = weights.shape[-1]
         named_models, named_width = _told_by_name(Path(path).name, n_models)
-        width = _check_width(edges, bin_width, named_width)
+        width = _find_width(edges, bin_width, named_width)
         names = named_models if model_names is None else _check_names(model_names, n_models)
     return _ensemble((edges // width).astype(np.int64), weights, width, names)
 
@@ -131,19 +133,25 @@ def _told_by_name(name: str, n_models: int) -> tuple[tuple[str, ...] | None, int
     return names, int(match[2])
 
 
-def _check_width(edges: IntArray, expected: float | None, named: int | None) -> float:
-    """Return the smallest distance between edges; if there is but one edge, what is expected."""
+def _find_width(edges: IntArray, said: float | None, named: int | None) -> float:
+    """Return the bin width: of a table that has every cell, as published ones do, the smallest
+    distance between edges; else what is said, what the name of the file tells, or that distance.
+    """
     distances = np.diff(np.unique(edges))
-    if distances.size:
-        width = float(distances.min())
-        if expected not in (None, width):
-            raise ValueError(f"its bins are {width:g} wide, so the bin width is not {expected:g}.")
-    elif expected or named:
-        width = float(expected or named or 0)
+    smallest = float(distances.min()) if distances.size else None
+    if smallest and len(edges) == math.ceil(_N_VALUES / smallest) ** edges.shape[1]:
+        if said not in (None, smallest):
+            raise ValueError(f"its bins are {smallest:g} wide, so the bin width is not {said:g}.")
+        width = smallest
+    elif said or named or smallest:
+        width = float(said or named or smallest or 0)
     else:
         raise ValueError("it has a single cell, from which no bin width follows; say which.")
     if (edges % width).any():
-        raise ValueError(f"the edges of its bins are not multiples of the bin width, {width:g}.")
+        told = ", which its name tells" if width == named and not said else ""
+        raise ValueError(
+            f"the edges of its bins are not multiples of the bin width, {width:g}{told}."
+        )
     return width
 
 

@@ -24,6 +24,7 @@ from torch_files import (
 )
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor
+from skensir.image import ReferenceSet
 from skensir.interop import released
 from skensir.interop.released import read_released
 from skensir.persistence import load_table, save_table
@@ -90,6 +91,29 @@ def test_published_table_predicts_what_the_published_program_does(published):
     (combined,) = read_released(path).predict([stack])
     expected = published_program(read_torch_file(path), bin_width, stack)
     assert_allclose(combined, expected, rtol=0, atol=1e-4)
+
+
+def test_published_table_combines_real_outputs_as_the_published_program_does(published):
+    path, bin_width = published
+    folder = DATA / "deraining"
+    if not folder.is_dir():
+        pytest.skip(f"no images at {folder} (see SKENSIR_DATA)")
+    scenes = ReferenceSet(folder, MODELS, crop=True)
+    model, table = read_released(path), read_torch_file(path)
+    for stack in scenes.predictions[:2]:
+        (combined,) = model.predict([stack])
+        expected = np.zeros(combined.shape, np.float32)
+        # Cell by cell, in single precision, as that program goes about it.
+        edges = np.floor(stack.astype(np.float32) / bin_width) * bin_width
+        for cell, rows in table.items():
+            in_cell = np.logical_and.reduce(
+                [part == e for part, e in zip(edges, cell, strict=True)]
+            )
+            for channel, row in enumerate(rows):
+                inside = in_cell[..., channel]
+                values = stack[:, inside, channel].astype(np.float32)
+                expected[inside, channel] = (row.storage.values[:, np.newaxis] * values).sum(axis=0)
+        assert_allclose(combined, expected, rtol=0, atol=1e-4)
 
 
 def test_these_tests_write_the_layout_of_the_published_files_byte_for_byte(published):
@@ -217,6 +241,30 @@ def test_a_released_table_says_that_it_knows_no_errors_and_no_sums(tmp_path):
         model.merge(type(model)().fit(X, [3]))
 
 
+def test_where_cells_are_missing_the_width_is_that_in_the_name_or_said(tmp_path):
+    table = table_of(synthetic(8), 32)
+    few = {edges: rows for edges, rows in table.items() if not any(edge % 64 for edge in edges)}
+    del few[(64, 0, 192)]
+    path = write(tmp_path / "weight_Set5_A_B_C_b32_rgb.pth", few)
+    assert read_released(path).regressors_[0].bin_width_ == 32
+    assert read_released(path, bin_width=64).regressors_[0].bin_width_ == 64
+    path = path.rename(tmp_path / "weight_Set5_A_B_C_b128_rgb.pth")
+    assert_refused(path, "not multiples of the bin width, 128, which its name tells")
+    assert read_released(path, bin_width=16).regressors_[0].bin_width_ == 16
+    path = path.rename(tmp_path / "table.pth")
+    assert read_released(path).regressors_[0].bin_width_ == 64
+
+
+@pytest.mark.parametrize("bin_width", [96, 100, 128])
+def test_widths_that_do_not_divide_256_are_told_by_the_edges(tmp_path, bin_width):
+    n_bins = -(-256 // bin_width)
+    path = write(tmp_path / NAME, table_of(synthetic(n_bins), bin_width))
+    stack = drawn_stack()
+    (combined,) = read_released(path).predict([stack])
+    expected = published_program(read_torch_file(path), bin_width, stack)
+    assert_allclose(combined, expected, rtol=0, atol=1e-4)
+
+
 @pytest.mark.parametrize(
     ("name", "names"),
     [
@@ -297,7 +345,10 @@ DICT, ONE = "does not hold a dict", "not have 1 tensors"
         (cells(c0_64=((0, -64), [ROW])), EDGES),
         (cells(c0_64=((0, True), [ROW])), EDGES),
         (cells(c0_64=((0, "64"), [ROW])), EDGES),
-        (cells(c0_64=((0, 100), [ROW])), "not multiples of the bin width, 36"),
+        (
+            cells(c0_64=((0, 100), [ROW])),
+            "not multiples of the bin width, 64, which its name tells",
+        ),
         (cells(c0_64=(64, [ROW])), EDGES),
         (cells(c0_64=((0, 64), ROW)), ONE),
         (cells(c0_64=((0, 64), [ROW, ROW])), ONE),
