@@ -52,8 +52,8 @@ COMMAND = Command(
         "-o/--output MODEL": "file to write",
         "--models NAME": "the base models, in the order of the weights; default: those in the "
         "file's name",
-        "--bin-width W": "of the bins (default: that of the edges, or of the file's name where cells are "
-        "missing)",
+        "--bin-width W": "of the bins (default: that of the edges, or of the file's name where "
+        "cells are missing)",
     },
     details="It is read without torch, and nothing in it is run.",
 )

@@ -19,11 +19,9 @@ from skensir._state import PlainState
 from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
 from skensir.image.layout import Layout, check_given, read_images
-from skensir.image.metrics import peak_of, peak_signal_noise_ratio
+from skensir.image.metrics import peak_signal_noise_ratio
 from skensir.image.rows import fit_regressors, rows_of
-
-# Tables for values up to this have not been made for floats from 0 to 1, with whatever outliers.
-_FAR_BEYOND_ONE = 16.0
+from skensir.image.scale import given_range, peak_of_truth, scale_of
 
 
 def _predict(regressor: Any, rows: Image) -> NDArray[np.float64]:
@@ -94,6 +92,10 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
     In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
     They make lists of the images of each split, which are then in memory, and have no place for
     inputs; give these as the last of the predictions there.
+
+    Images may be tensors of PyTorch on any device, or lists of these, one per model; for (channels,
+    height, width) take ``channel_axis=0``. Results are arrays of NumPy. Values from 0 to 1 are fine
+    where all images have them; ``EnsIRRegressor(data_range=1.0)`` says so.
 
     A regressor that cross-validates does so for each channel by itself. That is as good as one
     choice for all channels: on photographs the two differ by less than 0.005 dB.
@@ -185,7 +187,9 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         inputs = self._inputs(predictions, inputs)
         images = (
             (self._channels(prediction), self._channels(target))
-            for prediction, target in read_images(layout, predictions, targets, inputs)
+            for prediction, target in read_images(
+                layout, predictions, targets, inputs, peak=given_range(regressor)
+            )
         )
         self.regressors_ = fit_regressors(regressor, images)
         self.n_models_ = (layout.n_models or 0) + bool(self.include_input)
@@ -322,9 +326,9 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         predictions : iterable of array-like of shape (n_models, height, width, n_channels)
             The base models' predictions of each image.
         targets : iterable of array-like of shape (height, width, n_channels)
-            The truth of each image. Its dtype says the peak: 65535 for uint16, 255 for every
-            other. For values of another range the score is off by the same number of dB in all
-            images, so what is best in a search stays best.
+            The truth of each image. The peak is 255 for 8 bits and 65535 for 16; that of floats
+            is the regressor's `data_range` where that is a number, the peak of the predictions
+            that `fit` saw in whole numbers, 1 where all values lie from 0 to 1, and else 255.
         inputs : iterable of array-like of shape (height, width, n_channels), default=None
             As in `fit`.
 
@@ -336,7 +340,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         check_given("targets", targets)
         scores = []
         for prediction, target in self._images_to_predict(predictions, inputs, targets):
-            combined, peak = self._apply(_predict, prediction), peak_of(target.dtype)
+            combined = self._apply(_predict, prediction)
+            peak = peak_of_truth(target, self.pixel_dtype_, self.regressors_[0])
             scores.append(peak_signal_noise_ratio(target, combined, data_range=peak))
         return float(np.mean(scores))
 
@@ -367,7 +372,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         if inputs is None:
             raise ValueError(
                 "inputs == None, must be the degraded images, as include_input == True and the "
-                "predictions are not those of a ReferenceSet."
+                "predictions do not come with them, as those of a ReferenceSet do while they are "
+                "in no list: pass its inputs too."
             )
         return inputs
 
@@ -410,15 +416,5 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         n_models = self.n_models_ - bool(self.include_input)
         layout = Layout(self._axis(), n_models, self.n_channels_, self.pixel_dtype_)
         inputs = self._inputs(predictions, inputs)
-        return read_images(layout, predictions, targets, inputs, peak=self._peak())
-
-    def _peak(self) -> int | None:
-        """Return the largest value of the pixels in `fit`, None where that may be one.
-
-        Pixels in floats leave no more behind than the range that the tables are made for.
-        """
-        if self.pixel_dtype_ is not None:
-            return peak_of(self.pixel_dtype_)
-        regressor = self.regressors_[0]
-        reach = getattr(regressor, "data_range_", 0.0)
-        return None if reach < _FAR_BEYOND_ONE else 255 if reach < 2**9 else 65535
+        scale = scale_of(self.pixel_dtype_, self.regressors_[0])
+        return read_images(layout, predictions, targets, inputs, peak=scale)

@@ -10,13 +10,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skensir.image.arrays import as_array
 from skensir.image.files import Image
 from skensir.image.inputs import add_input
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
+from skensir.image.scale import FAR_BEYOND_ONE
 
 # What stands for the images of an argument that has fewer than the others.
 _NONE_LEFT = object()
+
+# No image has so many channels beside one that has as few pixels as an image has channels.
+_MANY_CHANNELS = 32
+_FEW_CHANNELS = (1, 3, 4)
 
 # What all images have in common, and how an error says it of one.
 _COMMON = {
@@ -64,9 +70,7 @@ class Layout:
         dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
         if len(set(dtypes)) > 1:
             raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
-        n_channels = 1 if self.axis is None else prediction.shape[self.axis]
-        if not n_channels:
-            raise ValueError(f"the predictions have shape {prediction.shape}, without a channel")
+        n_channels = self._count_channels(prediction)
         found = (len(prediction), n_channels, dtypes[0] if dtypes else None)
         for name, value in zip(_COMMON, found, strict=True):
             known = getattr(self, name)
@@ -76,6 +80,26 @@ class Layout:
             elif value is not None and value != known:
                 raise ValueError(f"{_COMMON[name].format(value)}, must be {known} as before")
 
+    def _count_channels(self, prediction: Image) -> int:
+        """Return the number of channels; rows or columns of pixels are not taken for them."""
+        if self.axis is None:
+            return 1
+        shape = prediction.shape[1:]
+        n_channels = int(shape[self.axis])
+        if not n_channels:
+            raise ValueError(f"the predictions have shape {prediction.shape}, without a channel")
+        axes = [0, 1, -1]
+        axis = self.axis % 3
+        other = 2 - axis  # the last for the first, and the other way round
+        plainly = n_channels > _MANY_CHANNELS and shape[other] in _FEW_CHANNELS
+        if plainly or (n_channels != self.n_channels and shape[other] == self.n_channels):
+            raise ValueError(
+                f"each prediction has shape {shape}, and channel_axis={axes[axis]} takes "
+                f"{n_channels} for the number of channels; it is {shape[other]} with "
+                f"channel_axis={axes[other]}"
+            )
+        return n_channels
+
 
 def read_images(
     layout: Layout,
@@ -83,18 +107,19 @@ def read_images(
     targets: Iterable[ArrayLike] | None = None,
     inputs: Iterable[ArrayLike] | None = None,
     *,
-    peak: int | None = None,
+    peak: float | None = None,
 ) -> Iterator[tuple[Image, Any]]:
     """Yield predictions and truth of each image, None without targets.
 
-    With inputs these are one more model, the last one. With `peak`, or beside whole
-    numbers, floats from 0 to 1 are an error.
+    With inputs these are one more model, the last one. With `peak`, about the largest value of the
+    pixels, or beside whole numbers, values on another scale are an error.
     """
     n_dimensions = 3 if layout.axis is None else 4
     for name, part, n in (("predictions", predictions, 0), ("inputs", inputs, 1)):
-        if isinstance(part, np.ndarray) and part.ndim == n_dimensions - n:
+        if getattr(part, "ndim", None) == n_dimensions - n:
+            shape = tuple(getattr(part, "shape", ()))
             raise ValueError(
-                f"{name} is one array of shape {part.shape}, must be a sequence with "
+                f"{name} is one array of shape {shape}, must be a sequence with "
                 "one array per image; put that of a single image into a list."
             )
     check_given("predictions", predictions)
@@ -107,14 +132,16 @@ def read_images(
         del images  # none is to be held on to while the next is read
         _check_all_there(scene, n_images)
         try:
-            prediction, target = np.asarray(scene.pop("predictions")), scene.pop("targets", None)
-            target = None if target is None else np.asarray(target)
+            prediction, target = as_array(scene.pop("predictions")), scene.pop("targets", None)
+            target = None if target is None else as_array(target)
             layout.check(prediction, target)
         except ValueError as error:
             raise ValueError(f"{describe(n_images)}: {error}.") from None
         name = describe(n_images)
-        # Floats beside whole numbers are on their scale, whatever the images before were.
-        scale = peak if layout.pixel_dtype is None else peak_of(layout.pixel_dtype)
+        scale = peak
+        if layout.pixel_dtype is not None and not (peak and peak < FAR_BEYOND_ONE):
+            # Floats beside whole numbers are on their scale, whatever the images before were.
+            scale = peak_of(layout.pixel_dtype)
         if scale is not None:
             check_scale(prediction, name, scale)
             if target is not None:
@@ -144,9 +171,9 @@ def _check_all_there(scene: dict[str, Any], number: int) -> None:
             raise ValueError(f"{name} has None at {number}, must have an image.")
 
 
-def _with_input(prediction: Image, image: ArrayLike, name: str, peak: int | None) -> Image:
+def _with_input(prediction: Image, image: ArrayLike, name: str, peak: float | None) -> Image:
     """Return the predictions of an image with its input as the last model."""
-    image = np.asarray(image)
+    image = as_array(image)
     if peak is not None:
         check_scale(image, f"{name}: the input", peak)
     try:

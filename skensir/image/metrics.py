@@ -11,6 +11,7 @@ from sklearn.utils import check_scalar
 
 from skensir._base import check_number, check_option
 from skensir._optional import import_optional
+from skensir.image.arrays import as_array
 
 # BT.601, studio range: what red, green and blue from 0 to 1 add to 16, on a scale up to 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -30,7 +31,7 @@ def peak_of(dtype: np.dtype[Any] | str) -> int:
 
 def error_map(target: ArrayLike, image: ArrayLike) -> NDArray[np.float64]:
     """Return the absolute error of each pixel, the mean over its channels, (height, width)."""
-    error: NDArray[np.float64] = np.abs(np.asarray(image, dtype=np.float64) - np.asarray(target))
+    error: NDArray[np.float64] = np.abs(as_array(image).astype(np.float64) - as_array(target))
     return error.mean(axis=2) if error.ndim == 3 else error
 
 
@@ -198,7 +199,7 @@ def _prepare(
     target: ArrayLike, image: ArrayLike, channel: str, crop_border: int, data_range: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Check the arguments, cut the border off and convert to double precision or luma."""
-    target, image = np.asarray(target), np.asarray(image)
+    target, image = as_array(target), as_array(image)
     check_option(channel, "channel", ("rgb", "luma"))
     check_scalar(crop_border, "crop_border", Integral, min_val=0)
     check_number(data_range, "data_range")

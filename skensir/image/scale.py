@@ -1,0 +1,46 @@
+"""On which scale the pixels of an ensemble are: what its regressors and the dtypes tell."""
+
+from __future__ import annotations
+
+from numbers import Real
+from typing import Any
+
+import numpy as np
+
+from skensir.image.files import Image
+from skensir.image.metrics import peak_of
+
+# Values up to this have not been made on a scale from 0 to 1, with whatever outliers.
+FAR_BEYOND_ONE = 16.0
+
+
+def given_range(regressor: Any) -> float | None:
+    """Return the range of the pixels that a regressor was told, None where it was not."""
+    given = getattr(regressor, "data_range", None)
+    return float(given) if isinstance(given, Real) else None
+
+
+def scale_of(pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float | None:
+    """Return about the largest value of the pixels that a regressor was fitted on.
+
+    None where nothing tells it: floats leave no more behind than the range of the tables.
+    """
+    if pixel_dtype is not None:
+        return peak_of(pixel_dtype)
+    reach = given_range(regressor) or getattr(regressor, "data_range_", None)
+    if reach is None or reach < FAR_BEYOND_ONE:
+        return reach
+    return 255.0 if reach < 2**9 else 65535.0
+
+
+def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
+    """Return the peak for the PSNR of what a regressor gives, fitted on pixels of a dtype."""
+    if target.dtype.kind == "u":
+        return peak_of(target.dtype)
+    if pixel_dtype is not None:
+        return peak_of(pixel_dtype)
+    given = given_range(regressor)
+    if given is not None:
+        return given
+    is_small = (scale_of(None, regressor) or 0.0) < FAR_BEYOND_ONE
+    return 1.0 if is_small and target.min() >= 0 and target.max() <= 1 else 255.0
