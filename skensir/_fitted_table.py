@@ -15,7 +15,7 @@ from skensir._core.table import FIELDS, LookupTable
 from skensir._incremental import IncrementalRegressor
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import KINDS, Axes
-from skensir._sums.cells import CellIndex, NestedCellIndex
+from skensir._sums.cells import CellIndex, index_of_table
 from skensir._sums.histogram import auto_resolution, resolve_target_resolution
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
@@ -179,12 +179,18 @@ class FittedTable(IncrementalRegressor):
         UserWarning
             If these rows leave by far the range that was found in the first ones.
         """
+        return self._add_statistics([self._sums_of(X, y, sample_weight)])
+
+    def _sums_of(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> CellStatistics:
+        """Check rows that are to be added, and return their sums."""
         rows = self._validate_rows(
             X, y, sample_weight, reset=not self._has_statistics("partial_fit")
         )
         self._check_params(rows[0].shape[1])
         self._look_at(*rows)
-        return self._add_statistics([self._sum_up(*rows)])
+        return self._sum_up(*rows)
 
     def _combine_rows(
         self, predictions: AnyArray, return_std: bool
@@ -238,9 +244,7 @@ class FittedTable(IncrementalRegressor):
 
     def _make_index(self) -> CellIndex:
         """Return the index of the cells, and of their ancestors where there are any."""
-        if not len(self.ancestor_cells_):
-            return CellIndex(self.cells_)
-        return NestedCellIndex(self.cells_, self.ancestor_cells_, self.ancestor_levels_)
+        return index_of_table(self.cells_, self.ancestor_cells_, self.ancestor_levels_)
 
     def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
         since = super()._attributes_since(attributes) | PLAIN_PARAMS

@@ -109,7 +109,7 @@ def test_so_does_a_table_that_cannot_be_solved(rows, method):
     arguments = (X,) if method.startswith("predict") else ()
     model = EnsIRRegressor(max_iter=1, min_samples_cell=0).partial_fit(X, y)
     before = pickle.dumps(model)
-    with mock.patch.object(table_module, "CellIndex", side_effect=MemoryError):
+    with mock.patch.object(table_module, "index_of_table", side_effect=MemoryError):
         with pytest.raises(MemoryError):
             getattr(model, method)(*arguments)
         assert pickle.dumps(model) == before

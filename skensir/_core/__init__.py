@@ -22,6 +22,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     several tables averaged into one
 ``cross_validation``
     the held-out error of tables, from the sums of splits
+``held_out``
+    what tables err on parts of the rows, such as images, and without one of the models
 ``nested_splits``
     the lines of nested tables, of all splits at once
 ``folds``

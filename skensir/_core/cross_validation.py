@@ -116,7 +116,7 @@ class Pass:
         """Training and held-out rows of each split."""
         if self._splits is None:
             assert self.folds is not None
-            pairs = zip(_sums_of_others(self.folds), self.folds, strict=True)
+            pairs = zip(sums_of_others(self.folds), self.folds, strict=True)
             self._splits = [SplitStatistics(*pair) for pair in pairs]
         return self._splits
 
@@ -155,7 +155,7 @@ def is_partition(splits: Sequence[Split], n_rows: int) -> bool:
     return len(splits) > 1 and bool(held_out.all())
 
 
-def _sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
+def sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
     """Return, for each part, the sum of all others: running sums from both ends.
 
     Of a, b, c, d these are b + (c + d), a + (c + d), (a + b) + d and (a + b) + c.

@@ -8,8 +8,9 @@ all cells at once; a cell leaves the computation when it has converged.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.special import xlogy
@@ -23,6 +24,12 @@ from skensir._typing import BoolArray, FloatArray, IntArray
 _PUBLISHED_RESP_FLOOR = 1e-6
 # It works in single precision: a responsibility below this is zero there, and kills a component.
 _PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
+
+# Of several sets of rows so many entries of the truth are worked on together.
+_MAX_ENTRIES = 2**17
+
+# Cells to solve, and the truth in them.
+_ToFit: TypeAlias = tuple[Unsolved, TruthHistogram]
 
 
 @dataclass(frozen=True)
@@ -52,27 +59,63 @@ class Likelihood:
 
     def solve(self, unsolved: Unsolved, track: Track) -> Solution:
         """Fit the mixtures; pseudo-rows are a prior on the weights about the default ones."""
-        statistics, cells = unsolved.statistics, unsolved.cells
-        assert statistics.truth is not None
-        chosen = np.zeros(statistics.n_cells, dtype=np.bool_)
-        chosen[cells] = True
-        corners, unit = statistics.corners[cells], unsolved.unit
+        return self.solve_each([unsolved], track)[0]
+
+    def solve_each(self, several: Sequence[Unsolved], track: Track = untracked) -> list[Solution]:
+        """Do so for several sets of rows: the steps of EM cost less together than one by one."""
+        blocks = _blocks([(unsolved, _truth_of(unsolved)) for unsolved in several])
+        return [found for block in blocks for found in self._solve_block(block, track)]
+
+    def _solve_block(self, block: Sequence[_ToFit], track: Track) -> list[Solution]:
+        """Fit the mixtures of all cells at once."""
+        several = [unsolved for unsolved, _ in block]
+        truths = [truth for _, truth in block]
+        firsts = np.cumsum([0, *(len(unsolved.cells) for unsolved in several)]).tolist()
+        unit = several[0].unit
+        corners = np.concatenate([u.statistics.corners[u.cells] for u in several])
+        offsets = np.concatenate([u.statistics.mean_offsets()[u.cells] for u in several])
+        prior = [np.broadcast_to(u.default_weights, u.start.shape) for u in several]
         # In units, and not with constants in the unit of the data: then the steps are the same to
         # the last bit for values that differ by a power of two.
         fit = fit_mixtures(
-            statistics.truth.select(chosen).in_units(unit),
+            TruthHistogram.stack(truths, firsts[:-1]).in_units(unit),
             corners[:, 0] / unit,
-            (statistics.mean_offsets()[cells] + (corners - corners[:, :1])) / unit,
-            unsolved.variances / unit**2,
-            unsolved.start,
+            (offsets + (corners - corners[:, :1])) / unit,
+            np.concatenate([unsolved.variances for unsolved in several]) / unit**2,
+            np.concatenate([unsolved.start for unsolved in several]),
             self,
-            prior_weights=unsolved.default_weights,
+            prior_weights=np.concatenate(prior),
             track=track,
         )
         solution = Solution.at_start(fit.weights, fit.variances * unit**2)
-        return solution._replace(
+        solution = solution._replace(
             n_iter=fit.n_iter, converged=fit.converged, degenerate=fit.degenerate
         )
+        parts = zip(*(np.split(of_cells, firsts[1:-1]) for of_cells in solution), strict=True)
+        return [Solution(*part) for part in parts]
+
+
+def _truth_of(unsolved: Unsolved) -> TruthHistogram:
+    """Return the truth in the cells to solve."""
+    statistics = unsolved.statistics
+    assert statistics.truth is not None
+    chosen = np.zeros(statistics.n_cells, dtype=np.bool_)
+    chosen[unsolved.cells] = True
+    return statistics.truth.select(chosen)
+
+
+def _blocks(several: Iterable[_ToFit]) -> Iterator[list[_ToFit]]:
+    """Yield neighbours that are worked on together: few enough, and of one resolution."""
+    block: list[_ToFit] = []
+    n_entries = 0
+    for unsolved, truth in several:
+        n_entries += len(truth.cell)
+        if block and (n_entries > _MAX_ENTRIES or truth.resolution != block[0][1].resolution):
+            yield block
+            block, n_entries = [], len(truth.cell)
+        block.append((unsolved, truth))
+    if block:
+        yield block
 
 
 class MixtureFit(NamedTuple):
@@ -194,7 +237,7 @@ def fit_mixtures(
     variances, weights : ndarray of shape (n_cells, n_models)
         Where EM starts (Eq. 13).
     settings : Likelihood
-    prior_weights : ndarray of shape (n_models,), optional
+    prior_weights : ndarray of shape (n_models,) or (n_cells, n_models), optional
         How the pseudo-rows of the shrinkage are distributed over the models; None for no prior.
     track : callable
         Is told of each step.
@@ -204,7 +247,8 @@ def fit_mixtures(
     distance = truth.values_from(origin) - np.repeat(means.T, length, axis=1)
     sample = _Sample(truth.weight, distance, np.cumsum(length) - length, length)
     if prior_weights is None:
-        settings, prior_weights = replace(settings, shrinkage=0.0), weights[0]
+        settings, prior_weights = replace(settings, shrinkage=0.0), weights
+    prior_weights = np.broadcast_to(prior_weights, weights.shape)
     start = _Start(weights, variances, means.T + origin, prior_weights)
     fit = MixtureFit(
         weights.copy(),
@@ -233,7 +277,7 @@ class _Start(NamedTuple):
     weights: FloatArray  # (n_cells, n_models)
     variances: FloatArray
     absolute_means: FloatArray  # (n_models, n_cells)
-    prior_weights: FloatArray  # (n_models,)
+    prior_weights: FloatArray  # (n_cells, n_models)
 
 
 def _em_step(
@@ -246,7 +290,7 @@ def _em_step(
     log_likelihood = sample.total(sample.weight * log_density) / rows
     if settings.shrinkage:
         # xlogy: a model without prior weight adds nothing, even where its weight is zero.
-        prior = xlogy(start.prior_weights[:, None], weights).sum(axis=0)
+        prior = xlogy(start.prior_weights[cells].T, weights).sum(axis=0)
         log_likelihood += settings.shrinkage * prior / rows
     converged = log_likelihood < fit.log_likelihood[cells] + settings.tol
     fit.log_likelihood[cells] = log_likelihood
@@ -258,7 +302,7 @@ def _em_step(
     else:
         resp_sum, new_variances = _m_step(sample, resp, variances, settings.reg_var)
     if settings.shrinkage:
-        resp_sum = resp_sum + settings.shrinkage * start.prior_weights[:, None]
+        resp_sum = resp_sum + settings.shrinkage * start.prior_weights[cells].T
         rows = rows + settings.shrinkage
     # A cell that has converged stays where its likelihood was measured.
     dead = ~np.isfinite(new_variances).all(axis=0) & ~converged

@@ -176,38 +176,85 @@ class Settings(NamedTuple):
 
 
 def find_weights(
-    statistics: CellStatistics, settings: Settings, pooled: Pooled, track: Track = untracked
-) -> tuple[Solution, Line, BoolArray]:
+    several: Sequence[CellStatistics],
+    settings: Settings,
+    pooled: Sequence[Pooled],
+    track: Track = untracked,
+) -> list[tuple[Solution, Line, BoolArray]]:
     """Find the weights of every occupied cell; thin and degenerate cells get default ones.
 
-    `pooled` is that of the statistics, and `track` is told of each step of a loop. Returned are the
+    This is done for several sets of rows, which have nothing to do with each other. `pooled` are
+    those of the statistics, and `track` is told of each step of a loop. Returned are for each the
     solution, the weights of rows in no occupied cell, and which cells are thin.
     """
-    weights, unseen = _default_weights(statistics, settings, pooled)
-    # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
-    thin = statistics.weight + settings.objective.shrinkage < settings.min_samples_cell
-    variances = statistics.prediction_variances()
-    solution = Solution.at_start(weights, variances, np.full(len(weights), unseen.intercept))
-    thick = np.flatnonzero(~thin)
-    if thick.size:
-        start = weights[thick], solution.variances[thick]
-        unsolved = Unsolved(
-            statistics, thick, *start, pooled.moments, pooled.means, unseen.weights, settings.unit
-        )
-        solution.update(thick, settings.objective.solve(unsolved, track))
-    else:  # default weights are what was found
-        solution.n_iter[:] = 1
-    return solution, unseen, thin
+    found, unsolved = [], []
+    for statistics, of_all in zip(several, pooled, strict=True):
+        weights, unseen = _default_weights(statistics, settings, of_all)
+        # Pseudo-rows count: with enough of them a cell of few rows has sound weights of its own.
+        thin = statistics.weight + settings.objective.shrinkage < settings.min_samples_cell
+        variances = statistics.prediction_variances()
+        intercepts = np.full(len(weights), unseen.intercept)
+        solution = Solution.at_start(weights, variances, intercepts)
+        found.append((solution, unseen, thin))
+        thick = np.flatnonzero(~thin)
+        if thick.size:
+            cells = Unsolved(
+                statistics,
+                thick,
+                weights[thick],
+                solution.variances[thick],
+                of_all.moments,
+                of_all.means,
+                unseen.weights,
+                settings.unit,
+            )
+            unsolved.append((solution, cells))
+        else:  # default weights are what was found
+            solution.n_iter[:] = 1
+    solved = _solve(settings.objective, [cells for _, cells in unsolved], track)
+    for (solution, cells), of_cells in zip(unsolved, solved, strict=True):
+        solution.update(cells.cells, of_cells)
+    return found
+
+
+def _solve(objective: Objective, several: Sequence[Unsolved], track: Track) -> list[Solution]:
+    """Find the weights of several sets of cells, together where that costs less."""
+    if isinstance(objective, Likelihood):
+        return objective.solve_each(several, track)
+    return [objective.solve(unsolved, track) for unsolved in several]
 
 
 def solve_table(
     statistics: CellStatistics, settings: Settings, track: Track = untracked
 ) -> LookupTable:
     """Make the lookup table of statistics; the parameters are those of `find_weights`."""
+    [table] = solve_tables([statistics], settings, track)
+    return table
+
+
+def solve_tables(
+    several: Sequence[CellStatistics], settings: Settings, track: Track = untracked
+) -> list[LookupTable]:
+    """Make the lookup tables of several sets of rows, which have nothing to do with each other."""
     if is_nested(settings.objective):
-        return _solve_nested_table(statistics, settings)
-    pooled = pool(statistics)
-    solution, unseen, thin = find_weights(statistics, settings, pooled, track)
+        return [_solve_nested_table(statistics, settings) for statistics in several]
+    pooled = [pool(statistics) for statistics in several]
+    found = find_weights(several, settings, pooled, track)
+    return [
+        _table_of(statistics, settings, of_all, *of_cells)
+        for statistics, of_all, of_cells in zip(several, pooled, found, strict=True)
+    ]
+
+
+def _table_of(
+    statistics: CellStatistics,
+    settings: Settings,
+    pooled: Pooled,
+    solution: Solution,
+    unseen: Line,
+    thin: BoolArray,
+) -> LookupTable:
+    """Return as a table what was found."""
     pseudo = np.maximum(settings.objective.shrinkage, settings.min_samples_cell - statistics.weight)
     return LookupTable.simple(
         **_what_is_known(statistics),

@@ -267,3 +267,10 @@ class NestedCellIndex(CellIndex):
             numbers[left[known]] = first + found[known]
             left = left[~known]
         return numbers
+
+
+def index_of_table(cells: IntArray, ancestors: IntArray, levels: IntArray) -> CellIndex:
+    """Return the index of the cells of a table, and of their ancestors where there are any."""
+    if not len(ancestors):
+        return CellIndex(cells)
+    return NestedCellIndex(cells, ancestors, levels)

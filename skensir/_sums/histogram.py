@@ -92,6 +92,16 @@ class TruthHistogram(NamedTuple):
         entries = (np.concatenate(arrays) for arrays in zip(*[p[1:] for p in parts], strict=True))
         return TruthHistogram(parts[0].resolution, *_sum_entries(*entries))
 
+    @staticmethod
+    def stack(parts: Sequence[TruthHistogram], firsts: Sequence[int]) -> TruthHistogram:
+        """Put histograms of one resolution behind each other: their cells stay apart.
+
+        `firsts` are the numbers that the first cell of each gets.
+        """
+        cells = [part.cell + first for part, first in zip(parts, firsts, strict=True)]
+        rest = (np.concatenate(arrays) for arrays in zip(*[p[2:] for p in parts], strict=True))
+        return TruthHistogram(parts[0].resolution, np.concatenate(cells), *rest)
+
 
 class TruthCounter:
     """Build a `TruthHistogram` from chunks of rows, by compiled code where `table` is given."""

@@ -64,6 +64,11 @@ class LinearMoments(NamedTuple):
             scatter = scatter + part.scatter + part.weight * np.outer(away, away)
         return LinearMoments(weight, mean, scatter)
 
+    def without_model(self, model: int) -> LinearMoments:
+        """Return the moments of the same rows without one of the models."""
+        scatter = np.delete(np.delete(self.scatter, model, axis=0), model, axis=1)
+        return LinearMoments(self.weight, np.delete(self.mean, model), scatter)
+
     def fit_ridge(self) -> tuple[FloatArray, float]:
         """Return weights and intercept; the penalty is chosen by generalised cross-validation."""
         n_models = len(self.mean) - 1

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._sums.axes import Axes
+from skensir._sums.axes import KINDS, Axes
 from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._sums.histogram import TruthHistogram, auto_resolution
 from skensir._sums.linear import LinearMoments
@@ -161,6 +161,27 @@ class CellStatistics(NamedTuple):
             sums[1 + n_models : 1 + 2 * n_models] += squares
         wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
         return _sum_equal_cells([wide], truth_factor)
+
+    def without_model(self, model: int) -> CellStatistics:
+        """Return the statistics of the same rows without one of the models.
+
+        Cells that no other model tells apart become one. Only cells of predictions can do so: what
+        the others deviate from is not known without it.
+        """
+        if self.axes.kind != KINDS[0]:
+            raise ValueError(f"axes.kind == {self.axes.kind!r}, must be {KINDS[0]!r}.")
+        others = np.arange(self.n_models) != model
+        pairs = np.triu_indices(self.n_models)
+        lines = [[True], others, others, others[pairs[0]] & others[pairs[1]]]
+        if self.errors is not None:
+            lines.append(others)
+        left = self._replace(
+            cells=np.delete(self.cells, model, axis=1),
+            sums=self.sums[np.concatenate(lines)],
+            n_models=self.n_models - 1,
+            linear=None if self.linear is None else self.linear.without_model(model),
+        )
+        return _sum_equal_cells([left])
 
     def pooled(self) -> CellStatistics:
         """Return the statistics of one cell that holds all rows, without the truth.

@@ -67,7 +67,7 @@ def test_parameters_of_an_objective_are_those_of_the_estimator(objective):
 @pytest.mark.parametrize("default_weights", ["auto", "uniform", np.array([0.2, 0.3, 0.5])])
 def test_weights_alone_are_those_of_the_table(statistics, objective, default_weights):
     chosen = settings(objective, default_weights=default_weights, shrinkage=10.0)
-    solution, unseen, thin = find_weights(statistics, chosen, pool(statistics))
+    [(solution, unseen, thin)] = find_weights([statistics], chosen, [pool(statistics)])
     table = solve_table(statistics, chosen)
     np.testing.assert_array_equal(solution.weights, table.weights)
     np.testing.assert_array_equal(unseen.weights, table.default_weights)
