@@ -12,15 +12,10 @@ from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
-from skensir._sample import Sample
 from skensir._search.splits import check_folds, find_splits
-from skensir._search.table_search import TableSearch
+from skensir._search.table_search import MAX_CALIBRATED, TableSearch
 from skensir._sums.histogram import resolve_target_resolution
-from skensir._sums.scale import dtype_range
 from skensir._typing import AnyArray, FloatArray, IntArray
-
-# So many of the rows that a split holds out are enough for quantiles.
-_MAX_CALIBRATED = 2**14
 
 
 class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
@@ -308,7 +303,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
         def held_out(split: int) -> tuple[AnyArray, AnyArray, FloatArray | None]:
             numbers = splits[split][1]
-            numbers = numbers[:: -(-len(numbers) // _MAX_CALIBRATED)]
+            numbers = numbers[:: -(-len(numbers) // MAX_CALIBRATED)]
             return X[numbers], y[numbers], None if sample_weight is None else sample_weight[numbers]
 
         return self._choose(sum_up, resolution, whole=X.dtype.kind in "iu", held_out=held_out)
@@ -362,17 +357,6 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
             self._begin(rows, may_grow=True)
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
         return self._add_statistics([sum_up_folds(*rows, rows_of_folds, names, grids)])
-
-    def _begin(
-        self, rows: tuple[AnyArray, AnyArray, FloatArray | None], *, may_grow: bool = False
-    ) -> None:
-        """Check the parameters, and find the range and the widths to try in the first rows."""
-        self._check_search()
-        self._forget_range()
-        self._pixels = dtype_range(rows[0].dtype) is not None
-        self._look_at(*rows)
-        self._widths = self._find_widths(lambda: Sample.of(*rows), may_grow)
-        self._candidates()  # which are checked before the long work
 
     @classmethod
     def _merges_with(cls) -> type[EnsIRRegressorCV]:

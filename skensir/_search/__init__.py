@@ -14,4 +14,6 @@ The modules in reading order; each uses only those above it.
     several tables as fitted attributes, and prediction by them
 ``table_search``
     from parameters and sums to the tables that predict
+``parts``
+    rows in parts that lie in one fold each, such as images
 """

@@ -39,7 +39,7 @@ def find_gains(
     rivals: dict[str, FloatArray],
     select: str,
     splits: Sequence[SplitStatistics],
-) -> tuple[float, dict[str, dict[str, Any]]]:
+) -> tuple[FloatArray, dict[str, dict[str, Any]]]:
     """Compare candidates with what needs no table.
 
     The best of many candidates looks better on the rows that chose it than it is. So for each
@@ -58,8 +58,8 @@ def find_gains(
 
     Returns
     -------
-    held_out_mse : float
-        Mean squared error of the chosen candidates.
+    errors : ndarray of shape (n_splits,)
+        Mean squared errors of the chosen candidates.
     gains : dict of dict
         `gains_` of `skensir.EnsIRRegressorCV`.
     """
@@ -80,7 +80,7 @@ def find_gains(
             is_gain = bool(saved.mean() > student.isf(_SIGNIFICANCE, n_splits - 1) * std_error)
         gain = float(saved.mean())
         gains[name] = {"mse": mse, "gain": gain, "std_error": std_error, "is_gain": is_gain}
-    return float(errors.mean()), gains
+    return errors, gains
 
 
 def _held_out_errors(results: Results, rivals: dict[str, FloatArray], select: str) -> FloatArray:
@@ -119,8 +119,16 @@ def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
 def describe_gains(gains: dict[str, dict[str, Any]]) -> list[str]:
     """Return a line of text per rival."""
     return [
-        f"  {_LABELS[name]:<25}{gain['mse']:.6g}  "
-        f"{'gain' if gain['is_gain'] else 'no clear gain'} "
-        f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
+        f"  {_LABELS[name]:<25}{gain['mse']:.6g}  {_describe_gain(gain)}"
         for name, gain in gains.items()
     ]
+
+
+def _describe_gain(gain: dict[str, Any]) -> str:
+    """Return in words what is gained over a rival."""
+    if not np.isfinite(gain["gain"]):
+        return "it makes no error"
+    return (
+        f"{'gain' if gain['is_gain'] else 'no clear gain'} "
+        f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
+    )

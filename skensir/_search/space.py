@@ -26,6 +26,8 @@ from skensir._search.candidates import (
 )
 from skensir._sums.axes import KINDS
 from skensir._sums.histogram import auto_resolution
+from skensir._sums.scale import dtype_range
+from skensir._typing import AnyArray, FloatArray
 from skensir._units import BIN_WIDTHS_TO_TRY, unit_of
 
 # The objective that knows cells within wider cells.
@@ -127,6 +129,17 @@ class SearchSpace(IncrementalRegressor):
         super()._adopt_range(other)
         if "_widths" not in vars(self):
             self._widths, self._pixels = other._widths, other._pixels
+
+    def _begin(
+        self, rows: tuple[AnyArray, AnyArray, FloatArray | None], *, may_grow: bool = False
+    ) -> None:
+        """Check the parameters, and find the range and the widths to try in the first rows."""
+        self._check_search()
+        self._forget_range()
+        self._pixels = dtype_range(rows[0].dtype) is not None
+        self._look_at(*rows)
+        self._widths = self._find_widths(lambda: Sample.of(*rows), may_grow)
+        self._candidates()  # which are checked before the long work
 
     def _candidates(self) -> tuple[list[EnsIRRegressor], list[dict[str, Any]]]:
         """Return an estimator for each point of the grid, and the points, all checked."""

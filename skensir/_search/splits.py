@@ -12,7 +12,7 @@ from skensir._core.cross_validation import Split
 from skensir._typing import AnyArray, IntArray
 
 # Folds where nothing else is said, dealt out by chance or of neighbours.
-_N_FOLDS, _N_NEIGHBOURING = 10, 5
+N_FOLDS, N_NEIGHBOURING = 10, 5
 
 
 def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool) -> list[Split]:
@@ -27,7 +27,7 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
 
     if groups is not None:
         _check_shape(groups, len(X), "group")
-    n_folds = _N_FOLDS if shuffle else _N_NEIGHBOURING
+    n_folds = N_FOLDS if shuffle else N_NEIGHBOURING
     splitter = cv
     if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
         splitter = GroupKFold(min(n_folds, n_groups))

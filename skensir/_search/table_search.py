@@ -40,6 +40,9 @@ from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import FloatArray
 
+# So many of the rows that a split holds out are enough for quantiles.
+MAX_CALIBRATED = 2**14
+
 # What is chosen: the attribute has an underscore behind the name of the parameter.
 CHOSEN = ("bin_width", "shrinkage", "objective", "axes", "positive", "fit_intercept")
 
@@ -60,6 +63,7 @@ class TableSearch(SearchSpace, AveragedTables):
     plain_shares_: dict[str, float]
     gains_: dict[str, dict[str, Any]]
     held_out_mse_: float
+    _held_out_mses: FloatArray  # of each split
     n_splits_: int
 
     verbose: int  # a parameter of the estimator
@@ -76,6 +80,7 @@ class TableSearch(SearchSpace, AveragedTables):
         "plain_shares_",
         "gains_",
         "held_out_mse_",
+        "_held_out_mses",
         "n_splits_",
         "n_iter_",
         "calibration_",
@@ -186,7 +191,8 @@ class TableSearch(SearchSpace, AveragedTables):
         splits = (last.pooled() if self.shrink_to == "parent" else last).splits
         rivals = find_rivals(splits)
         candidates, shares = self._keep_results(results, rivals, last.total)
-        self.held_out_mse_, self.gains_ = find_gains(results, rivals, self.select, splits)
+        self._held_out_mses, self.gains_ = find_gains(results, rivals, self.select, splits)
+        self.held_out_mse_ = float(self._held_out_mses.mean())
         totals = {axes: sums.total for axes, sums in tried.items()}
         self._set_tables(*fit_tables(candidates, shares, totals, self._prepare))
         if last.total.weight.sum() >= MIN_ROWS_OF_LOSS:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import count, islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -10,7 +11,9 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
 from skensir._base import warn_user
+from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._incremental import IncrementalRegressor
+from skensir._search.parts import SearchInParts, deal_out_parts
 from skensir.image.files import Image
 
 # Predictions and truth of an image, both in parts that have a regressor each.
@@ -24,23 +27,60 @@ def rows_of(stack: Image) -> Image:
 
 def fit_regressors(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:
     """Return a clone for each part, fitted on the rows of all images."""
-    # What has groups splits the rows itself, and must have them all.
-    in_parts = isinstance(regressor, IncrementalRegressor)
-    if in_parts and not has_fit_parameter(regressor, "groups"):
-        return _fit_image_by_image(regressor, images)
+    if isinstance(regressor, EnsIRRegressorCV):
+        return _fit_searches(regressor, images)
+    if isinstance(regressor, IncrementalRegressor):
+        models = add_images(
+            regressor, images, clone, lambda model, number, X, y: model.partial_fit(X, y)
+        )
+        return [model.solve() for model in models]
     return _fit_gathered(regressor, images)
 
 
-def _fit_image_by_image(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:
-    """Return a clone for each part, fitted on one image after the other."""
-    regressors: list[Any] = []
+def add_images(
+    regressor: BaseEstimator,
+    images: Iterable[Parts],
+    make: Callable[[Any], Any],
+    add: Callable[[Any, int, Image, Image], Any],
+) -> list[Any]:
+    """Return what is made of the regressor for each part, to which image after image is added.
+
+    `add` gets it, the number of the image, its rows and their truth.
+    """
+    made: list[Any] = []
+    numbers = count()  # enumerate would hold on to an image while the next is read
     for predictions, target in images:
-        regressors = regressors or [clone(regressor) for _ in target]
-        for model, stack, truth in zip(regressors, predictions, target, strict=True):
-            model.partial_fit(rows_of(stack), truth.ravel())
-    for model in regressors:
-        model.solve()
-    return regressors
+        made = made or [make(regressor) for _ in target]
+        number = next(numbers)
+        for of_part, stack, truth in zip(made, predictions, target, strict=True):
+            add(of_part, number, rows_of(stack), truth.ravel())
+    return made
+
+
+def _fit_searches(regressor: EnsIRRegressorCV, images: Iterable[Parts]) -> list[Any]:
+    """Return a search for each part, to which image after image is added where that is enough."""
+    fold_of = deal_out_parts(regressor.cv, shuffle=regressor.shrink_to == "parent")
+    images = iter(images)
+    first = list(islice(images, 2))
+    n_read, dtype = len(first), first[0][0][0].dtype
+    all_images = _drain(first, images)
+    # The range of floats follows from all of them; and a single image is split into areas.
+    if fold_of is None or n_read == 1 or regressor._known_range(dtype) is None:
+        return _fit_gathered(regressor, all_images)
+    fits = add_images(
+        regressor,
+        all_images,
+        lambda search: SearchInParts(clone(search)),
+        lambda fit, number, X, y: fit.add(X, y, fold_of(number)),
+    )
+    return [fit.finish() for fit in fits]
+
+
+def _drain(first: list[Parts], rest: Iterator[Parts]) -> Iterator[Parts]:
+    """Yield the first images, which are let go then, and the rest."""
+    while first:
+        yield first.pop(0)
+    yield from rest
 
 
 def _fit_gathered(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:
