@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,13 @@ from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
 from skensir.cli.arguments import READING, Command
 from skensir.cli.common import CommandError, check_installed, check_output_file
-from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.cli.worth import describe_worth
+from skensir.image import ImageEnsemble, ReferenceSet, Worth, fit_and_hold_out
+from skensir.image.files import Image
+from skensir.image.inputs import UnfitInputError
 from skensir.image.pixel_format import on_scale, pixel_format_of
 from skensir.image.progress import progress
+from skensir.image.reference_set import Images, Scene
 from skensir.image.search import search_for_images
 from skensir.persistence import save_table
 
@@ -93,23 +98,26 @@ def fit(
         Those of `make_regressor`.
     """
     check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
-    make_regressor(**options)  # options that exclude each other are told first
+    _check_options(no_input, options)
     check_output_file(output)
     scenes = ReferenceSet(reference_set, models, target, input=input, crop=crop)
-    pixel_format = pixel_format_of(scenes[0])
+    first = scenes[0]
+    pixel_format = pixel_format_of(first)
     regressor = make_regressor(**options, n_scenes=len(scenes), data_range=pixel_format.data_range)
+    start = time.perf_counter()
+    reading = _Reading(scenes, first)
+    del first
     uses_input, about_input = _decide_on_input(
         scenes, wanted=bool(options.get("cv")) and not no_input
     )
-    start = time.perf_counter()
     axis = None if pixel_format.grey else -1
     ensemble = ImageEnsemble(regressor, channel_axis=axis, include_input=uses_input)
-    with_bar = partial(progress, label="Fitting")
-    ensemble.fit(
-        scenes.predictions.through(on_scale).through(with_bar),
-        scenes.targets.through(on_scale),
-        scenes.inputs.through(on_scale) if uses_input else None,
-    )
+    try:
+        worth = reading.fit(ensemble)
+    except UnfitInputError as error:
+        about_input = _without_input(f"in scene {scenes.names[error.number]!r} {error.reason}")
+        ensemble.include_input = False
+        worth = reading.fit(ensemble)
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)
@@ -121,17 +129,58 @@ def fit(
         print(about_input)
     for number, line in enumerate(lines):
         print(f"  channel {number}: {line}" if len(lines) > 1 else f"  {line}")
-    print(f"Model: {output}")
+    print(f"Model: {output}\n")
+    print(describe_worth(worth, ensemble.regressors_[0], len(scenes)))
+
+
+def _check_options(no_input: bool, options: dict[str, Any]) -> None:
+    """Raise an error before the work begins if options exclude each other."""
+    make_regressor(**options)
+    if no_input and not options.get("cv"):
+        raise CommandError("--no-input is of use with --cv only, as no other fit has the input.")
+
+
+class _Reading:
+    """Reads each scene once for a fit: the first has been read already."""
+
+    def __init__(self, scenes: ReferenceSet, first: Scene) -> None:
+        self.scenes = scenes
+        self._first = {"predictions": first.predictions, "targets": np.asarray(first.target)}
+
+    def fit(self, ensemble: ImageEnsemble) -> Worth:
+        """Fit an ensemble, and tell what it is worth."""
+        scenes, with_bar = self.scenes, partial(progress, label="Fitting")
+        return fit_and_hold_out(
+            ensemble,
+            scenes.predictions.through(self._all).through(on_scale).through(with_bar),
+            scenes.targets.through(self._all).through(on_scale),
+            scenes.inputs.through(on_scale) if ensemble.include_input else None,
+        )
+
+    def _all(self, images: Images) -> Iterator[Image]:
+        """Yield the images, the first as it was read before, which is forgotten then."""
+        if images.part in self._first:
+            yield self._first.pop(images.part)
+            images = images[1:]
+        yield from images
 
 
 def _decide_on_input(scenes: ReferenceSet, *, wanted: bool) -> tuple[bool, str | None]:
-    """Tell whether the input is one more model, and what to say of that, None for nothing."""
-    if not wanted:
+    """Tell whether the input is to be one more model, and what to say of that, None for nothing.
+
+    Whether sizes and depths fit is found out where the images are read.
+    """
+    if not wanted or not scenes.has_inputs:
         return False, None
-    reason = scenes.why_without_input()
-    if reason is None:
-        return True, f"The input, {scenes.folder / scenes.input}, is one more model."
-    return False, f"The input is not used, as {reason}." if scenes.has_inputs else None
+    try:
+        _ = scenes.inputs
+    except ValueError as error:
+        return False, _without_input(str(error).partition(";")[0])
+    return True, f"The input, {scenes.folder / scenes.input}, is one more model."
+
+
+def _without_input(reason: str) -> str:
+    return f"The input is not used, as {reason}."
 
 
 COMMAND = Command(

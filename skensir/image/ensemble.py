@@ -20,7 +20,7 @@ from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
 from skensir.image.layout import Layout, check_given, read_images
 from skensir.image.metrics import peak_signal_noise_ratio
-from skensir.image.rows import fit_regressors, rows_of
+from skensir.image.rows import Parts, fit_regressors, rows_of
 from skensir.image.scale import given_range, peak_of_truth, scale_of
 
 
@@ -173,6 +173,16 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             names its number, or its scene where the predictions are those of a
             :class:`ReferenceSet`.
         """
+        return self._fit(fit_regressors, predictions, targets, inputs)
+
+    def _fit(
+        self,
+        fit: Callable[[BaseEstimator, Iterable[Parts]], list[Any]],
+        predictions: Iterable[ArrayLike],
+        targets: Iterable[ArrayLike],
+        inputs: Iterable[ArrayLike] | None,
+    ) -> Self:
+        """Set the fitted attributes; a function makes regressors of the parts of all images."""
         check_given("targets", targets)
         regressor = self._regressor()
         layout = Layout(self._axis())
@@ -191,7 +201,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 layout, predictions, targets, inputs, peak=given_range(regressor)
             )
         )
-        self.regressors_ = fit_regressors(regressor, images)
+        self.regressors_ = fit(regressor, images)
         self.n_models_ = (layout.n_models or 0) + bool(self.include_input)
         self.n_channels_, self.pixel_dtype_ = layout.n_channels or 1, layout.pixel_dtype
         self.model_names_ = models

@@ -10,6 +10,15 @@ from skensir.image.files import Image
 INPUT_MODEL = "input"
 
 
+class UnfitInputError(ValueError):
+    """An input that cannot be one more model: `number` is that of its image, `reason` a clause."""
+
+    def __init__(self, name: str, number: int, error: ValueError) -> None:
+        sentence = str(error).rstrip(".")
+        super().__init__(f"{name}: {sentence}.")
+        self.number, self.reason = number, sentence.partition(";")[0]
+
+
 def find_mismatch(image: Image, prediction: Image) -> str | None:
     """Say in what an input differs from the prediction of a base model, None if in nothing.
 

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike
 
 from skensir.image.arrays import as_array
 from skensir.image.files import Image
-from skensir.image.inputs import add_input
+from skensir.image.inputs import UnfitInputError, add_input
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import check_scale
 from skensir.image.scale import FAR_BEYOND_ONE
@@ -147,7 +147,10 @@ def read_images(
             if target is not None:
                 check_scale(target, f"{name}: the target", scale)
         if scene:
-            prediction = _with_input(prediction, scene.pop("inputs"), name, scale)
+            try:
+                prediction = _with_input(prediction, scene.pop("inputs"), scale)
+            except ValueError as error:
+                raise UnfitInputError(name, n_images, error) from None
         yield prediction, target
         n_images += 1
     if targets is not None and not n_images:
@@ -171,12 +174,9 @@ def _check_all_there(scene: dict[str, Any], number: int) -> None:
             raise ValueError(f"{name} has None at {number}, must have an image.")
 
 
-def _with_input(prediction: Image, image: ArrayLike, name: str, peak: float | None) -> Image:
+def _with_input(prediction: Image, image: ArrayLike, peak: float | None) -> Image:
     """Return the predictions of an image with its input as the last model."""
     image = as_array(image)
     if peak is not None:
-        check_scale(image, f"{name}: the input", peak)
-    try:
-        return add_input(prediction, image)
-    except ValueError as error:
-        raise ValueError(f"{name}: {error}.") from None
+        check_scale(image, "the input", peak)
+    return add_input(prediction, image)

@@ -162,7 +162,9 @@ def structural_similarity(
             f"leaves {target.shape[0]} x {target.shape[1]}."
         )
     planes = [np.atleast_3d(part) for part in (target, image)]
-    return float(np.mean([_ssim(*pair, data_range) for pair in zip(*map(_split, planes), strict=True)]))
+    return float(
+        np.mean([_ssim(*pair, data_range) for pair in zip(*map(_split, planes), strict=True)])
+    )
 
 
 def _split(image: NDArray[Any]) -> list[NDArray[Any]]:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir.image.files import Image
+from skensir.image.inputs import UnfitInputError
 from skensir.image.metrics import peak_of
 from skensir.image.reference_set import Images, ReferenceSet, Scene
 from skensir.image.scale import FAR_BEYOND_ONE
@@ -72,6 +73,13 @@ def on_scale(images: Images) -> Iterator[Image]:
     """Yield the images, each of which is checked as it is read."""
     numbers = count()  # enumerate would hold on to an image while the next is read
     for image in images:
-        check_scale(image, f"{images.describe(next(numbers))}: {images.part}")
+        number = next(numbers)
+        if images.part == "inputs":
+            try:
+                check_scale(image, "the input")
+            except ValueError as error:
+                raise UnfitInputError(images.describe(number), number, error) from None
+        else:
+            check_scale(image, f"{images.describe(number)}: {images.part}")
         yield image
         del image

@@ -44,3 +44,11 @@ def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: A
         return given
     is_small = (scale_of(None, regressor) or 0.0) < FAR_BEYOND_ONE
     return 1.0 if is_small and target.min() >= 0 and target.max() <= 1 else 255.0
+
+
+def peak_of_fitted(pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
+    """Return the same where no truth is at hand: floats on a small scale are from 0 to 1."""
+    scale = scale_of(pixel_dtype, regressor)
+    if pixel_dtype is not None or given_range(regressor) is not None:
+        return scale or 255.0
+    return 1.0 if scale is not None and scale < FAR_BEYOND_ONE else 255.0

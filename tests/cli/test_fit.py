@@ -1,5 +1,7 @@
 """`skensir fit`: tables of a folder of images, and mistakes in the folder."""
 
+import re
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -8,8 +10,15 @@ from commands import assert_one_sentence, run
 from image_folders import MODELS, SIZES, fit_in_python, make_folder
 from sklearn.model_selection import KFold
 
-from skensir import EnsIRRegressorCV
-from skensir.image import ReferenceSet, read_image, write_image
+from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
+from skensir.image import (
+    ImageEnsemble,
+    ReferenceSet,
+    peak_signal_noise_ratio,
+    read_image,
+    reference_set,
+    write_image,
+)
 from skensir.persistence import load_table
 
 
@@ -93,3 +102,134 @@ def test_a_mistake_is_one_sentence_that_names_the_file(folders, capfd, mistake):
     assert run("fit", train, "-o", "model") == 2
     assert_one_sentence(capfd, message)
     assert set(Path().rglob("*")) == before
+
+
+# ---- what it is worth
+
+
+def lines_of(capsys):
+    return capsys.readouterr().out.splitlines()
+
+
+def numbers_of(lines):
+    """Return the PSNR of each row of the printed table, by the row's name."""
+    start = next(i for i, line in enumerate(lines) if line.split()[:1] == ["PSNR"])
+    rows = [re.fullmatch(r"  (\S.*?) +([\d.]+)( +[-+.\d]+)?", line) for line in lines[start + 1 :]]
+    return {row[1]: float(row[2]) for row in rows if row}
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "regressor"),
+    [
+        ([], "table (likelihood, bins of 32)", EnsIRRegressor()),
+        (
+            ["--objective", "squared_error", "--shrinkage", 50, "--bin-width", 64],
+            "table (squared error, shrinkage 50, bins of 64)",
+            EnsIRRegressor(64, objective="squared_error", shrinkage=50),
+        ),
+        (
+            ["--published"],
+            "table (as published, bins of 32)",
+            EnsIRRegressor(**REFERENCE_PARAMS),
+        ),
+    ],
+)
+def test_it_says_what_the_table_is_worth_on_scenes_held_out(
+    folders, capsys, options, name, regressor
+):
+    train, _ = folders
+    assert run("fit", train, "-o", "model", *options) == 0
+    lines = lines_of(capsys)
+    assert "Mean PSNR in dB, where one scene after the other is held out:" in lines
+    scenes = ReferenceSet(train, MODELS)
+    scores = []
+    for number in range(2):
+        fitted, held_out = scenes[1 - number : 2 - number], scenes[number : number + 1]
+        slow = ImageEnsemble(regressor).fit(fitted.predictions, fitted.targets)
+        scores.append(slow.score(held_out.predictions, held_out.targets))
+    numbers = numbers_of(lines)
+    assert numbers[name] == pytest.approx(np.mean(scores), abs=6e-4)
+    for model in MODELS:
+        scene_scores = [
+            peak_signal_noise_ratio(scene.target, scene.predictions[MODELS.index(model)])
+            for scene in scenes
+        ]
+        assert numbers[model] == pytest.approx(np.mean(scene_scores), abs=6e-4)
+    assert list(numbers) == [*MODELS, "average", name]
+
+
+@pytest.fixture
+def one_good_model(in_tmp_path):
+    """Write scenes on which one base model is far better than the other two."""
+    folder = make_folder(in_tmp_path / "set", sizes={f"{n}": (40, 32) for n in range(3)})
+    rng = np.random.default_rng(0)
+    for path in (folder / "beta").iterdir():
+        noisy = read_image(folder / "gt" / path.name) + rng.normal(0, 1, (40, 32, 3))
+        write_image(path, noisy.clip(0, 255).round().astype(np.uint8))
+    return folder
+
+
+def test_a_table_that_loses_is_told_of_with_what_does_not(one_good_model, capsys):
+    assert run("fit", one_good_model, "-o", "model") == 0
+    lines = lines_of(capsys)
+    numbers, text = numbers_of(lines), " ".join(lines)
+    found = re.search(
+        r"Warning: beta does better than this fit by ([\d.]+) dB; (--objective .*?) does not lose, "
+        r"with ([\d.]+) dB on the same scenes\.",
+        text,
+    )
+    lost = numbers["beta"] - numbers["table (likelihood, bins of 32)"]
+    assert float(found[1]) == pytest.approx(lost, abs=1.1e-3)
+    assert any(found[2] in line for line in lines)  # not broken
+    assert run("fit", one_good_model, "-o", "model", *found[2].split()) == 0
+    lines = lines_of(capsys)
+    assert "Warning" not in " ".join(lines)
+    assert list(numbers_of(lines).values())[-1] == float(found[3])
+    assert "The gain is" in " ".join(lines)
+
+
+def test_where_nothing_does_better_it_says_to_take_the_model_alone(one_good_model, capsys):
+    for path in (one_good_model / "beta").iterdir():
+        path.write_bytes((one_good_model / "gt" / path.name).read_bytes())
+    assert run("fit", one_good_model, "-o", "model", "--published") == 0
+    text = " ".join(lines_of(capsys))
+    assert re.search(r"  beta +inf ", text)
+    assert "nan" not in text
+
+
+@pytest.mark.parametrize("cv", [False, True])
+@pytest.mark.filterwarnings("ignore:Settings are chosen on parts of a single image")
+def test_a_single_scene_cannot_be_held_out(folders, capsys, cv):
+    train, _ = folders
+    for path in train.glob("*/10.png"):
+        path.unlink()
+    assert run("fit", train, "-o", "model", *(["--cv"] if cv else [])) == 0
+    lines = lines_of(capsys)
+    if cv:
+        heading = "where 5 areas of the scene, one after the other, are held out:"
+        assert f"Mean PSNR in dB, {heading}" in lines
+    else:
+        assert lines[-1].startswith("A single scene cannot be held out")
+        assert "Mean PSNR in dB:" in lines
+        assert list(numbers_of(lines)) == [*MODELS, "average"]
+
+
+@pytest.mark.parametrize("options", [[], ["--cv"], ["--cv", "--no-input"], ["--published"]])
+def test_each_file_is_read_once(folders, monkeypatch, options):
+    train, _ = folders
+    read = Counter()
+
+    def counting(path):
+        read[path.relative_to(train)] += 1
+        return read_image(path)
+
+    monkeypatch.setattr(reference_set, "read_image", counting)
+    assert run("fit", train, "-o", "model", *options) == 0
+    parts = [*MODELS, "gt", *(["lq"] if options == ["--cv"] else [])]
+    assert read == {Path(part, f"{name}.png"): 1 for part in parts for name in SIZES}
+
+
+def test_no_input_is_of_use_with_cv_only(folders, capfd):
+    assert run("fit", folders[0], "-o", "model", "--no-input") == 2
+    assert_one_sentence(capfd, "--no-input is of use with --cv only")
+    assert not Path("model").exists()

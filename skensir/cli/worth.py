@@ -1,0 +1,121 @@
+"""What a fit is worth, in words: held-out PSNR beside that of the base models, and what to do."""
+
+from __future__ import annotations
+
+import math
+
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir._text import wrap
+from skensir.image import Worth
+from skensir.image.search import MAX_FOLDS, N_AREAS
+from skensir.image.worth import AVERAGE
+
+_NO_BREAK = "\xa0"
+
+
+def describe_worth(
+    worth: Worth, regressor: EnsIRRegressor | EnsIRRegressorCV, n_scenes: int
+) -> str:
+    """Return the table of PSNR, and sentences on what it is and what follows from it."""
+    searched = isinstance(regressor, EnsIRRegressorCV)
+    return "\n".join(
+        [
+            _heading(worth, n_scenes, searched=searched),
+            *_table(worth, _name(regressor)),
+            *map(_wrapped, _explain(worth, n_scenes, searched=searched)),
+        ]
+    )
+
+
+def _wrapped(paragraph: str) -> str:
+    """Break the lines of a paragraph for a terminal, but not within what is to be typed."""
+    return wrap(paragraph).replace(_NO_BREAK, " ")
+
+
+def _name(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
+    """Say in a few words what tables were fitted."""
+    if isinstance(regressor, EnsIRRegressorCV):
+        return "tables of the search"
+    kind = regressor.objective.replace("_", " ")
+    if regressor.variance_center == "responsibility":
+        kind = "as published"
+    shrinkage = f", shrinkage {regressor.shrinkage:g}" if regressor.shrinkage else ""
+    return f"table ({kind}{shrinkage}, bins of {regressor.bin_width_:g})"
+
+
+def _heading(worth: Worth, n_scenes: int, *, searched: bool) -> str:
+    """Say what is held out."""
+    if n_scenes == 1:
+        held_out = f"{N_AREAS} areas of the scene, one after the other, are" if searched else ""
+        return f"Mean PSNR in dB{f', where {held_out} held out' if held_out else ''}:"
+    if n_scenes <= MAX_FOLDS:
+        return "Mean PSNR in dB, where one scene after the other is held out:"
+    each = ", each of which counts as one image" if searched else ""
+    return f"Mean PSNR in dB, where one tenth of the scenes after the other is held out{each}:"
+
+
+def _table(worth: Worth, name: str) -> list[str]:
+    """Lay out the PSNR as aligned lines."""
+    rows = [
+        (model, f"{psnr:.3f}", _signed(-loss))
+        for model, psnr, loss in zip(
+            worth.model_names, worth.base_models.mean(axis=1), worth.losses, strict=True
+        )
+    ]
+    rows.append((AVERAGE, f"{worth.average.mean():.3f}", ""))
+    if not math.isnan(worth.ensemble.mean()):
+        rows.append((name, f"{worth.ensemble.mean():.3f}", ""))
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"  {'':{width}}      PSNR"]
+    if any(change for _, _, change in rows):
+        lines[0] += "  without it"
+    lines += [f"  {name:{width}}  {psnr:>8}  {change:>10}".rstrip() for name, psnr, change in rows]
+    return lines
+
+
+def _signed(change: float) -> str:
+    """Return a change with its sign, none where nothing is seen of it or it is not known."""
+    if math.isnan(change):
+        return ""
+    return f"{change:+.3f}" if round(change, 3) else "0.000"
+
+
+def _explain(worth: Worth, n_scenes: int, *, searched: bool) -> list[str]:
+    """Return what to know of the numbers, and a warning where something else does better."""
+    if math.isnan(worth.ensemble.mean()):
+        return ["A single scene cannot be held out, so what the table is worth is not known."]
+    sentences = []
+    if worth.losses.size and not math.isnan(worth.losses[0]):
+        of_what = " of plainer tables, in wide bins," if searched else ""
+        sentences.append(f'"Without it" is how the PSNR{of_what} changes if a model is left out.')
+    if searched:
+        sentences.append(
+            "For each fold the settings are chosen on the others. Averaged tables count as no "
+            "better than they are on average, so the search does rather better than this."
+        )
+    rival, psnr = worth.best_rival
+    return [" ".join(sentences), _compare(worth, rival, psnr)]
+
+
+def _compare(worth: Worth, rival: str, psnr: float) -> str:
+    """Say what is gained, or what does better."""
+    who = "the average of the models" if rival == AVERAGE else rival
+    gain = float(worth.ensemble.mean()) - psnr
+    if not worth.loses:
+        best = "" if rival == AVERAGE else ", the best base model,"
+        over_average = float((worth.ensemble - worth.average).mean())
+        rest = "" if rival == AVERAGE else f" and {over_average:.3f} dB over averaging"
+        return f"The gain is {max(gain, 0.0):.3f} dB over {who}{best}{rest}."
+    by = f" by {-gain:.3f} dB" if math.isfinite(gain) else ""
+    text = f"Warning: {who} does better than this fit{by}"
+    tried = {shrinkage: float(found.mean()) for shrinkage, found in worth.squared_error.items()}
+    best_tried = max(tried, key=tried.__getitem__, default=None)
+    if best_tried is None or tried[best_tried] < psnr:
+        return f"{text}; take {'plain averaging' if rival == AVERAGE else rival + ' alone'}."
+    option = "--objective squared_error"
+    if best_tried:
+        option += f" --shrinkage {best_tried:.0f}"
+    return (
+        f"{text}; {option.replace(' ', _NO_BREAK)} does not lose, with {tried[best_tried]:.3f} dB "
+        "on the same scenes."
+    )
