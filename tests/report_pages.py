@@ -85,15 +85,44 @@ class PageParser(HTMLParser):
             if attrs.get("class") == "scene"
         ]
 
+    @property
+    def data(self):
+        [text] = [text for attrs, text in self.scripts if attrs.get("id") == "data"]
+        return json.loads(text)
 
-def write_and_parse(tmp_path, table, scenes, title="Title", notes=""):
+
+def write_and_parse(tmp_path, table, scenes, title="Title", notes="", **more):
     path = tmp_path / "report.html"
-    write_report(path, title, table, scenes, notes)
+    write_report(path, title, table, scenes, notes, **more)
     assert list(tmp_path.iterdir()) == [path]
     return PageParser(path.read_text("utf-8"))
 
 
-def decode(png):
-    with Image.open(io.BytesIO(base64.b64decode(png, validate=True))) as image:
-        assert image.format == "PNG"
+def decode(picture):
+    """Return the bytes of a picture as they are stored."""
+    with Image.open(io.BytesIO(base64.b64decode(picture["data"], validate=True))) as image:
+        assert image.format.lower() == picture["type"]
         return np.asarray(image)
+
+
+def image_of(scene, row):
+    """Return the image of a row as the page shows it; 0 is the truth."""
+    picture = scene["layers"][row]["image"]
+    image = as_seen(scene, decode(picture))
+    if "plus" in picture:
+        assert "plus" not in scene["layers"][picture["plus"]]["image"]
+        image = image + image_of(scene, picture["plus"])  # modulo 256
+    return image
+
+
+def weight_of(scene, row, model):
+    """Return a weight map as the page shows it."""
+    return as_seen({"channels": ["grey"]}, decode(scene["layers"][row]["weights"][model])) / 255
+
+
+def as_seen(scene, image):
+    """Take one channel of three that are equal, as WebP has no grey."""
+    if len(scene["channels"]) == 1 and image.ndim == 3:
+        assert (image == image[..., :1]).all()
+        return image[..., 0]
+    return image

@@ -10,6 +10,7 @@ from typing import Any
 from skensir._text import wrap
 from skensir.cli.arguments import PERCEPTUAL, READING, SCORING, TABLES, Command
 from skensir.cli.common import (
+    CommandError,
     check_files,
     check_installed,
     check_tables,
@@ -27,6 +28,7 @@ from skensir.comparison.measure import (
 from skensir.comparison.report import write_report
 from skensir.comparison.table_files import to_text, write_tables
 from skensir.comparison.tables import MEAN, Row, mean_rows, results_table, short_names
+from skensir.comparison.telling import MAX_MEGABYTES, choose_scenes
 from skensir.comparison.text import BEST
 from skensir.image import ReferenceSet
 
@@ -64,6 +66,7 @@ def compare(
     scenes_table: list[Path] | None = None,
     json: bool = False,
     report: Path | None = None,
+    report_scenes: int | None = None,
 ) -> None:
     """Print a table of base models and ensembles.
 
@@ -84,10 +87,13 @@ def compare(
     json : bool, default=False
         Whether to print JSON instead of a table.
     report : Path, default=None
-        Where to write the report.
+        Where to write the report: HTML with the tables, and images.
+    report_scenes : int, default=None
+        How many scenes have their images in the report, as
+        `skensir.comparison.telling.choose_scenes` chooses them.
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
-    check_files([report] if report else [], (".html", ".htm"), "the report is a page of HTML")
+    _check_report(report, report_scenes)
     check_tables(table, scenes_table)
     names = short_names(test, reserved={MEAN})
     read = partial(ReferenceSet, target=target, input=input, crop=crop)
@@ -102,7 +108,7 @@ def compare(
         perceptual=perceptual_measures(left_out=no_perceptual),
     )
     comparisons = dict(zip(names, compared, strict=True))
-    _write(comparisons, table, scenes_table, report)
+    _write(comparisons, table, scenes_table, report, report_scenes)
     _print(comparisons, json=json)
     if not json:
         print_files({"Table": table, "Scenes": scenes_table, "Report": report})
@@ -117,16 +123,14 @@ def _write(
     table: list[Path] | None,
     scenes_table: list[Path] | None,
     report: Path | None,
+    report_scenes: int | None,
 ) -> None:
     """Write the files that the user asks for."""
     results = _rows(comparisons)
     scores = {name: comparison.scores for name, comparison in comparisons.items()}
     write_tables(table, results, scenes_table, scores)
     if report is not None:
-        folders = ", ".join(str(comparison.test.folder) for comparison in comparisons.values())
-        notes = explain_each([*comparisons.values()])
-        rows = as_dicts(mean_rows(results))
-        write_report(report, f"Ensembles on {folders}", rows, _scenes(comparisons), notes=notes)
+        _write_report(report, comparisons, report_scenes)
 
 
 def _print(comparisons: dict[str, Comparison], *, json: bool) -> None:
@@ -147,13 +151,45 @@ def _as_json(results: dict[str, list[Row]]) -> dict[str, Any]:
     return {"sets": {name: as_dicts(rows) for name, rows in results.items()}, "mean": mean}
 
 
-def _scenes(comparisons: dict[str, Comparison]) -> Iterator[ComparedScene]:
-    """Yield the scenes of all test sets; those of several are named after their set too."""
-    for name, comparison in comparisons.items():
-        for scene in comparison.scenes():
-            prefix = f"{name}/" if len(comparisons) > 1 else ""
-            yield {**scene, "name": f"{prefix}{scene['name']}"}
-            del scene  # before the next is made
+def _check_report(report: Path | None, n_scenes: int | None) -> None:
+    """Raise an error now if the report could not be written later."""
+    check_files([report] if report else [], (".html", ".htm"), "the report is a page of HTML")
+    if report is None and n_scenes is not None:
+        raise CommandError("--report-scenes says what is in a report, which needs --report.")
+    if n_scenes is not None and n_scenes < 0:
+        raise CommandError(f"--report-scenes is {n_scenes}, must be 0 or more.")
+
+
+def _write_report(path: Path, comparisons: dict[str, Comparison], n_scenes: int | None) -> None:
+    """Write the report with the images of the most telling scenes, and the scores of all.
+
+    The scenes of several test sets are named after their set too.
+    """
+    places = {
+        f"{name}/{scene}" if len(comparisons) > 1 else scene: (comparison, scene)
+        for name, comparison in comparisons.items()
+        for scene in comparison.scores
+    }
+    scores = {name: comparison.scores[scene] for name, (comparison, scene) in places.items()}
+    compared = list(comparisons.values())
+    choice = choose_scenes(scores, compared[0].test.models, n_scenes)
+
+    def scenes() -> Iterator[ComparedScene]:
+        for name in choice.scenes:
+            comparison, scene = places[name]
+            for made in comparison.scenes([scene]):
+                yield {**made, "name": name}
+                del made  # before the next is made
+
+    write_report(
+        path,
+        f"Ensembles on {', '.join(str(comparison.test.folder) for comparison in compared)}",
+        as_dicts(mean_rows(_rows(comparisons))),
+        scenes(),
+        notes=explain_each(compared),
+        scores=scores,
+        choice=choice,
+    )
 
 
 _FOLDER = "one sub-folder per base model, gt with the truth, and lq with the input if you like"
@@ -172,7 +208,9 @@ COMMAND = Command(
         **PERCEPTUAL,
         **TABLES,
         "--json": "print JSON instead of a table",
-        "--report OUT": "write a report: HTML with table and images",
+        "--report OUT": "write a report: HTML with tables and images",
+        "--report-scenes N": "scenes whose images are in it (default: the most telling ones, as "
+        f"many as fit in {MAX_MEGABYTES} MB)",
     },
     epilog=_KEYS,
 )

@@ -29,7 +29,6 @@ from skensir.comparison.shown_scenes import (
 from skensir.comparison.tables import short_names
 from skensir.comparison.text import explain_convention
 from skensir.image import ReferenceSet
-from skensir.image.scene_files import list_scenes
 
 N_SCENES = 3  # that are shown where none is named
 
@@ -147,7 +146,7 @@ def _named(text: str) -> tuple[str | None, Path]:
 def _read_result(name: str, path: Path, scenes: ReferenceSet) -> Result:
     """Return what a file of an ensemble makes of the scenes, or what lies in a folder."""
     if path.is_dir():
-        files = list_scenes(path)
+        files = scenes.files_in(path)
         for scene in scenes.names:
             if scene not in files:
                 raise CommandError(f"{path} has no image of the scene {scene!r}.")

@@ -82,9 +82,12 @@ class Comparison:
         """Return the rows as dictionaries."""
         return as_dicts(self.rows)
 
-    def scenes(self) -> Iterator[ComparedScene]:
-        """Yield the test scenes with the images of all rows, one scene in memory at a time."""
-        for scene in self.test:
+    def scenes(self, names: Sequence[str] | None = None) -> Iterator[ComparedScene]:
+        """Yield test scenes with the images of all rows, one scene in memory at a time.
+
+        They are those of the names, in this order, or all.
+        """
+        for scene in self.test if names is None else self.test.subset(names):
             degraded = read_input(self.test, scene) if self.with_input else None
             images = chain(
                 given(self.test.models, scene, degraded), combine(self.fitted, scene, degraded)

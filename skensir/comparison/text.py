@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from skensir import EnsIRRegressor
@@ -16,25 +16,11 @@ from skensir.comparison.ensembles import (
     Fitted,
 )
 from skensir.comparison.table_files import to_text
-from skensir.comparison.tables import MEASURES, ORACLE, Mark, Measure, Row, rank, results_table
+from skensir.comparison.tables import MEASURES, ORACLE, Row, results_table
 from skensir.image import ReferenceSet
 from skensir.image.search import MAX_FOLDS, N_AREAS
 
 BEST = "* best of the column but for the oracle."  # stands below a table
-
-
-def is_best(
-    row: Mapping[str, Any],
-    column: str,
-    table: Iterable[Mapping[str, Any]],
-    digits: int,
-    better: Callable[[Iterable[float]], float] = max,
-) -> bool:
-    """Tell whether a number is the best of its column, as `rank` says."""
-    rows = list(table)
-    values = [rival[column] for rival in rows]
-    marks = rank((rival["name"] for rival in rows), values, Measure(column, digits, better))
-    return Mark.BEST in (m for m, rival in zip(marks, rows, strict=True) if rival == row)
 
 
 def format_table(rows: Sequence[Row]) -> str:

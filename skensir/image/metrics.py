@@ -161,15 +161,14 @@ def structural_similarity(
             f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels; crop_border == {crop_border} "
             f"leaves {target.shape[0]} x {target.shape[1]}."
         )
-    planes = [np.atleast_3d(part) for part in (target, image)]
-    return float(
-        np.mean([_ssim(*pair, data_range) for pair in zip(*map(_split, planes), strict=True)])
-    )
+    channels = zip(_channels(target), _channels(image), strict=True)
+    return float(np.mean([_ssim(x, y, data_range) for x, y in channels]))
 
 
-def _split(image: NDArray[Any]) -> list[NDArray[Any]]:
+def _channels(image: NDArray[Any]) -> list[NDArray[Any]]:
     """Return the channels of an image, each as an array of its own."""
-    return [np.ascontiguousarray(image[..., channel]) for channel in range(image.shape[2])]
+    planes = np.atleast_3d(image)
+    return [np.ascontiguousarray(planes[..., channel]) for channel in range(planes.shape[2])]
 
 
 def _ssim(x: NDArray[Any], y: NDArray[Any], data_range: float) -> float:

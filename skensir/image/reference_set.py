@@ -230,8 +230,7 @@ class ReferenceSet(Sequence[Scene]):
                     f"{self.folder} has no sub-folder {self.input!r} with the images before "
                     "restoration; pass its name as input, or fit with include_input=False."
                 )
-            files = {self.folder / part: files for part, files in self._files.items()}
-            self._input_files = add_folder(files, folder, self._patterns.get(folder))
+            self._input_files = self.files_in(folder)
         for name in self.names:
             if name not in self._input_files:
                 raise ValueError(
@@ -288,6 +287,27 @@ class ReferenceSet(Sequence[Scene]):
             if name not in self.names:
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
         return chosen
+
+    def files_in(self, folder: Path) -> dict[str, Path]:
+        """Return the image files of one more folder by the names of the scenes of this set.
+
+        Parameters
+        ----------
+        folder : Path
+            Such as one of results. Its files may add to the names of the scenes.
+
+        Returns
+        -------
+        files : dict of str to Path
+            Scenes may be missing, and others be there.
+
+        Raises
+        ------
+        ValueError
+            If there is no image of any scene.
+        """
+        files = {self.folder / part: files for part, files in self._files.items()}
+        return add_folder(files, folder, self._patterns.get(folder))
 
     def in_colour(self) -> Self:
         """Return the same set in RGB: grey images are repeated in three channels.

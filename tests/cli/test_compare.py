@@ -186,8 +186,8 @@ def test_test_set_that_is_the_reference_set_is_said(folders, capsys):
 def test_report_gets_the_table_and_each_scene(folders, tmp_path, monkeypatch, capsys):
     received = {}
 
-    def write_report(path, title, table, scenes, notes=""):
-        received.update(path=path, title=title, table=table, scenes=list(scenes), notes=notes)
+    def write_report(path, title, table, scenes, **more):
+        received.update(path=path, title=title, table=table, scenes=list(scenes), **more)
 
     monkeypatch.setattr(compare, "write_report", write_report)
     printed = run(capsys, *folders, "--no-trees", "--report", tmp_path / "page.html")
@@ -197,10 +197,11 @@ def test_report_gets_the_table_and_each_scene(folders, tmp_path, monkeypatch, ca
     assert received["notes"]
     names = [row["name"] for row in received["table"]]
     assert names == [name for name, *_ in table_of(printed)]
-    for scene, (number, original) in zip(
-        received["scenes"], enumerate(ReferenceSet(folders[1])), strict=True
-    ):
-        assert scene["name"] == str(number)
+    originals = {scene.name: scene for scene in ReferenceSet(folders[1])}
+    assert sorted(scene["name"] for scene in received["scenes"]) == sorted(originals)
+    assert received["scores"].keys() == originals.keys()
+    for scene in received["scenes"]:
+        original = originals[scene["name"]]
         assert_array_equal(scene["target"], original.target)
         assert scene["data_range"] == 255
         assert list(scene["images"]) == names
@@ -214,6 +215,14 @@ def test_report_gets_the_table_and_each_scene(folders, tmp_path, monkeypatch, ca
             for s in received["scenes"]
         ]
         assert row["psnr"] == pytest.approx(np.mean(psnr))
+
+
+@pytest.mark.parametrize("n_scenes", [0, 1, 100])
+def test_report_has_as_many_scenes_as_are_wanted(folders, tmp_path, capsys, n_scenes):
+    page = tmp_path / "page.html"
+    run(capsys, *folders, "--no-trees", "--report", page, "--report-scenes", n_scenes)
+    n_shown = min(n_scenes, len(ReferenceSet(folders[1])))
+    assert page.read_text("utf-8").count('class="scene"') == n_shown
 
 
 # ---- mistakes
@@ -266,6 +275,9 @@ def test_base_model_with_the_name_of_a_row_is_a_mistake(own_folders, no_work, ca
         (["--channel", "red"], "--channel"),
         (["--bin-width", "wide"], "--bin-width"),
         (["--report", "nowhere/page.html"], "nowhere is not a folder"),
+        (["--report", "page.html", "--report-scenes", "-1"], "--report-scenes is -1, must be 0"),
+        (["--report", "page.html", "--report-scenes", "few"], "--report-scenes"),
+        (["--report-scenes", "3"], "--report"),
     ],
 )
 def test_options_out_of_range_are_noticed_before_fitting(folders, no_work, capsys, options, words):
