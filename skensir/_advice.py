@@ -68,7 +68,7 @@ def say_other_scales(columns: IntArray, names: AnyArray | None) -> str | None:
     rest = f" and {len(listed) - 5} more" if len(listed) > 5 else ""
     return (
         f"X has columns that are plainly not on the scale of y ({', '.join(listed[:5])}{rest}), "
-        "but the weights average predictions of y as they are: take away what changes the scale "
+        "but the weights average predictions of y as they are; take away what changes the scale "
         "of one of the two, such as a StandardScaler in front or a TransformedTargetRegressor "
         "around, or what adds columns that are no predictions, such as passthrough=True."
     )
@@ -102,7 +102,7 @@ def say_thin(cell_counts: FloatArray, thin: BoolArray, min_samples_cell: float) 
     if total < _MIN_ROWS_OF_TABLE or 2 * few <= total:
         return None
     return (
-        f"Most rows, {few / total:.0%}, lie in cells of fewer than min_samples_cell="
-        f"{min_samples_cell:g} rows, which get default weights: take a wider bin_width or a "
-        "smaller min_samples_cell, or let EnsIRRegressorCV choose."
+        f"Most rows, {few / total:.0%}, lie in cells of fewer than {min_samples_cell:g} rows, "
+        "which get default weights: take a wider bin_width, or let EnsIRRegressorCV choose; the "
+        f"limit is min_samples_cell={min_samples_cell:g}."
     )

@@ -376,8 +376,8 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         # Fewer steps than that are what a callback has asked for.
         if unfinished and table.n_iter.max() >= self.max_iter:
             warn_user(
-                f"EM came to max_iter={self.max_iter} in {unfinished} of {len(table.cells)} "
-                "cells before the log-likelihood rose by less than tol="
-                f"{self.tol}. Raise max_iter or tol.",
+                f"EM came to its limit of {self.max_iter} steps in {unfinished} of "
+                f"{len(table.cells)} cells before the log-likelihood rose by less than {self.tol}; "
+                f"raise max_iter={self.max_iter} or tol={self.tol}.",
                 ConvergenceWarning,
             )

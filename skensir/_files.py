@@ -86,4 +86,4 @@ def read_archive(data: bytes) -> dict[str, bytes]:
     except (ValueError, MemoryError):
         raise
     except Exception as error:  # zipfile has no list of what damaged bytes make it raise
-        raise ValueError(f"it is no zip archive, or a damaged one ({error!r}).") from error
+        raise ValueError("it is no zip archive, or a damaged one.") from error

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Any
+
+import numpy as np
 
 
 def plural(number: int, noun: str) -> str:
     """Return a number with its noun."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
+def sizes(shape: tuple[int, ...]) -> str:
+    """Return the numbers of rows and columns, and of whatever else an array has."""
+    return " x ".join(map(str, shape))
+
+
+def bits(dtype: np.dtype[Any]) -> str:
+    """Return how deep pixels in whole numbers are."""
+    return f"of {8 * dtype.itemsize} bits"
 
 
 def wrap(paragraphs: str) -> str:

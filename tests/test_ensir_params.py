@@ -43,7 +43,7 @@ BAD_PARAMS = [
     ({"bin_width": "32"}, "bin_width == '32', must be 'auto' or a number"),
     (
         {"bin_width": 1e-17},
-        r"bin_width == 1e-17 is too small for predictions as large as 255.*at least",
+        r"bin_width == 1e-17, must be at least .* for predictions as large as 255",
     ),
     ({"objective": "psnr"}, "objective == 'psnr', must be one of 'likelihood'"),
     ({"objective": None}, "objective == None, must be one of"),

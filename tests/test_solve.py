@@ -98,7 +98,7 @@ def test_warnings_point_to_the_line_that_called():
         lambda: ImageEnsemble(few).fit([X.T.reshape(3, 50, 20, 3)], [Y.reshape(50, 20, 3)]),
     ]
     for call in calls:
-        with pytest.warns(ConvergenceWarning, match="EM came to max_iter=1 in") as caught:
+        with pytest.warns(ConvergenceWarning, match="EM came to its limit of 1 steps in") as caught:
             call()
         assert {warning.filename for warning in caught} == {__file__}
 
@@ -120,7 +120,7 @@ def test_so_do_they_at_the_top_of_a_script(tmp_path):
     run = subprocess.run(
         [sys.executable, str(script)], capture_output=True, text=True, check=True, timeout=60
     )
-    assert f"{script}:7: ConvergenceWarning: EM came to max_iter=1" in run.stderr
+    assert f"{script}:7: ConvergenceWarning: EM came to its limit of 1 steps" in run.stderr
 
 
 def test_nothing_is_warned_of_that_was_not_asked_for():

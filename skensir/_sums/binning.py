@@ -42,7 +42,7 @@ def check_bin_indices(indices: AnyArray, bin_width: float) -> None:
     largest = float(np.abs(indices).max()) if indices.dtype.kind == "f" else 0.0
     if largest > MAX_BIN_INDEX:
         raise ValueError(
-            f"bin_width == {bin_width!r} is too small for predictions as large as "
-            f"{largest * bin_width:.6g}: it must be at least "
-            f"{largest / MAX_BIN_INDEX * bin_width:.3g}."
+            f"bin_width == {bin_width!r}, must be at least "
+            f"{largest / MAX_BIN_INDEX * bin_width:.3g} for predictions as large as "
+            f"{largest * bin_width:.6g}."
         )

@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
 from inspect import Parameter, signature
 from pathlib import Path
 from types import UnionType
 from typing import Any, NamedTuple, TypeAlias, get_args
+
+from skensir.cli.common import CommandError
 
 # What the parsers of the commands are added to.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
@@ -39,6 +44,13 @@ PERCEPTUAL = {
     "installed",
 }
 
+# What the numbers may be that are written so.
+_DOMAINS: dict[str, tuple[Callable[[Any], bool], str]] = {
+    "W": (lambda width: 0 < width < math.inf, "a number above zero"),
+    "S": (lambda rows: 0 <= rows < math.inf, "a number, zero or more"),
+    "N": (lambda number: number >= 0, "a whole number, zero or more"),
+}
+
 
 class Command(NamedTuple):
     """A command: a function that is called with what the command line says.
@@ -52,8 +64,9 @@ class Command(NamedTuple):
         A sentence for the help of `skensir` and that of the command.
     arguments : mapping of str to str
         What each argument is, by how it is written. ``model MODEL`` stands for the parameter
-        `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these.
-        A list of paths is given as several arguments, or by repeating the option.
+        `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these. ``W``
+        is a number above zero, ``S`` one that may be zero, ``N`` a whole number. A list of paths is
+        given as several arguments, or by repeating the option.
     details : str
         More sentences, for the help of the command alone.
     epilog : str
@@ -89,24 +102,55 @@ def add_command(commands: Commands, command: Command) -> None:
         names = written.split("/")
         parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
         is_option = written.startswith("-")
-        settings = _settings(parameter.annotation, values, is_option=is_option)
+        settings = _settings(written, parameter.annotation, values)
         if is_option:
             settings["required"] = parameter.default is Parameter.empty
             settings["default"] = None if settings["required"] else parameter.default
         parser.add_argument(*names, help=text, **settings)
 
 
-def _settings(annotation: Any, values: str, *, is_option: bool) -> dict[str, Any]:
+def _settings(written: str, annotation: Any, values: str) -> dict[str, Any]:
     """Return what argparse has to know to make an argument of its type."""
     kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
     if kind is bool:
         return {"action": "store_true"}
     if kind == list[str]:
-        return {"nargs": "+", "metavar": values}
+        return {"nargs": "+", "metavar": values, "action": _Different}
     if kind == list[Path]:
         # An option is given for each file, so that it takes no argument that stands behind it.
-        several = {"action": "append"} if is_option else {"nargs": "+"}
+        several = {"action": "append"} if written.startswith("-") else {"nargs": "+"}
         return {**several, "type": Path, "metavar": values}
+    return {"type": partial(_read, written.split("/")[-1], kind, values), "metavar": values}
+
+
+def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
+    """Return the value of an argument, or say what is allowed."""
     if values.startswith("{"):
-        return {"type": kind, "choices": [kind(value) for value in values[1:-1].split(",")]}
-    return {"type": kind, "metavar": values}
+        options = values[1:-1].split(",")
+        if text not in options:
+            *others, last = options
+            raise CommandError(f"{name} is {text!r}, must be {', '.join(others)} or {last}.")
+        return kind(text)
+    is_right, allowed = _DOMAINS.get(values, (lambda _: True, "a number"))
+    with suppress(ValueError):
+        value = kind(text)
+        if is_right(value):
+            return value
+    raise CommandError(f"{name} is {text!r}, must be {allowed}.")
+
+
+class _Different(argparse.Action):
+    """Takes several values, no two of which are equal."""
+
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
+        """Store the values."""
+        twice = [value for place, value in enumerate(values) if value in values[:place]]
+        if twice:
+            raise CommandError(f"{option_string} has {twice[0]!r} twice, must be different names.")
+        setattr(namespace, self.dest, values)

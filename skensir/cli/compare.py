@@ -202,7 +202,7 @@ COMMAND = Command(
         "their mean",
         **READING,
         **SCORING,
-        "--bin-width N": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
+        "--bin-width W": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
         "bits, 8224 for 16)",
         "--no-trees": "leave out the ensembles of trees, which take most of the time",
         **PERCEPTUAL,

@@ -4,22 +4,48 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
-from collections.abc import Sequence
-from typing import NoReturn
+from collections.abc import Collection, Sequence
+from typing import Any, NoReturn
 
 from skensir import __version__
 from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
+from skensir.cli.sentences import in_options, warnings_as_notes
+
+# What argparse says, by its pattern, and how we say it.
+_SAID: dict[str, str] = {
+    r"the following arguments are required: command": "Name a command",
+    r"the following arguments are required: ([^,]+)": r"\1 is missing",
+    r"the following arguments are required: (.+)": r"\1 are missing",
+    r"argument command: invalid choice: ('.*?') .*": r"There is no command \1",
+    r"argument (?:.+/)?(\S+): expected (?:at least )?one argument": r"\1 needs a value",
+    r"argument (?:.+/)?(\S+): ignored explicit argument ('.*')": r"\1 takes no value, not even \2",
+    r"ambiguous option: (\S+) could match (.+)": r"\1 may be one of \2",
+}
 
 
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence, without the usage."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise the message for `main` to print."""
+        """Raise what `main` is to print."""
+        for pattern, said in _SAID.items():
+            if match := re.fullmatch(pattern, message):
+                message = match.expand(said)
+                break
         raise CommandError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse the arguments; what is not known is an error of the command that got it."""
+        parsed, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            raise CommandError(
+                f"{self.prog} has no argument {' '.join(unknown)!r}; see {self.prog} --help."
+            )
+        return parsed, unknown
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -34,15 +60,13 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _sentence(error: Exception) -> str:
+def _sentence(error: Exception, options: Collection[str]) -> str:
     """Return what went wrong in one line; errors of the system name the file first."""
     if isinstance(error, OSError) and error.filename is not None:
         return f"{error.filename}: {error.strerror}."
-    text = str(error)
-    # What Python code would pass is an option here.
-    text = text.replace("crop=True", "--crop").replace("include_input=False", "--no-input")
-    text = text.replace("pass its name as target, or target=None for predictions alone", "--target")
-    return " ".join(text.split())
+    if isinstance(error, MemoryError):
+        return "There is not enough memory for images of this size."
+    return in_options(str(error), options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,16 +83,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         0 after success, 2 after a mistake of the user, 130 after an interruption.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
+    options: dict[str, Any] = {}
     try:
         # A command is a function whose parameters have the names of its options.
         options = vars(_make_parser().parse_args(argv))
-        options.pop("run")(**options)
+        command = options.pop("run")
+        with warnings_as_notes(options):
+            command(**options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CommandError, ValueError, OSError, ModuleNotFoundError) as error:
-        print(f"skensir: {_sentence(error)}", file=sys.stderr)
+    except (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
+        print(f"skensir: {_sentence(error, options)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # what a shell expects of an interrupted program

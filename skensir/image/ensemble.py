@@ -191,7 +191,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             if INPUT_MODEL in models:
                 raise ValueError(
                     f"A base model has the name {INPUT_MODEL!r}, which is that of the degraded "
-                    "image with include_input=True; rename its folder."
+                    "image where it is one more model; rename its folder, or take "
+                    "include_input=False."
                 )
             models = (*models, INPUT_MODEL)
         inputs = self._inputs(predictions, inputs)

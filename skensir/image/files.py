@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skensir._files import write_whole
 from skensir._optional import import_optional
+from skensir._text import sizes
 
 Image = NDArray[Any]
 
@@ -144,8 +145,8 @@ def _check_image(image: Image, path: Path) -> None:
         )
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ValueError(
-            f"{path}: an image of shape {image.shape}, must be (height, width) or "
-            "(height, width, 3)."
+            f"{path}: an image of {sizes(image.shape) or 'one'} numbers, must be of height x width "
+            "or height x width x 3."
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
         raise ValueError(f"{path}: an image with NaN or infinity, must be finite.")
@@ -210,7 +211,7 @@ def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
     with suppress(cv2.error):
         encoded, buffer = cv2.imencode(suffix, image, options)
     if not encoded:
-        raise ValueError(f"{path}: an image of shape {image.shape} cannot be written as {suffix}.")
+        raise ValueError(f"{path}: an image of {sizes(image.shape)} cannot be written as {suffix}.")
     return bytes(buffer)
 
 
@@ -224,8 +225,10 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
             # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
             plain = page.compression.name in ("NONE", "ADOBE_DEFLATE", "DEFLATE")
             image = page.asarray() if plain else _decode_opencv(data, path)
+    except ModuleNotFoundError:
+        raise
     except Exception as error:  # damaged files raise nearly anything
-        raise ValueError(f"{path} cannot be read: {error}.") from error
+        raise ValueError(f"{path} cannot be read: it is damaged, cut short or no TIFF.") from error
     if n_pages != 1:
         raise ValueError(f"{path} has {n_pages} pages, must have one.")
     # The values of the others, such as places in a palette, are not brightness.
@@ -248,7 +251,9 @@ def _decode_numpy(data: bytes, path: Path) -> Image:
     try:
         return np.lib.format.read_array(BytesIO(data), allow_pickle=False)
     except ValueError as error:
-        raise ValueError(f"{path} cannot be read: {error}.") from error
+        raise ValueError(
+            f"{path} cannot be read: it is damaged, cut short, or no array of numbers."
+        ) from error
 
 
 def _encode_numpy(image: Image, *_: Any) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skensir._text import bits, sizes
 from skensir.image.files import Image
 
 # What the input is called among the base models.
@@ -25,10 +26,10 @@ def find_mismatch(image: Image, prediction: Image) -> str | None:
     Floats fit to whole numbers of either depth, as they do everywhere.
     """
     if image.shape != prediction.shape:
-        return f"the input has shape {image.shape}, but each prediction {prediction.shape}"
+        return f"the input is {sizes(image.shape)}, but each prediction {sizes(prediction.shape)}"
     depths = {part.dtype for part in (image, prediction) if part.dtype.kind == "u"}
     if len(depths) > 1:
-        return f"the input is {image.dtype}, but the predictions are {prediction.dtype}"
+        return f"the input is {bits(image.dtype)}, but the predictions are {bits(prediction.dtype)}"
     return None
 
 
@@ -37,7 +38,6 @@ def add_input(predictions: Image, image: Image) -> Image:
     mismatch = find_mismatch(image, predictions[0])
     if mismatch is not None:
         raise ValueError(
-            f"{mismatch}; it must have their size and depth, or be left out by fitting with "
-            "include_input=False"
+            f"{mismatch}; give it their size and depth, or fit with include_input=False"
         )
     return np.concatenate([predictions, image[np.newaxis]])

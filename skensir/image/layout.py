@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skensir._text import bits, sizes
 from skensir.image.arrays import as_array
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError, add_input
@@ -56,20 +57,27 @@ class Layout:
     def check(self, prediction: Image, target: Image | None) -> None:
         """Raise an error unless an image fits to its truth and to the layout; add to that."""
         if prediction.ndim != (3 if self.axis is None else 4):
-            allowed = (
-                "(n_models, height, width), as channel_axis is None"
-                if self.axis is None
-                else "n_models, height, width and n_channels; grey images need channel_axis=None"
+            shape = f"the predictions are {sizes(prediction.shape) or 'one number'}"
+            if self.axis is None:
+                raise ValueError(
+                    f"{shape}, must be models x height x width as images are grey; those in colour "
+                    "need channel_axis=-1"
+                )
+            raise ValueError(
+                f"{shape}, must be models x height x width x channels and not grey; grey images "
+                "need channel_axis=None"
             )
-            raise ValueError(f"the predictions have shape {prediction.shape}, must have {allowed}")
         if target is not None and target.shape != prediction.shape[1:]:
             raise ValueError(
-                f"each prediction has shape {prediction.shape[1:]}, but the target {target.shape}"
+                f"each prediction is {sizes(prediction.shape[1:])}, but the target "
+                f"{sizes(target.shape)}"
             )
         images = [prediction] if target is None else [prediction, target]
         dtypes = [image.dtype for image in images if image.dtype.kind == "u"]
         if len(set(dtypes)) > 1:
-            raise ValueError(f"the predictions are {dtypes[0]}, but the target is {dtypes[1]}")
+            raise ValueError(
+                f"the predictions are {bits(dtypes[0])}, but the target is {bits(dtypes[1])}"
+            )
         n_channels = self._count_channels(prediction)
         found = (len(prediction), n_channels, dtypes[0] if dtypes else None)
         for name, value in zip(_COMMON, found, strict=True):
@@ -78,7 +86,9 @@ class Layout:
                 setattr(self, name, value)
             # Floats fit to either depth; but not to both, one after the other.
             elif value is not None and value != known:
-                raise ValueError(f"{_COMMON[name].format(value)}, must be {known} as before")
+                say: Any = bits if name == "pixel_dtype" else str
+                found_here = _COMMON[name].format(say(value))
+                raise ValueError(f"{found_here}, must be {say(known)} as before")
 
     def _count_channels(self, prediction: Image) -> int:
         """Return the number of channels; rows or columns of pixels are not taken for them."""

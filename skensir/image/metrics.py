@@ -11,6 +11,7 @@ from sklearn.utils import check_scalar
 
 from skensir._base import check_number, check_option
 from skensir._optional import import_optional
+from skensir._text import sizes
 from skensir.image.arrays import as_array
 
 # BT.601, studio range: what red, green and blue from 0 to 1 add to 16, on a scale up to 255.
@@ -158,8 +159,8 @@ def structural_similarity(
     target, image = _prepare(target, image, channel, crop_border, data_range)
     if min(target.shape[:2]) < _WINDOW:
         raise ValueError(
-            f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels; crop_border == {crop_border} "
-            f"leaves {target.shape[0]} x {target.shape[1]}."
+            f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels, and a crop_border of {crop_border} "
+            f"leaves {sizes(target.shape[:2])}."
         )
     channels = zip(_channels(target), _channels(image), strict=True)
     return float(np.mean([_ssim(x, y, data_range) for x, y in channels]))
@@ -213,7 +214,9 @@ def _prepare(
         )
     inner = tuple(slice(crop_border, size - crop_border) for size in target.shape[:2])
     if not target[inner].size:
-        raise ValueError(f"crop_border == {crop_border} leaves nothing of shape {target.shape}.")
+        raise ValueError(
+            f"A crop_border of {crop_border} leaves nothing of {sizes(target.shape[:2])} pixels."
+        )
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(
             f"data_range == {data_range}, but target has values up to {target.max()}; 16 bits "

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skensir._text import bits
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError
 from skensir.image.metrics import peak_of
@@ -27,7 +28,8 @@ class PixelFormat(NamedTuple):
         return peak_of(self.dtype)
 
     def __str__(self) -> str:
-        return f"{'grey' if self.grey else 'RGB'} of {self.dtype}"
+        depth = "of floats" if self.dtype == "floats" else bits(np.dtype(self.dtype))
+        return f"{'grey' if self.grey else 'RGB'} {depth}"
 
 
 def pixel_format_of(scene: Scene) -> PixelFormat:

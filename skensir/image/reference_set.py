@@ -12,6 +12,7 @@ from typing import Self, SupportsIndex, overload
 import numpy as np
 
 from skensir._base import warn_user
+from skensir._text import bits
 from skensir.image.colour import Colour
 from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch
@@ -156,8 +157,8 @@ class ReferenceSet(Sequence[Scene]):
         if not self.models:
             path, reason = next(iter(left_out.items()))
             raise ValueError(
-                f"{self.folder} has no sub-folder of a base model: {path} {reason}; pass pattern, "
-                "such as '*_x4', to tell the scene from the name."
+                f"{self.folder} has no sub-folder of a base model: {path} {reason}; "
+                "pattern=GLOB, such as '*_x4', tells the scene from the name."
             )
         for path, reason in left_out.items():
             warn_user(f"{path} is left out, as it {reason}.", UserWarning)
@@ -180,7 +181,9 @@ class ReferenceSet(Sequence[Scene]):
             return {self.folder / name: pattern for name in models}
         for name in pattern:
             if not (self.folder / name).is_dir():
-                raise ValueError(f"pattern has {name!r}, but {self.folder} has no such sub-folder.")
+                raise ValueError(
+                    f"pattern is for {name!r}, but {self.folder} has no such sub-folder."
+                )
         return {self.folder / name: text for name, text in pattern.items()}
 
     def __len__(self) -> int:
@@ -212,7 +215,9 @@ class ReferenceSet(Sequence[Scene]):
     def targets(self) -> Images:
         """The truth of each scene, read when asked for."""
         if self.target is None:
-            raise ValueError(f"The reference set {self.folder} was made with target=None.")
+            raise ValueError(
+                f"The reference set {self.folder} was made without truth (target=None)."
+            )
         return Images(self, "targets")
 
     @property
@@ -228,7 +233,7 @@ class ReferenceSet(Sequence[Scene]):
             if not self.has_inputs:
                 raise ValueError(
                     f"{self.folder} has no sub-folder {self.input!r} with the images before "
-                    "restoration; pass its name as input, or fit with include_input=False."
+                    "restoration; input=NAME says which it is, or fit with include_input=False."
                 )
             self._input_files = self.files_in(folder)
         for name in self.names:
@@ -351,7 +356,9 @@ class ReferenceSet(Sequence[Scene]):
         whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
         for path, dtype in whole[1:]:
             if dtype != whole[0][1]:
-                raise ValueError(f"{path} is {dtype}, but {whole[0][0]} is {whole[0][1]}.")
+                raise ValueError(
+                    f"{path} is {bits(dtype)}, but {whole[0][0]} is {bits(whole[0][1])}."
+                )
         images = self._colour.in_common(images, read_image)
         return [images[self._files[folder][name]] for folder in folders]
 

@@ -132,8 +132,7 @@ def _name_or_leave_out(
             reason += f"files like {other} in {first.name}"
             if folder not in optional:
                 raise ValueError(
-                    f"{folder} {reason}; pass pattern, such as '*_x4', to tell the scene from the "
-                    "name."
+                    f"{folder} {reason}; pattern=GLOB, such as '*_x4', tells the scene from the name."
                 )
             left_out[folder] = reason
     return named
@@ -148,7 +147,7 @@ def common_scenes(files: FilesOfFolders, *, common: bool = False) -> tuple[str, 
         name, folder = next(iter(lacking.items()))
         owner = next(of_folder[name] for of_folder in files.values() if name in of_folder)
         n_missing = len(names.difference(files[folder]))
-        remedy = f"; pass common=True for the {len(shared)} that all folders have" if shared else ""
+        remedy = f"; common=True keeps the {len(shared)} that all folders have" if shared else ""
         raise ValueError(
             f"{folder} has no image of the scene {name!r}, of which there is {owner}, and lacks "
             f"{n_missing} of {len(names)} scenes{remedy}."
@@ -166,8 +165,8 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
         if image.shape[:2] != first.shape[:2] and not crop:
             sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, first)]
             raise ValueError(
-                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; pass crop=True "
-                "to keep the top left part that they have in common."
+                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; crop=True keeps "
+                "the top left part that they have in common."
             )
     height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
     return {path: image[:height, :width] for path, image in images.items()}

@@ -133,7 +133,7 @@ def _find_addition(
             other_path = next(key for key in other if other[key] != matched.get(key))
             raise ValueError(
                 f"In {folder}, {path} could be scene {matched[path]!r} and {other_path} scene "
-                f"{other[other_path]!r}, but not both; pass pattern, such as '*_x4', to tell."
+                f"{other[other_path]!r}, but not both; pattern=GLOB, such as '*_x4', tells which."
             )
     return addition, len(matched)
 
@@ -193,7 +193,7 @@ def scene_pattern(pattern: str) -> Callable[[str], str | None]:
     """
     first, *texts, last = pattern.split("*") if "*" in pattern else (pattern, "")
     if "*" not in pattern:
-        raise ValueError(f"pattern == {pattern!r}, must have a star for the name of the scene.")
+        raise ValueError(f"pattern == {pattern}, must have a star for the name of the scene.")
     between = ["/" if "/" in text else text for text in texts]
     expression = re.compile(
         re.escape(first)

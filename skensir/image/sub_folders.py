@@ -69,9 +69,9 @@ def find_sub_folders(
     if input == "auto":
         degraded = next((name for name in _usual_among(others, INPUTS) if name != truth), "lq")
     if truth is not None and truth in chosen:
-        raise ValueError(f"models == {models!r} has the target {truth!r} in it.")
+        raise ValueError(f"models == {', '.join(chosen)}; must be without the target, {truth}.")
     if truth is not None and degraded == truth:
-        raise ValueError(f"input == {input!r} is the target, must be another sub-folder.")
+        raise ValueError(f"input == {input!r}, must be another sub-folder than the target.")
     if models is None:
         known = {truth, degraded}
         # What has another's name is a model where that other is named.
@@ -108,23 +108,22 @@ def _find_target(
     elif len(usual) == 1:
         return usual[0]
     elif named := _usual_among(models, TARGETS):
-        raise ValueError(f"models == {models!r} has the target {named[0]!r} in it.")
+        raise ValueError(f"models == {', '.join(models)}; must be without the target, {named[0]}.")
     elif usual:
         problem = f"has {len(usual)} sub-folders that may have the truth: {_listed(usual)}"
     else:
         problem = f"has no sub-folder with the truth, such as gt; it has {_listed(found)}"
-    raise ValueError(
-        f"{folder} {problem}; pass its name as target, or target=None for predictions alone."
-    )
+    raise ValueError(f"{folder} {problem}; target=NAME says which it is.")
 
 
 def _check_models(folder: Path, models: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the base models, or raise an error unless all are sub-folders."""
     if isinstance(models, str) or not models or len(set(models)) < len(models):
-        raise ValueError(f"models == {models!r}, must be a list of different names.")
+        names = models if isinstance(models, str) else ", ".join(models)
+        raise ValueError(f"models == {names or 'nothing'}; must be different names, in a list.")
     for name in models:
         if Path(name).name != name or name == "..":
-            raise ValueError(f"models has {name!r}, must be names of sub-folders of {folder}.")
+            raise ValueError(f"models == {', '.join(models)}; must be sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(
                 f"{folder} has no sub-folder {name!r}, named in models; it has {_listed(found)}."

@@ -43,7 +43,9 @@ def read_torch_file(data: bytes) -> Any:
     entries = read_archive(data)
     pickles = [name for name in entries if name.endswith("/data.pkl")]
     if len(pickles) != 1:
-        raise ValueError(f"it has {len(pickles)} entries 'data.pkl', torch.save writes one.")
+        raise ValueError(
+            f"it has {len(pickles)} entries 'data.pkl', and files of PyTorch have one."
+        )
     folder, program = pickles[0].removesuffix("data.pkl"), entries[pickles[0]]
     if entries.get(f"{folder}byteorder", b"little") != b"little":
         raise ValueError("its numbers are not in little-endian order.")

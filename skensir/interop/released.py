@@ -146,7 +146,9 @@ def _find_width(edges: IntArray, said: float | None, named: int | None) -> float
     elif said or named or smallest:
         width = float(said or named or smallest or 0)
     else:
-        raise ValueError("it has a single cell, from which no bin width follows; say which.")
+        raise ValueError(
+            "it has a single cell, from which no bin width follows; bin_width=W says it."
+        )
     if (edges % width).any():
         told = ", which its name tells" if width == named and not said else ""
         raise ValueError(

@@ -1,6 +1,7 @@
 """How arguments are declared: every parameter of a command is one, and the other way round."""
 
 import argparse
+import re
 from inspect import Parameter, signature
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 
 from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
 from skensir.cli.arguments import Command, add_command
+from skensir.cli.common import CommandError
 
 MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo)
 
@@ -70,7 +72,38 @@ def test_types_and_defaults_are_those_of_the_function(capsys):
         "width": 3.0,
         "dry_run": True,
     }
-    for mistake, message in ((["-t", "b", "--bits", "9"], "choose from 8, 16"), ([], "required")):
-        with pytest.raises(SystemExit):
-            parse(command, "run-it", "a", *mistake)
-        assert message in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        parse(command, "run-it", "a")
+    assert "required" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("mistake", "message"),
+    [
+        (["--bits", "9"], "--bits is '9', must be 8 or 16."),
+        (["--bits", "x"], "--bits is 'x', must be 8 or 16."),
+        (["--width", "0"], "--width is '0', must be a number above zero."),
+        (["--width", "inf"], "--width is 'inf', must be a number above zero."),
+        (["--width", "nan"], "--width is 'nan', must be a number above zero."),
+        (["--rows", "-1"], "--rows is '-1', must be a number, zero or more."),
+        (["--border", "1.5"], "--border is '1.5', must be a whole number, zero or more."),
+        (["--border", "-1"], "--border is '-1', must be a whole number, zero or more."),
+        (["--names", "x", "y", "x"], "--names has 'x' twice, must be different names."),
+    ],
+)
+def test_values_that_are_not_allowed_are_named(mistake, message):
+    def run_it(
+        *,
+        bits: int = 8,
+        width: float = 1,
+        rows: float = 1,
+        border: int = 1,
+        names: list[str] | None = None,
+    ) -> None:
+        """Do nothing."""
+
+    usages = ("--bits {8,16}", "--width W", "--rows S", "--border N", "--names NAME")
+    command = Command(run_it, "Run.", dict.fromkeys(usages, ""))
+    assert parse(command, "run-it", "--rows", "0", "--border", "0")["rows"] == 0
+    with pytest.raises(CommandError, match=f"^{re.escape(message)}$"):
+        parse(command, "run-it", *mistake)

@@ -149,7 +149,7 @@ def test_input_that_is_not_like_the_outputs_is_left_out(own_folders, capsys, whi
     assert ("Input" in names) == (which == "reference")
     left_out = WITH_INPUT if which == "reference" else "Input"
     words = " ".join(printed.split())
-    assert f"{left_out} is left out, as in scene '0' the input has shape" in words
+    assert f"{left_out} is left out, as in scene '0' the input is" in words
     assert "one more model" not in words
 
 
@@ -258,7 +258,7 @@ def test_scene_of_another_kind_is_named(own_folders, capsys, which, trees):
     for part in (*MODELS, "gt", "lq"):
         path = own_folders[which] / part / "1.png"
         write_image(path, read_image(path).astype(np.uint16))
-    assert_mistake(capsys, ["compare", *own_folders, *trees], "cene '1'", "uint16")
+    assert_mistake(capsys, ["compare", *own_folders, *trees], "cene '1'", "16 bits")
 
 
 def test_base_model_with_the_name_of_a_row_is_a_mistake(own_folders, no_work, capsys):
@@ -270,8 +270,8 @@ def test_base_model_with_the_name_of_a_row_is_a_mistake(own_folders, no_work, ca
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        (["--crop-border", "8"], "crop_border == 8"),
-        (["--crop-border", "-1"], "crop_border == -1"),
+        (["--crop-border", "8"], "A --crop-border of 8 leaves"),
+        (["--crop-border", "-1"], "--crop-border is '-1'"),
         (["--channel", "red"], "--channel"),
         (["--bin-width", "wide"], "--bin-width"),
         (["--report", "nowhere/page.html"], "nowhere is not a folder"),
@@ -286,7 +286,7 @@ def test_options_out_of_range_are_noticed_before_fitting(folders, no_work, capsy
 
 def test_bin_width_out_of_range_is_named(folders, capsys):
     assert_mistake(
-        capsys, ["compare", *folders, "--no-trees", "--bin-width", "0"], "bin_width == 0"
+        capsys, ["compare", *folders, "--no-trees", "--bin-width", "0"], "--bin-width is '0'"
     )
 
 

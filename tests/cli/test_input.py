@@ -79,11 +79,11 @@ def _taken(path):
     [
         (
             lambda path: write_image(path, read_image(path)[::2, ::2]),
-            "in scene '10' the input has shape (18, 22, 3), but each prediction (36, 44, 3).",
+            "in scene '10' the input is 18 x 22 x 3, but each prediction 36 x 44 x 3.",
         ),
         (
             lambda path: write_image(path, np.zeros((36, 44, 3), np.uint16)),
-            "in scene '10' the input is uint16, but the predictions are uint8.",
+            "in scene '10' the input is of 16 bits, but the predictions are of 8 bits.",
         ),
         (lambda path: path.unlink(), "lq has no image of the scene '10', of which there is "),
         (
@@ -121,7 +121,7 @@ def test_predict_says_what_is_missing(folders, capfd):
     assert_one_sentence(capfd, "rainy has no image of the scene '10', .*fit with --no-input")
     write_image(test / "rainy/10.png", image[::2])
     assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 2
-    assert_one_sentence(capfd, r"Scene '10' .*the input has shape .* by fitting with --no-input")
+    assert_one_sentence(capfd, r"Scene '10' .*the input is .*, or fit with --no-input")
     assert not (test.parent / "out").exists()
     write_image(test / "rainy/10.png", image)
     assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 0

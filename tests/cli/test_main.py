@@ -81,7 +81,10 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
         (["fit", "train", "-o", "m", "--models", "alpha", "eta"], "no sub-folder 'eta'.*has alpha"),
         (["fit", "train", "-o", "m", "--cv", "--bin-width", "8"], "--bin-width does not fit"),
         (["fit", "train", "-o", "m", "--published", "--shrinkage", "8"], "--shrinkage does not"),
-        (["fit", "train", "-o", "m", "--bin-width", "-3"], "bin_width == -3.0, must be > 0"),
+        (
+            ["fit", "train", "-o", "m", "--bin-width", "-3"],
+            "--bin-width is '-3', must be a number above zero",
+        ),
         (["predict", "train/gt/9.png", "test", "-o", "out"], "Cannot read train/gt/9.png"),
         (["predict", "nowhere", "test", "-o", "out"], "nowhere: No such file"),
         (["predict", "model", "test/gt", "-o", "out"], "test/gt has no sub-folder 'alpha'"),
@@ -92,11 +95,14 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
             ["evaluate", "test/alpha", "test"],
             "files like 10.png, and files like .*alpha.10.png in test",
         ),
-        (["evaluate", "test/alpha", "test/gt", "--crop-border", "30"], "Scene '9': crop_border"),
+        (
+            ["evaluate", "test/alpha", "test/gt", "--crop-border", "30"],
+            "Scene '9': A --crop-border of 30 leaves",
+        ),
         (["inspect", "nowhere"], "nowhere: No such file"),
         (["inspect", "model", "--plot", "nowhere/p.png"], "nowhere is not a folder, so p.png"),
         (["import-released", "model", "-o", "other"], "Cannot read model"),
-        (["predict", "model"], "the following arguments are required"),
+        (["predict", "model"], "FOLDER, -o/--output are missing"),
     ],
 )
 def test_wrong_arguments_are_one_sentence(folders, capfd, arguments, message):

@@ -342,8 +342,6 @@ def test_models_in_another_order_are_an_error(folder):
 def test_errors_name_the_scene_and_its_files(folder):
     write_image(folder / "gt" / "scene 2.png", np.zeros((3, 4, 3), np.uint16))
     reference_set = ReferenceSet(folder)
-    message = (
-        r"Scene 'scene 2' \(.*A.scene 2.png, ..., .*gt.scene 2.png\): each prediction has shape"
-    )
+    message = r"Scene 'scene 2' \(.*A.scene 2.png, ..., .*gt.scene 2.png\): each prediction is"
     with pytest.raises(ValueError, match=message):
         ImageEnsemble().fit(reference_set.predictions, reference_set.targets)

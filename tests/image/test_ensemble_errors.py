@@ -28,10 +28,10 @@ def spoil(predictions, targets, what):
 MISTAKES = {
     "model": "Image 2: there are 2 models, must be 3 as before",
     "channel": "Image 2: there are 2 channels, must be 3 as before",
-    "grey": r"Image 2: the predictions have shape \(3, 16, 16\), .* channel_axis=None",
-    "size": r"Image 2: each prediction has shape \(16, 16, 3\), but the target \(15, 16, 3\)",
-    "depth": "Image 2: the pixels are uint16, must be uint8 as before",
-    "target depth": "Image 2: the predictions are uint8, but the target is uint16",
+    "grey": r"Image 2: the predictions are 3 x 16 x 16, .* channel_axis=None",
+    "size": r"Image 2: each prediction is 16 x 16 x 3, but the target 15 x 16 x 3",
+    "depth": "Image 2: the pixels are of 16 bits, must be of 8 bits as before",
+    "target depth": "Image 2: the predictions are of 8 bits, but the target is of 16 bits",
 }
 
 
@@ -53,7 +53,7 @@ def test_images_that_do_not_fit_together(what, regressor):
 def test_colour_among_grey():
     predictions, targets = images(n_channels=None)
     predictions[1], targets[1] = (np.stack([a[1]] * 3, axis=-1) for a in (predictions, targets))
-    with pytest.raises(ValueError, match=r"Image 1: .* as channel_axis is None"):
+    with pytest.raises(ValueError, match=r"Image 1: .* as images are grey; .* channel_axis=-1"):
         ImageEnsemble(channel_axis=None).fit(predictions, targets)
 
 
@@ -113,7 +113,7 @@ def test_depth_is_that_of_all_images_that_have_one(order):
     chosen = [images[i] for i in order], [targets[i] for i in order]
     ensemble = ImageEnsemble(channel_axis=None).fit(*chosen)
     assert ensemble.pixel_dtype_ == np.uint8
-    with pytest.raises(ValueError, match="Image 0: the pixels are uint16, must be uint8"):
+    with pytest.raises(ValueError, match="Image 0: the pixels are of 16 bits, must be of 8 bits"):
         ensemble.predict(images[2:])
-    with pytest.raises(ValueError, match="Image 2: the pixels are uint16, must be uint8"):
+    with pytest.raises(ValueError, match="Image 2: the pixels are of 16 bits, must be of 8 bits"):
         ImageEnsemble(channel_axis=None).fit(images, targets)

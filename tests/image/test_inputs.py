@@ -91,10 +91,10 @@ def spoil(inputs, what):
 
 
 MISTAKES = {
-    "size": r"Image 2: the input has shape \(8, 8, 3\), but each prediction \(16, 16, 3\); .*"
+    "size": r"Image 2: the input is 8 x 8 x 3, but each prediction 16 x 16 x 3; .*"
     "include_input=False",
-    "grey": r"Image 2: the input has shape \(16, 16\), but each prediction \(16, 16, 3\)",
-    "depth": "Image 2: the input is uint16, but the predictions are uint8; .*include_input=False",
+    "grey": r"Image 2: the input is 16 x 16, but each prediction 16 x 16 x 3",
+    "depth": "Image 2: the input is of 16 bits, but the predictions are of 8 bits; .*False",
 }
 
 
@@ -209,7 +209,7 @@ def test_inputs_are_those_of_the_sub_folder_named(folder):
     unnamed = ReferenceSet(folder, MODELS)
     assert "has no sub-folder 'lq'" in unnamed.why_without_input()
     ensemble = ImageEnsemble(AverageRegressor(), include_input=True)
-    with pytest.raises(ValueError, match=r"has no sub-folder 'lq' .* pass its name as input"):
+    with pytest.raises(ValueError, match=r"has no sub-folder 'lq' .* input=NAME says"):
         ensemble.fit(unnamed.predictions, unnamed.targets)
 
 
@@ -229,8 +229,8 @@ def test_a_scene_without_input_is_named(folder):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (lambda image: image[::2, ::2], "scene '10' the input has shape (18, 22, 3), but each"),
-        (lambda image: image.astype(np.uint16), "scene '10' the input is uint16, but the"),
+        (lambda image: image[::2, ::2], "scene '10' the input is 18 x 22 x 3, but each"),
+        (lambda image: image.astype(np.uint16), "scene '10' the input is of 16 bits, but the"),
     ],
 )
 def test_an_input_that_does_not_fit_is_named_with_its_scene(folder, change, words):
@@ -255,7 +255,7 @@ def test_inputs_are_cropped_as_the_outputs_are_and_do_not_crop_them(folder):
     write_image(folder / "lq/9.png", image[::4, ::4])
     scenes = ReferenceSet(folder, crop=True)
     assert scenes.predictions[0].shape == (3, 36, 30, 3)
-    assert "shape (10, 8, 3)" in scenes.why_without_input()
+    assert "is 10 x 8 x 3" in scenes.why_without_input()
 
 
 def test_a_base_model_of_the_name_is_an_error(folder):

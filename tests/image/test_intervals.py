@@ -76,7 +76,7 @@ def test_images_that_do_not_fit_leave_the_calibration_as_it_was():
     ensemble = ImageEnsemble(PLAIN).fit(*images()).calibrate(*images(seed=1))
     before = [model.calibration_ for model in ensemble.regressors_]
     predictions, targets = images(OTHERS, seed=2)
-    with pytest.raises(ValueError, match="Image 1: each prediction has shape"):
+    with pytest.raises(ValueError, match="Image 1: each prediction is"):
         ensemble.calibrate(predictions, [targets[0], targets[1][:-1]])
     for model, calibration in zip(ensemble.regressors_, before, strict=True):
         assert_array_equal(model.calibration_, calibration)

@@ -236,7 +236,7 @@ def test_images_of_different_sizes_are_cropped_only_if_asked(tmp_path):
     image = np.arange(7 * 5 * 3, dtype=np.uint8).reshape(7, 5, 3)
     write_image(tmp_path / "B" / "a.png", image)  # higher and narrower than the others
     reference_set = ReferenceSet(tmp_path)
-    with pytest.raises(ValueError, match=r"7 x 5 pixels, .* has 5 x 6; pass crop=True") as caught:
+    with pytest.raises(ValueError, match=r"7 x 5 pixels, .* has 5 x 6; crop=True") as caught:
         reference_set[0]
     assert str(tmp_path / "A" / "a.png") in str(caught.value)
     assert str(tmp_path / "B" / "a.png") in str(caught.value)
@@ -261,7 +261,7 @@ def test_different_bit_depths(tmp_path, first):
         (tmp_path / "A" / "a.png").unlink()
         np.save(tmp_path / "A" / "a.npy", np.zeros((5, 6, 3), first))
     write_image(tmp_path / "C" / "a.png", np.zeros((5, 6, 3), np.uint16))
-    with pytest.raises(ValueError, match=r"C/a\.png is uint16, but .*/a\.png is uint8"):
+    with pytest.raises(ValueError, match=r"C/a\.png is of 16 bits, but .*/a\.png is of 8 bits"):
         ReferenceSet(tmp_path)[0]
 
 

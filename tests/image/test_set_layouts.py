@@ -58,7 +58,7 @@ def test_of_several_inputs_the_likeliest_is_taken_and_none_is_a_model(tmp_path):
 def test_what_may_be_the_truth_is_named_where_it_is_not_clear(tmp_path):
     make(tmp_path, ("HR", "sharp", *MODELS))
     with pytest.raises(
-        ValueError, match="has 2 sub-folders that may have the truth: sharp, HR; pass"
+        ValueError, match="has 2 sub-folders that may have the truth: sharp, HR; target=NAME"
     ):
         ReferenceSet(tmp_path)
     scenes = ReferenceSet(tmp_path, target="HR")
@@ -111,7 +111,8 @@ def test_a_model_that_lacks_some_scenes_is_not_left_out(tmp_path):
     make(tmp_path)
     (tmp_path / "A" / "2.png").unlink()
     with pytest.raises(
-        ValueError, match=r"A has no image of the scene '2', .* 1 of 2 scenes; pass common=True"
+        ValueError,
+        match=r"A has no image of the scene '2', .* 1 of 2 scenes; common=True keeps the 1",
     ):
         ReferenceSet(tmp_path)
     scenes = ReferenceSet(tmp_path, common=True)
@@ -187,7 +188,7 @@ def test_patterns_tell_what_is_not_clear(tmp_path):
     with pytest.raises(ValueError, match=r"B has no image whose name fits to the pattern \*_x4"):
         ReferenceSet(tmp_path, ["A", "B"], pattern="*_x4")
     assert ReferenceSet(tmp_path, ["A"], pattern="*_x2")[0].predictions[0, 0, 0, 0] == 30
-    with pytest.raises(ValueError, match=r"pattern has 'C', but .* no such sub-folder"):
+    with pytest.raises(ValueError, match=r"pattern is for 'C', but .* no such sub-folder"):
         ReferenceSet(tmp_path, pattern={"C": "*"})
     with pytest.raises(ValueError, match="must have a star"):
         ReferenceSet(tmp_path, pattern="_x4")

@@ -220,7 +220,7 @@ def test_released_table_can_be_saved(tmp_path, n_channels):
 
 def test_pixels_are_of_8_bits(tmp_path):
     model = read_released(write(tmp_path / NAME, table_of(synthetic())))
-    with pytest.raises(ValueError, match="uint16"):
+    with pytest.raises(ValueError, match="of 16 bits"):
         model.predict([np.zeros((3, 4, 4, 3), np.uint16)])
 
 

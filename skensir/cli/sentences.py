@@ -1,0 +1,69 @@
+"""Errors and warnings of the library in the words of the command line."""
+
+from __future__ import annotations
+
+import re
+import sys
+import warnings
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+# What Python code says otherwise than by an argument of the same name as the option.
+_CLASSES = {"EnsIRRegressorCV": "--cv", "include_input": "input"}
+# No part of a path or of a quotation.
+_NAME = r"(?<![\w/.'-])([a-z]+(?:_[a-z]+)*)"
+_PLAIN_WORD = re.compile(r"(?<![\w/.'-])[a-z]+(?:_[a-z]+)+(?![\w/.'=-])")
+
+
+def in_options(sentence: str, options: Collection[str]) -> str:
+    """Say by options of a command what the library says by arguments of Python.
+
+    The library writes ``name == value`` for what an argument is, ``name=value`` for what it may
+    be, and the name alone. Where the command has such an option, that takes the place of the
+    argument; advice after a semicolon that takes an argument which it does not have is left out.
+    """
+    known = {*options, "include_input"}
+    main, *advice = sentence.rstrip(".").split("; ")
+    kept = [clause for clause in advice if set(re.findall(rf"{_NAME}=(?!=)", clause)) <= known]
+    text = "; ".join([main, *kept]) + "." * sentence.endswith(".")
+    text = re.sub(rf"{_NAME} == ([^,;]+)", lambda m: f"{_option(m[1], known)} is {m[2]}", text)
+    text = re.sub(rf"{_NAME}=(\w+)", lambda m: _setting(m[1], m[2], known), text)
+    text = _PLAIN_WORD.sub(lambda m: _option(m[0], known), text)
+    for written, said in _CLASSES.items():
+        text = text.replace(written, said)
+    return " ".join(text.split())
+
+
+def _option(name: str, known: Collection[str]) -> str:
+    """Return how the command line names an argument, in words where it has no such option."""
+    name = _CLASSES.get(name, name) if name in known else name
+    return f"--{name.replace('_', '-')}" if name in known else name.replace("_", " ")
+
+
+def _setting(name: str, value: str, known: Collection[str]) -> str:
+    """Return how the command line sets an argument."""
+    option = "--" + _CLASSES.get(name, name).replace("_", "-")
+    if name not in known:
+        return f"{name.replace('_', ' ')} {value}"
+    if value == "False":
+        return option.replace("--", "--no-", 1)
+    return option if value == "True" else f"{option} {value}"
+
+
+@contextmanager
+def warnings_as_notes(options: Collection[str]) -> Iterator[None]:
+    """Print what the library warns of as a sentence, and once where only its numbers differ."""
+    told: set[str] = set()
+
+    def show(message: Warning | str, *_: Any, **__: Any) -> None:
+        sentence = in_options(str(message), options)
+        kind = re.sub(r"\d+", "", sentence)
+        if kind not in told:
+            told.add(kind)
+            print(f"skensir: note: {sentence}", file=sys.stderr)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", UserWarning)
+        warnings.showwarning = show
+        yield
