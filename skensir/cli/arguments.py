@@ -17,18 +17,7 @@ from skensir.cli.common import CommandError
 # What the parsers of the commands are added to.
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
 
-# Arguments of several commands: how a reference set is read, and the convention of PSNR and SSIM.
-CROP = {"--crop": "cut images of a scene that differ in size to their common top left part"}
-INPUT = {
-    "--input NAME": "sub-folder with the images before restoration (default: %(default)s)",
-}
-READING = {
-    "--models NAME": "sub-folders of the base models, in this order (default: all but gt and lq, "
-    "sorted)",
-    "--target NAME": "sub-folder with the truth (default: %(default)s)",
-    **INPUT,
-    **CROP,
-}
+# Arguments of several commands: the convention of PSNR and SSIM, and files of tables.
 SCORING = {
     "--channel {rgb,luma}": "compare all channels, or the brightness of BT.601 (default: "
     "%(default)s)",
@@ -71,8 +60,8 @@ class Command(NamedTuple):
         More sentences, for the help of the command alone.
     epilog : str
         What stands below the arguments, in lines as they are.
-    passes_to : callable
-        The function that gets the keyword arguments that `run` only passes on.
+    passes_to : tuple of callables
+        The functions that get the keyword arguments that `run` only passes on.
     """
 
     run: Callable[..., None]
@@ -80,7 +69,7 @@ class Command(NamedTuple):
     arguments: Mapping[str, str]
     details: str = ""
     epilog: str = ""
-    passes_to: Callable[..., Any] | None = None
+    passes_to: tuple[Callable[..., Any], ...] = ()
 
 
 def add_command(commands: Commands, command: Command) -> None:
@@ -95,22 +84,22 @@ def add_command(commands: Commands, command: Command) -> None:
     )
     parser.set_defaults(run=command.run)
     parameters = dict(signature(command.run, eval_str=True).parameters)
-    if command.passes_to is not None:
-        parameters |= signature(command.passes_to, eval_str=True).parameters
+    for function in command.passes_to:
+        parameters |= signature(function, eval_str=True).parameters
     for usage, text in command.arguments.items():
         written, _, values = usage.partition(" ")
         names = written.split("/")
         parameter = parameters[names[-1].lstrip("-").replace("-", "_")]
-        is_option = written.startswith("-")
-        settings = _settings(written, parameter.annotation, values)
-        if is_option:
+        settings = _settings(written, parameter, values)
+        if written.startswith("-"):
             settings["required"] = parameter.default is Parameter.empty
             settings["default"] = None if settings["required"] else parameter.default
         parser.add_argument(*names, help=text, **settings)
 
 
-def _settings(written: str, annotation: Any, values: str) -> dict[str, Any]:
+def _settings(written: str, parameter: Parameter, values: str) -> dict[str, Any]:
     """Return what argparse has to know to make an argument of its type."""
+    annotation = parameter.annotation
     kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
     if kind is bool:
         return {"action": "store_true"}
@@ -118,7 +107,8 @@ def _settings(written: str, annotation: Any, values: str) -> dict[str, Any]:
         return {"nargs": "+", "metavar": values, "action": _Different}
     if kind == list[Path]:
         # An option is given for each file, so that it takes no argument that stands behind it.
-        several = {"action": "append"} if written.startswith("-") else {"nargs": "+"}
+        n_values = "+" if parameter.default is Parameter.empty else "*"
+        several = {"action": "append"} if written.startswith("-") else {"nargs": n_values}
         return {**several, "type": Path, "metavar": values}
     return {"type": partial(_read, written.split("/")[-1], kind, values), "metavar": values}
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from skensir._text import wrap
-from skensir.cli.arguments import PERCEPTUAL, READING, SCORING, TABLES, Command
+from skensir.cli.arguments import PERCEPTUAL, SCORING, TABLES, Command
 from skensir.cli.common import (
     CommandError,
     check_files,
@@ -18,6 +17,7 @@ from skensir.cli.common import (
     print_files,
     print_json,
 )
+from skensir.cli.reading import HOLD_OUT, READING, open_set, split
 from skensir.comparison.measure import (
     ComparedScene,
     Comparison,
@@ -51,12 +51,9 @@ With several test sets there is instead of table:
 
 def compare(
     reference: Path,
-    test: list[Path],
+    test: list[Path] | None = None,
     *,
-    models: list[str] | None = None,
-    target: str = "gt",
-    input: str = "lq",
-    crop: bool = False,
+    hold_out: str | None = None,
     channel: str = "rgb",
     crop_border: int = 0,
     bin_width: float | None = None,
@@ -67,6 +64,7 @@ def compare(
     json: bool = False,
     report: Path | None = None,
     report_scenes: int | None = None,
+    **reading: Any,
 ) -> None:
     """Print a table of base models and ensembles.
 
@@ -74,10 +72,11 @@ def compare(
     ----------
     reference : Path
         Folder as `skensir.image.ReferenceSet` reads it, on which the ensembles are fitted.
-    test : list of Path
+    test : list of Path, default=None
         Such folders, on which they are measured. The table has the numbers of each, and their mean.
-    models, target, input, crop
-        As in `skensir.image.ReferenceSet`.
+    hold_out : str, default=None
+        In place of them, scenes of the first folder not to fit on but to measure on, as in
+        `skensir.cli.reading.hold_out`.
     channel, crop_border, bin_width
         As in `skensir.comparison.measure.compare_with_each`.
     no_trees, no_perceptual : bool, default=False
@@ -91,27 +90,47 @@ def compare(
     report_scenes : int, default=None
         How many scenes have their images in the report, as
         `skensir.comparison.telling.choose_scenes` chooses them.
+    **reading
+        As in `skensir.cli.reading.open_set`; `scenes` are those to measure on.
     """
     check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
     _check_report(report, report_scenes)
     check_tables(table, scenes_table)
-    names = short_names(test, reserved={MEAN})
-    read = partial(ReferenceSet, target=target, input=input, crop=crop)
-    reference_set = read(reference, models)
+    reference_set, tests = _open(reference, test or [], hold_out, reading)
     compared = compare_with_each(
         reference_set,
-        [read(folder, reference_set.models) for folder in test],
+        list(tests.values()),
         channel=channel,
         crop_border=crop_border,
         bin_width=bin_width,
         trees=not no_trees,
         perceptual=perceptual_measures(left_out=no_perceptual),
     )
-    comparisons = dict(zip(names, compared, strict=True))
+    comparisons = dict(zip(tests, compared, strict=True))
     _write(comparisons, table, scenes_table, report, report_scenes)
     _print(comparisons, json=json)
     if not json:
         print_files({"Table": table, "Scenes": scenes_table, "Report": report})
+
+
+def _open(
+    reference: Path, test: list[Path], hold_out: str | None, reading: dict[str, Any]
+) -> tuple[ReferenceSet, dict[str, ReferenceSet]]:
+    """Return what to fit on, and what to measure on by the names in the table."""
+    if bool(test) == (hold_out is not None):
+        raise CommandError(
+            "Name either folders to measure on, or scenes of the first folder by --hold-out."
+        )
+    if hold_out is not None:
+        kept, held = split(open_set(reference, **reading), hold_out)
+        return kept, {reference.name: held}
+    scenes = reading.pop("scenes", None)
+    reference_set = open_set(reference, **reading)
+    reading |= {"models": list(reference_set.models), "scenes": scenes}
+    names = short_names(test, reserved={MEAN})
+    return reference_set, {
+        name: open_set(folder, **reading) for name, folder in zip(names, test, strict=True)
+    }
 
 
 def _rows(comparisons: dict[str, Comparison]) -> dict[str, list[Row]]:
@@ -201,6 +220,7 @@ COMMAND = Command(
         "test TEST_SET": "such a folder to measure on, of other scenes; several get one table with "
         "their mean",
         **READING,
+        **HOLD_OUT,
         **SCORING,
         "--bin-width W": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
         "bits, 8224 for 16)",
@@ -213,4 +233,5 @@ COMMAND = Command(
         f"many as fit in {MAX_MEGABYTES} MB)",
     },
     epilog=_KEYS,
+    passes_to=(open_set,),
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from skensir._text import plural
-from skensir.cli.arguments import CROP, PERCEPTUAL, SCORING, TABLES, Command
+from skensir.cli.arguments import PERCEPTUAL, SCORING, TABLES, Command
 from skensir.cli.common import (
     CommandError,
     check_installed,
@@ -15,6 +15,8 @@ from skensir.cli.common import (
     print_files,
     print_json,
 )
+from skensir.cli.reading import CROP, NAMES, SCENES, choose_scenes, read_pattern
+from skensir.cli.reading import hold_out as split_names
 from skensir.comparison.scores import on_scale_of, score
 from skensir.comparison.table_files import to_text, write_tables
 from skensir.comparison.tables import (
@@ -27,6 +29,7 @@ from skensir.comparison.tables import (
 )
 from skensir.comparison.text import explain_perceptual
 from skensir.image import read_image
+from skensir.image.colour import Colour
 from skensir.image.metrics import peak_of
 from skensir.image.perceptual import Perceptual
 from skensir.image.pixel_format import check_scale
@@ -41,6 +44,11 @@ def evaluate(
     channel: str = "rgb",
     crop_border: int = 0,
     crop: bool = False,
+    common: bool = False,
+    scenes: str | None = None,
+    hold_out: str | None = None,
+    suffix: str | None = None,
+    pattern: list[str] | None = None,
     no_perceptual: bool = False,
     table: list[Path] | None = None,
     scenes_table: list[Path] | None = None,
@@ -53,11 +61,18 @@ def evaluate(
     output : list of Path
         Folders of images. The table of several has a row for each.
     truth : Path
-        Folder of the images to compare with, matched by their names without the suffix.
+        Folder of the images to compare with, matched by their names.
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
     crop : bool, default=False
         Whether images that differ in size are cut to their common top left part.
+    common : bool, default=False
+        Whether to pass over scenes that some folders lack.
+    scenes, hold_out : str, default=None
+        Which scenes to compare, as in `skensir.cli.reading`: all of the former, those of the latter
+        that a fit with the same option has not seen.
+    suffix, pattern
+        As in `skensir.cli.reading.open_set`, for the folders of images; sub-folders are folders.
     no_perceptual : bool, default=False
         Whether to leave out LPIPS and DISTS, which are measured where they are installed.
     table, scenes_table : list of Path, default=None
@@ -71,13 +86,21 @@ def evaluate(
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
     outputs = dict(zip(short_names(output), output, strict=True))
-    files, _ = find_scenes([truth, *output])
+    patterns = _patterns(output, truth, read_pattern(suffix, pattern))
+    files, _ = find_scenes([truth, *output], patterns)
+    names = common_scenes(files, common=common)
+    if scenes is not None:
+        names = choose_scenes(names, scenes)
+    if hold_out is not None:
+        _, names = split_names(names, hold_out)
     perceptual = perceptual_measures(left_out=no_perceptual)
     settings = {"channel": channel, "crop_border": crop_border}
     scores: Scores = {}
-    for scene in progress(common_scenes(files), "Evaluating"):
+    colour = Colour([files[folder][name] for folder in files for name in names])
+    for scene in progress(names, "Evaluating"):
         paths = {name: files[folder][scene] for name, folder in outputs.items()}
-        scores[scene] = _score(scene, paths, files[truth][scene], settings, perceptual, crop=crop)
+        target = files[truth][scene]
+        scores[scene] = _score(scene, paths, target, settings, perceptual, colour, crop=crop)
     rows = [Row(name, **mean_numbers(scores, name)) for name in outputs]
     write_tables(table, {"": rows}, scenes_table, {"": scores})
     if json:
@@ -94,12 +117,26 @@ def evaluate(
     print_files({"Table": table, "Scenes": scenes_table})
 
 
+def _patterns(
+    output: list[Path], truth: Path, given: str | dict[str, str] | None
+) -> dict[Path, str]:
+    """Return the patterns of the folders; one alone is for all folders but that of the truth."""
+    if given is None or isinstance(given, str):
+        return {} if given is None else dict.fromkeys(output, given)
+    named = {folder.name: folder for folder in (*output, truth)}
+    for name in given:
+        if name not in named:
+            raise CommandError(f"--pattern is for {name}, but the folders are {', '.join(named)}.")
+    return {named[name]: pattern for name, pattern in given.items()}
+
+
 def _score(
     scene: str,
     outputs: dict[str, Path],
     truth: Path,
     settings: dict[str, Any],
     perceptual: Perceptual,
+    colour: Colour,
     *,
     crop: bool,
 ) -> dict[str, dict[str, float]]:
@@ -110,6 +147,7 @@ def _score(
     scores = {}
     for name, path in outputs.items():
         images = common_part({file: read_image(file) for file in (path, truth)}, crop)
+        images = colour.in_common(images, read_image)
         for file, part in images.items():
             check_scale(part, str(file))
         target = images[truth]
@@ -141,6 +179,10 @@ COMMAND = Command(
         "output OUT": "folder of images; several get one table of their means",
         "truth GT": "folder with the truth of each",
         **SCORING,
+        **NAMES,
+        **SCENES,
+        "--hold-out N|GLOB": "only the scenes that `skensir fit` with the same option does not "
+        "fit on",
         **CROP,
         **PERCEPTUAL,
         **TABLES,

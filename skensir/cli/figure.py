@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from skensir._files import write_whole
 from skensir._text import wrap
-from skensir.cli.arguments import READING, SCORING, Command
+from skensir.cli.arguments import SCORING, Command
 from skensir.cli.common import (
     CommandError,
     check_files,
@@ -15,6 +16,7 @@ from skensir.cli.common import (
     load_ensemble,
     print_files,
 )
+from skensir.cli.reading import READING, open_set
 from skensir.comparison.figure import FORMATS, draw_figure, encode_figure
 from skensir.comparison.shown_scenes import (
     INPUT,
@@ -43,12 +45,9 @@ def figure(
     errors: bool = False,
     weights: bool = False,
     width: float = 7.0,
-    models: list[str] | None = None,
-    target: str = "gt",
-    input: str = "lq",
-    crop: bool = False,
     channel: str = "rgb",
     crop_border: int = 0,
+    **reading: Any,
 ) -> None:
     """Draw the same part of all images of some scenes.
 
@@ -70,17 +69,17 @@ def figure(
         Whether maps of the errors and of the weights are shown.
     width : float, default=7
         Of the figure in inches.
-    models, target, input, crop
-        As in `skensir.image.ReferenceSet`.
     channel, crop_border
         As in `skensir.image.peak_signal_noise_ratio`.
+    **reading
+        As in `skensir.cli.reading.open_set`.
     """
     check_installed("skensir figure", "matplotlib", "cv2", "skimage", "tifffile", "tqdm")
     check_files(output, FORMATS, "the figure is a picture of this format")
     if not 2 <= width <= 40:
         raise CommandError(f"--width is {width:g}, must be from 2 to 40 inches.")
     boxes = _read_boxes(box or [], len(show or ()))
-    scenes = ReferenceSet(folder, models, target, input=input, crop=crop)
+    scenes = open_set(folder, **reading)
     results = _read_results(ensembles or [], scenes, weights=weights)
     shown = Shown(scenes, results, {"channel": channel, "crop_border": crop_border})
     names = scenes.subset(show).names if show else shown.choose(N_SCENES)
@@ -216,4 +215,5 @@ COMMAND = Command(
         **READING,
         **SCORING,
     },
+    passes_to=(open_set,),
 )

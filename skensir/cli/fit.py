@@ -12,9 +12,10 @@ import numpy as np
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
-from skensir.cli.arguments import READING, Command
+from skensir.cli.arguments import Command
 from skensir.cli.common import CommandError, check_installed, check_output_file
-from skensir.cli.worth import describe_worth
+from skensir.cli.reading import HOLD_OUT, READING, open_set, reading_options, split
+from skensir.cli.worth import describe_held_out, describe_worth
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, fit_and_hold_out
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError
@@ -75,11 +76,8 @@ def fit(
     reference_set: Path,
     output: Path,
     *,
-    models: list[str] | None = None,
-    target: str = "gt",
-    input: str = "lq",
     no_input: bool = False,
-    crop: bool = False,
+    hold_out: str | None = None,
     **options: Any,
 ) -> None:
     """Fit one table per channel on the images of a folder, and write them to a file.
@@ -90,17 +88,21 @@ def fit(
         Folder with one sub-folder per base model, and one with the truth.
     output : Path
         File that the tables go to.
-    models, target, input, crop
-        As in `skensir.image.ReferenceSet`.
     no_input : bool, default=False
         Whether to leave out the input, which is one more model with `--cv` where it fits.
+    hold_out : str, default=None
+        Scenes not to fit on, as in `skensir.cli.reading.hold_out`, but to measure on.
     **options
-        Those of `make_regressor`.
+        Those of `skensir.cli.reading.open_set` and of `make_regressor`.
     """
-    check_installed("skensir fit", "cv2", "skimage", "tifffile", "tqdm")
+    check_installed("skensir fit", "cv2", "tifffile", "tqdm")
+    reading_of = reading_options(options)
     _check_options(no_input, options)
     check_output_file(output)
-    scenes = ReferenceSet(reference_set, models, target, input=input, crop=crop)
+    scenes = open_set(reference_set, **reading_of)
+    held_out = None
+    if hold_out is not None:
+        scenes, held_out = split(scenes, hold_out)
     first = scenes[0]
     pixel_format = pixel_format_of(first)
     regressor = make_regressor(**options, n_scenes=len(scenes), data_range=pixel_format.data_range)
@@ -131,6 +133,8 @@ def fit(
         print(f"  channel {number}: {line}" if len(lines) > 1 else f"  {line}")
     print(f"Model: {output}\n")
     print(describe_worth(worth, ensemble.regressors_[0], len(scenes)))
+    if held_out is not None:
+        print(f"\n{describe_held_out(ensemble, held_out, pixel_format.data_range)}")
 
 
 def _check_options(no_input: bool, options: dict[str, Any]) -> None:
@@ -187,10 +191,11 @@ COMMAND = Command(
     fit,
     "Estimate the weights on a folder of images and write them to a file.",
     {
-        "reference_set REFERENCE_SET": "folder with one sub-folder per base model, and gt with "
-        "the truth",
+        "reference_set REFERENCE_SET": "folder with one sub-folder per base model, and one with "
+        "the truth, such as gt",
         "-o/--output MODEL": "file to write",
         **READING,
+        **HOLD_OUT,
         "--bin-width W": "in the unit of the pixels (default: 32 for 8 bits, 8224 for 16)",
         "--cv": "choose the tables by cross-validation, leaving one scene out; the images before "
         "restoration are one more model then, if they are there in the size and depth of the "
@@ -201,6 +206,7 @@ COMMAND = Command(
         "--shrinkage S": "pseudo-rows of the pooled data that are added to each cell (default: 0)",
         "--published": "follow the published program, not the paper",
     },
-    details="Files belong to one scene if their names agree but for the suffix.",
-    passes_to=make_regressor,
+    details="Files belong to one scene if their names agree, but for the suffix and for what all "
+    "files of a folder add.",
+    passes_to=(open_set, make_regressor),
 )

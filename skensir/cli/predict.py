@@ -11,8 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from skensir._text import plural
-from skensir.cli.arguments import CROP, INPUT, Command
+from skensir.cli.arguments import Command
 from skensir.cli.common import CommandError, check_installed, check_parent
+from skensir.cli.reading import CROP, INPUT
 from skensir.image import ImageEnsemble, ReferenceSet, write_image
 from skensir.image.metrics import peak_of
 from skensir.image.pixel_format import on_scale
@@ -58,7 +59,7 @@ def predict(
     *,
     bits: int | None = None,
     weight_maps: bool = False,
-    input: str = "lq",
+    input: str = "auto",
     crop: bool = False,
 ) -> None:
     """Combine the images of a folder and write the results to another.

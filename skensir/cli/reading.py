@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from inspect import signature
 from pathlib import Path
+from typing import Any
 
 from skensir.cli.common import CommandError
 from skensir.image import ReferenceSet
 from skensir.image.files import SUFFIXES
 from skensir.image.scene_names import match_names
 
-CROP = {"--crop": "cut outputs and truth that differ in size to their common top left part"}
+CROP = {
+    "--crop": "cut outputs and truth of a scene that differ in size to their common top left part"
+}
 INPUT = {
     "--input NAME": "sub-folder with the images before restoration (default: lq, input, blur, LR "
     "or another usual name)",
@@ -25,6 +29,10 @@ SCENES = {
     "--common": "pass over scenes that some folders lack",
     "--scenes FILE|GLOB": "only these scenes: a file with a name in each line, or a pattern such "
     "as 'clip1/*'",
+}
+HOLD_OUT = {
+    "--hold-out N|GLOB": "scenes to measure on, which are not fitted on: a number of them, evenly "
+    "spaced in their sorted list, or a pattern as for --scenes",
 }
 READING = {
     "--models NAME": "sub-folders of the base models, in this order (default: all but those of the "
@@ -75,6 +83,11 @@ def open_set(
     return images if scenes is None else images.subset(choose_scenes(images.names, scenes))
 
 
+def reading_options(options: dict[str, Any]) -> dict[str, Any]:
+    """Take those options out that `open_set` takes, and return them."""
+    return {name: options.pop(name) for name in signature(open_set).parameters if name in options}
+
+
 def read_pattern(suffix: str | None, pattern: list[str] | None) -> str | dict[str, str] | None:
     """Return the options `--suffix` and `--pattern` as `skensir.image.ReferenceSet` takes them."""
     if suffix is not None:
@@ -113,6 +126,12 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
             f"{given} has {unknown[0]}, which is no scene here; the scenes are {_some(names)}."
         )
     return chosen
+
+
+def split(scenes: ReferenceSet, given: str) -> tuple[ReferenceSet, ReferenceSet]:
+    """Return the scenes to fit on, and those that `hold_out` holds out."""
+    kept, held = hold_out(scenes.names, given)
+    return scenes.subset(kept), scenes.subset(held)
 
 
 def hold_out(names: Sequence[str], given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:

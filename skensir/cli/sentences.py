@@ -10,7 +10,13 @@ from contextlib import contextmanager
 from typing import Any
 
 # What Python code says otherwise than by an argument of the same name as the option.
-_CLASSES = {"EnsIRRegressorCV": "--cv", "include_input": "input"}
+_CLASSES = {
+    "EnsIRRegressorCV": "--cv",
+    "include_input": "input",
+    "X has columns that are": "Outputs of a base model are",
+    "scale of y": "scale of the truth",
+    "predictions of y": "the outputs",
+}
 # No part of a path or of a quotation.
 _NAME = r"(?<![\w/.'-])([a-z]+(?:_[a-z]+)*)"
 _PLAIN_WORD = re.compile(r"(?<![\w/.'-])[a-z]+(?:_[a-z]+)+(?![\w/.'=-])")

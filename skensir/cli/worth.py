@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._text import wrap
-from skensir.image import Worth
+from skensir._text import plural, wrap
+from skensir.image import ImageEnsemble, ReferenceSet, Worth, peak_signal_noise_ratio
+from skensir.image.pixel_format import on_scale
+from skensir.image.progress import progress
 from skensir.image.search import MAX_FOLDS, N_AREAS
 from skensir.image.worth import AVERAGE
 
@@ -25,6 +27,25 @@ def describe_worth(
             *map(_wrapped, _explain(worth, n_scenes, searched=searched)),
         ]
     )
+
+
+def describe_held_out(ensemble: ImageEnsemble, scenes: ReferenceSet, data_range: float) -> str:
+    """Return a table of PSNR on scenes that were not fitted on, which are read for it."""
+    psnr: dict[str, list[float]] = {}
+    for name in progress(scenes.names, "Measuring"):
+        part = scenes.subset([name])
+        [prediction], [target] = part.predictions.through(on_scale), part.targets.through(on_scale)
+        inputs = part.inputs.through(on_scale) if ensemble.include_input else None
+        [combined] = ensemble.predict(part.predictions.through(lambda _: [prediction]), inputs)  # noqa: B023
+        images = dict(zip(scenes.models, prediction, strict=True))
+        images |= {AVERAGE: prediction.mean(axis=0), _name(ensemble.regressors_[0]): combined}
+        for row, image in images.items():
+            score = peak_signal_noise_ratio(target, image, data_range=data_range)
+            psnr.setdefault(row, []).append(score)
+    width = max(map(len, psnr))
+    lines = [f"  {row:{width}}  {sum(scores) / len(scores):8.3f}" for row, scores in psnr.items()]
+    held_out = f"Mean PSNR in dB on {plural(len(scenes), 'scene')} not fitted on:"
+    return "\n".join([held_out, f"  {'':{width}}      PSNR", *lines])
 
 
 def _wrapped(paragraph: str) -> str:

@@ -246,6 +246,8 @@ def compare_with_each(
     pixel_format = pixel_format_of(reference[0])
     data_range, width = pixel_format.data_range, "auto" if bin_width is None else bin_width
     convention = {"channel": channel, "crop_border": crop_border, "data_range": data_range}
+    if not pixel_format.grey:  # grey test sets are measured as their ensembles see them
+        tests = [test.in_colour() if pixel_format_of(test[0]).grey else test for test in tests]
     sets = [_TestSet(reference, t, pixel_format, convention, perceptual or {}) for t in tests]
     with_input = any(test_set.no_row is None for test_set in sets)
     methods = make_methods(width, data_range, len(reference), trees=trees, with_input=with_input)

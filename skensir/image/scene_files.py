@@ -132,7 +132,8 @@ def _name_or_leave_out(
             reason += f"files like {other} in {first.name}"
             if folder not in optional:
                 raise ValueError(
-                    f"{folder} {reason}; pattern=GLOB, such as '*_x4', tells the scene from the name."
+                    f"{folder} {reason}; pattern=GLOB, such as '*_x4', tells the scene from the "
+                    "name."
                 )
             left_out[folder] = reason
     return named

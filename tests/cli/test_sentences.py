@@ -114,7 +114,6 @@ fit train -o m --cv --shrinkage 3
 fit no-truth -o m
 fit missing -o m
 fit sizes -o m
-fit mixed -o m
 fit depths -o m
 fit five -o m
 fit not-finite -o m
@@ -151,7 +150,6 @@ evaluate train/alpha train/gt --crop-border 50
 evaluate train/alpha train/gt --channel red
 evaluate small/alpha small/gt
 evaluate sizes/alpha sizes/gt
-evaluate mixed/alpha mixed/gt
 evaluate five/alpha five/gt
 evaluate missing/alpha missing/gt
 compare train test --bin-width 0

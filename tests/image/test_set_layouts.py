@@ -112,7 +112,7 @@ def test_a_model_that_lacks_some_scenes_is_not_left_out(tmp_path):
     (tmp_path / "A" / "2.png").unlink()
     with pytest.raises(
         ValueError,
-        match=r"A has no image of the scene '2', .* 1 of 2 scenes; common=True keeps the 1",
+        match=r"A has no image of the scene '2', .* 1 of 2 scenes; common=True keeps",
     ):
         ReferenceSet(tmp_path)
     scenes = ReferenceSet(tmp_path, common=True)
@@ -188,7 +188,7 @@ def test_patterns_tell_what_is_not_clear(tmp_path):
     with pytest.raises(ValueError, match=r"B has no image whose name fits to the pattern \*_x4"):
         ReferenceSet(tmp_path, ["A", "B"], pattern="*_x4")
     assert ReferenceSet(tmp_path, ["A"], pattern="*_x2")[0].predictions[0, 0, 0, 0] == 30
-    with pytest.raises(ValueError, match=r"pattern is for 'C', but .* no such sub-folder"):
+    with pytest.raises(ValueError, match=r"pattern is for 'C', but .*such sub-folder"):
         ReferenceSet(tmp_path, pattern={"C": "*"})
     with pytest.raises(ValueError, match="must have a star"):
         ReferenceSet(tmp_path, pattern="_x4")
