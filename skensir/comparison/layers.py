@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -40,14 +41,11 @@ def scene_data(names: Sequence[str], lead: str | None, scene: ComparedScene) -> 
         raise ValueError(f"data_range == {data_range}, must be positive and finite")
     target = _checked_image(scene["target"], "the target")
     shown_target = _to_bytes(target, data_range)
-    shown = {}
-    for name, values in scene["images"].items():
-        image = _checked_image(values, repr(name))
-        if image.shape != target.shape:
-            raise ValueError(f"{name!r} has shape {image.shape}, but the target {target.shape}")
-        shown[name] = _to_bytes(image, data_range)
-    unit = data_range / 255
-    errors = [error_map(shown_target, image) * unit for image in shown.values()]
+    shown = {
+        name: _to_bytes(_checked_image(image, repr(name), target.shape), data_range)
+        for name, image in scene["images"].items()
+    }
+    errors = [error_map(shown_target, image) * (data_range / 255) for image in shown.values()]
     models = list(dict.fromkeys(model for weights in weight_maps.values() for model in weights))
 
     # What the others differ from.
@@ -56,16 +54,18 @@ def scene_data(names: Sequence[str], lead: str | None, scene: ComparedScene) -> 
     layers: list[dict[str, Any]] = [
         {"image": None, "weights": [None] * len(models)} for _ in range(1 + len(names))
     ]
-    for row, image in ((0, shown_target), *((rows[name], shown[name]) for name in shown)):
-        picture = _picture(image)
-        if base is not None and row != rows[base]:
-            difference = {**_picture(image - shown[base]), "plus": rows[base]}
-            picture = min(picture, difference, key=lambda one: len(one["data"]))
-        layers[row]["image"] = picture
-    for name, weights in weight_maps.items():
-        for model, values in weights.items():
-            weight = np.rint(_checked_weight(values, model, target) * WEIGHT_STEPS) / WEIGHT_STEPS
-            layers[rows[name]]["weights"][models.index(model)] = _picture(_to_bytes(weight, 1))
+    with ThreadPoolExecutor() as pool:  # OpenCV lets other threads run
+        for row, image in ((0, shown_target), *((rows[name], shown[name]) for name in shown)):
+            other = None if base is None or row == rows[base] else (rows[base], shown[base])
+            layers[row]["image"] = pool.submit(_picture, image, other)
+        for name, weights in weight_maps.items():
+            for model, values in weights.items():
+                weight = np.rint(_checked_weight(values, model, target) * WEIGHT_STEPS)
+                picture = pool.submit(_picture, _to_bytes(weight, WEIGHT_STEPS))
+                layers[rows[name]]["weights"][models.index(model)] = picture
+    for layer in layers:
+        layer["image"] = layer["image"] and layer["image"].result()
+        layer["weights"] = [picture and picture.result() for picture in layer["weights"]]
     return {
         "range": float(data_range),
         "channels": ["grey"] if target.ndim == 2 else ["R", "G", "B"],
@@ -80,20 +80,34 @@ def _to_bytes(image: Image, largest: float) -> Image:
     return np.rint(image * (255 / largest)).clip(0, 255).astype(np.uint8)
 
 
-def _picture(image: Image) -> dict[str, Any]:
-    """Encode 8 bits without loss, as WebP or PNG, whichever is smaller."""
+def _picture(image: Image, base: tuple[int, Image] | None = None) -> dict[str, Any]:
+    """Encode 8 bits without loss, as WebP or PNG, whichever is smaller.
+
+    The image itself is encoded, or its difference from the base, the number of a row and its
+    image: what is smaller as a PNG, as WebP takes its time.
+    """
     cv2 = import_optional("cv2", "Writing the images of a report")
-    if image.ndim == 3:
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR)
-    smallest, kind = bytes(cv2.imencode(".png", image)[1]), "png"
+
+    def encode(image: Image, suffix: str, *options: int) -> bytes:
+        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+        return bytes(cv2.imencode(suffix, image, options)[1])
+
+    stored: list[tuple[Image, dict[str, int]]] = [(image, {})]
+    if base is not None:
+        stored.append((image - base[1], {"plus": base[0]}))
+    smallest, values, plus = min(
+        ((encode(values, ".png"), values, plus) for values, plus in stored),
+        key=lambda one: len(one[0]),
+    )
+    kind = "png"
     if max(image.shape) < 1 << 14:  # WebP has no larger ones
-        webp = bytes(cv2.imencode(".webp", image, [cv2.IMWRITE_WEBP_QUALITY, _LOSSLESS])[1])
+        webp = encode(values, ".webp", cv2.IMWRITE_WEBP_QUALITY, _LOSSLESS)
         if len(webp) < len(smallest):
             smallest, kind = webp, "webp"
-    return {"type": kind, "data": base64.b64encode(smallest).decode("ascii")}
+    return {"type": kind, "data": base64.b64encode(smallest).decode("ascii"), **plus}
 
 
-def _checked_image(values: ArrayLike, name: str) -> Image:
+def _checked_image(values: ArrayLike, name: str, of_target: tuple[int, ...] | None = None) -> Image:
     """Return (height, width) or (height, width, 3) in double precision."""
     image = np.asarray(values, dtype=np.float64)
     if image.ndim == 3 and image.shape[2] == 1:
@@ -104,6 +118,8 @@ def _checked_image(values: ArrayLike, name: str) -> Image:
         )
     if not np.isfinite(image).all():
         raise ValueError(f"{name} has NaN or infinity, must be finite")
+    if of_target not in (None, image.shape):
+        raise ValueError(f"{name} has shape {image.shape}, but the target {of_target}")
     return image
 
 

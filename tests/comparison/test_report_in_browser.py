@@ -450,7 +450,7 @@ def test_a_scene_with_images_is_opened_from_the_scores(page):
     page.evaluate("document.querySelector('#scores tr.with td:nth-child(3)').click()")
     page.wait_for("document.querySelector('canvas').ariaLabel.includes('Scene deep, EnsIR')")
     assert text_of(page, "figures") == "PSNR 30.750 dB, SSIM 0.3075"
-    assert "Images are here of 2 scenes, chosen by chance. Scores are there of all 4" in text_of(
+    assert "The images of 2 of the 4 scenes are in this report, chosen by chance." in text_of(
         page, "chosen"
     )
 

@@ -93,8 +93,10 @@ function openScene(next) {
   if (name !== before) {
     scene = JSON.parse(elements.get(name).textContent);
     kept = new Map();
-    const kinds = ["Image", "Error", ...scene.models.map((model) => `Weight of ${model}`)];
-    fill("kinds", kinds, (kind) => choose(chosen.row, kind));
+    fill("kinds", ["Image", "Error", ...scene.models], (kind) => choose(chosen.row, kind));
+    const weights = [...$("kinds").querySelectorAll("button")].slice(ERROR + 1);
+    weights[0]?.before(makeElement("span", "weight of"));
+    for (const button of weights) button.ariaLabel = `Weight of ${button.textContent}`;
     $("deep").textContent = scene.range === 255 ? "" : `Values up to ${scene.range} are shown as 8 bits, `
       + "from 0 to 255; errors are those of what is shown, in the units of the files.";
   }

@@ -89,7 +89,7 @@ const compareNumbers = (a, b, descending) => isNaN(a) - isNaN(b) || (a === b ? 0
 function choiceText() {
   const [all, here] = [data.scenes.length, elements.size];
   if (here >= all) return "";
-  const others = `Scores are there of all ${all} scenes`;
-  if (!here) return `No images are in this report. ${others}.`;
-  return `Images are here of ${here === 1 ? "one scene" : `${here} scenes`}, chosen ${data.reason}. ${others}.`;
+  if (!here) return `No images are in this report, only the scores of ${all} scenes.`;
+  return `The images of ${here} of the ${all} scenes are in this report, chosen ${data.reason}. `
+    + "The other scenes have their scores only.";
 }
