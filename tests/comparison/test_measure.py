@@ -8,6 +8,7 @@ from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
+from skensir.comparison import measure
 from skensir.comparison.measure import compare_sets, oracle
 from skensir.image import (
     ImageEnsemble,
@@ -129,3 +130,18 @@ def test_single_scene_is_enough_to_fit_on(folders):
     result = compare_sets(first, ReferenceSet(folders[1]), trees=False)
     assert [row.name for row in result.rows][-2] == "EnsIR, with the input"
     assert "one of 5 parts of the scene held out" in result.methods
+
+
+def test_only_the_scenes_that_are_named_are_combined_in_their_order(compared, monkeypatch):
+    combined = []
+    combine = measure.combine
+
+    def watched(fitted, scene, degraded):
+        combined.append(scene.name)
+        return combine(fitted, scene, degraded)
+
+    monkeypatch.setattr(measure, "combine", watched)
+    names = list(compared.scores)[::-1][:1]
+    assert [scene["name"] for scene in compared.scenes(names)] == names
+    assert combined == names
+    assert [scene["scores"] for scene in compared.scenes(names)] == [compared.scores[names[0]]]

@@ -57,7 +57,7 @@ function tell() {
   const captions = shown.map(caption);
   for (const [i, suffix] of ["", "-opposite"].entries()) {
     $(`caption${suffix}`).textContent = $(`caption${suffix}`).title = captions[i] ?? "";
-    $(`figures${suffix}`).textContent = shown[i] ? figures(shown[i].row).slice(0, other ? 1 : undefined).join(", ") : "";
+    $(`figures${suffix}`).textContent = shown[i]?.kind <= ERROR ? figures(shown[i].row).slice(0, other ? 1 : undefined).join(", ") : "";
   }
   canvas.setAttribute("aria-label", `Scene ${name}, ${captions.join(" against ")}`);
   divider.hidden = mode !== "slider";
@@ -96,7 +96,7 @@ function openScene(next) {
     fill("kinds", ["Image", "Error", ...scene.models], (kind) => choose(chosen.row, kind));
     const weights = [...$("kinds").querySelectorAll("button")].slice(ERROR + 1);
     weights[0]?.before(makeElement("span", "weight of"));
-    for (const button of weights) button.ariaLabel = `Weight of ${button.textContent}`;
+    for (const button of weights) button.setAttribute("aria-label", `Weight of ${button.textContent}`);
     $("deep").textContent = scene.range === 255 ? "" : `Values up to ${scene.range} are shown as 8 bits, `
       + "from 0 to 255; errors are those of what is shown, in the units of the files.";
   }

@@ -41,7 +41,7 @@ function showScores(open) {
   const heads = [{head: "Scene"}, ...columns].map(({head, title = ""}, i) => {
     const th = makeElement("th", "", {scope: "col", title});
     th.append(makeElement("button", head, {type: "button"}));
-    if (sorting.column === i) th.ariaSort = sorting.descending ? "descending" : "ascending";
+    if (sorting.column === i) th.setAttribute("aria-sort", sorting.descending ? "descending" : "ascending");
     th.firstChild.onclick = () => {
       sorting = {column: i, descending: sorting.column === i ? !sorting.descending : i > 0 && descending};
       showScores(open);
