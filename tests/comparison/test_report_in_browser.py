@@ -398,6 +398,12 @@ def test_small_images_fill_the_stage(page):
 # ---- the scores of scenes
 
 
+STRONG = (
+    "[...document.getElementById('scores').tBodies[0].rows].map("
+    "(tr) => [...tr.querySelectorAll('strong')].map((cell) => cell.textContent))"
+)
+
+
 def scores_of_scenes(page):
     """Return the texts of the table of scenes, without its heads."""
     return page.evaluate(
@@ -432,11 +438,7 @@ def test_scores_of_scenes_are_sorted_by_any_column(page):
 
 
 def test_the_best_of_each_scene_is_marked(page):
-    strong = (
-        "[...document.getElementById('scores').tBodies[0].rows].map("
-        "(tr) => [...tr.querySelectorAll('strong')].map((cell) => cell.textContent))"
-    )
-    assert page.evaluate(strong) == [["∞"], ["31.000"], ["29.500"], ["28.000", "28.000"]]
+    assert page.evaluate(STRONG) == [["∞"], ["31.000"], ["29.500"], ["28.000", "28.000"]]
     page.evaluate("document.querySelectorAll('#metrics button')[1].click()")
     assert scores_of_scenes(page)[1][1:] == ["−0.0025", "0.3075", "0.2500", "0.3100"]
 
@@ -480,10 +482,12 @@ def test_every_row_has_a_key_of_its_own(tmp_path):
 def test_a_page_without_images_has_the_scores(tmp_path):
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed")
-    table = [row(name, 30.0) for name in NAMES]
-    write_report(tmp_path / "a.html", "", table, [], scores=SCORES)
+    table = [row(name, 30.0) for name in (*NAMES, "Oracle")]
+    scores = {scene: {**of_rows, "Oracle": {"psnr": 99}} for scene, of_rows in SCORES.items()}
+    write_report(tmp_path / "a.html", "", table, [], scores=scores)
     with open_page(tmp_path / "a.html", tmp_path / "settings") as page:
         assert len(scores_of_scenes(page)) == 4
+        assert page.evaluate(STRONG)[1] == ["31.000"]  # the oracle is no rival
         assert text_of(page, "chosen").startswith("No images")
         for key in ("s", "v", "1", "n"):
             page.press(key)
