@@ -5,15 +5,17 @@ import re
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from commands import assert_mistake
 from image_folders import COMPARED as MODELS
-from image_folders import make_two_sets
+from image_folders import make_set, make_two_sets
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skensir.cli import compare, main
+from skensir.cli import common, compare, main
 from skensir.comparison import measure
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image, write_image
+from skensir.image.perceptual import PerceptualMeasure
 
 TREES = ("Bagging", "AdaBoost", "RForest", "GBDT", "HGBT")
 PLAIN = ("Average", "ZZPM")
@@ -177,7 +179,149 @@ def test_input_lies_where_it_is_said(own_folders, capsys):
 
 def test_test_set_that_is_the_reference_set_is_said(folders, capsys):
     printed = run(capsys, folders[0], folders[0], "--no-trees")
-    assert "the ensembles know the truth" in " ".join(printed.split())
+    words = f"The test set {folders[0]} is the reference set, so the ensembles know the truth"
+    assert words in " ".join(printed.split())
+
+
+def test_a_test_set_that_is_given_twice_is_a_mistake(folders, no_work, capsys):
+    assert_mistake(capsys, ["compare", *folders, folders[1]], f"{folders[1]} is given twice")
+
+
+# ---- several test sets, and tables as files
+
+
+@pytest.fixture(scope="module")
+def third(tmp_path_factory):
+    """Return a further test set, without inputs."""
+    folder = make_set(tmp_path_factory.mktemp("more") / "third", [(18, 19)], 2)
+    shutil.rmtree(folder / "lq")
+    return folder
+
+
+def test_several_test_sets_have_the_numbers_of_each_alone(folders, third, tmp_path, capsys):
+    reference, test = folders
+    options = ["--no-trees", "--json", "--channel", "luma"]
+    found = json.loads(run(capsys, reference, test, third, *options))
+    scores = {}
+    for name, folder in (("test", test), ("third", third)):
+        alone = json.loads(run(capsys, reference, folder, *options))["table"]
+        assert [row["name"] for row in found["sets"][name]] == [row["name"] for row in alone]
+        for row, expected in zip(found["sets"][name], alone, strict=True):
+            assert (row["psnr"], row["ssim"]) == (expected["psnr"], expected["ssim"])
+        scores[name] = {row["name"]: row["psnr"] for row in alone}
+    for row in found["mean"]:
+        values = [of_set.get(row["name"]) for of_set in scores.values()]
+        if None in values:
+            assert row["psnr"] is None
+            assert row["name"] in ("Input", WITH_INPUT)
+        else:
+            assert row["psnr"] == pytest.approx(np.mean(values), rel=1e-12)
+    words = " ".join(found["notes"].split())
+    assert f"over 2 scenes of {test} and over 1 scene of {third}" in words
+    assert f"Input is left out on {third}, as {third} has no sub-folder 'lq'" in words
+
+
+def test_ensembles_are_fitted_once_for_all_test_sets(folders, third, monkeypatch, capsys):
+    fitted = []
+    fit = measure.fit
+    monkeypatch.setattr(measure, "fit", lambda m, *rest: fitted.append(m.name) or fit(m, *rest))
+    run(capsys, *folders, third, "--no-trees")
+    assert fitted == [*PLAIN, *OURS]
+
+
+def test_tables_are_those_that_are_printed(folders, third, tmp_path, capsys):
+    files = {suffix: tmp_path / f"t.{suffix}" for suffix in ("csv", "md", "tex")}
+    scenes = tmp_path / "s.csv"
+    tables = [argument for file in files.values() for argument in ("--table", file)]
+    printed = run(capsys, *tables, "--scenes-table", scenes, "--no-trees", *folders, third)
+    rows = [re.split(" {2,}", line.replace("*", "")) for line in printed.splitlines()[2:]]
+    rows = {row[0]: row[1:7] for row in rows[: len((*MODELS, *PLAIN, *OURS)) + 2]}
+    frame = pd.read_csv(files["csv"]).set_index("name")
+    for name, numbers in rows.items():
+        cells = zip(frame.loc[name], numbers, strict=False)
+        for column, (value, shown) in enumerate(cells):
+            text = "-" if np.isnan(value) else f"{value:.{3 if column % 2 == 0 else 4}f}"
+            assert text == shown.strip()
+    assert set(rows) == set(frame.index)
+    scores = pd.read_csv(scenes)
+    means = scores.groupby(["set", "name"])["psnr"].mean()
+    for name in MODELS:
+        assert means["third", name] == pytest.approx(frame.loc[name, "third psnr"])
+    for suffix in ("md", "tex"):
+        assert f"{frame.loc['Average', 'mean psnr']:.3f}" in files[suffix].read_text("utf-8")
+    for file in (*files.values(), scenes):
+        assert str(file) in printed
+
+
+def test_report_on_several_test_sets_names_scenes_after_them(
+    folders, third, tmp_path, monkeypatch, capsys
+):
+    received = {}
+
+    def write_report(path, title, table, scenes, notes=""):
+        received.update(title=title, table=table, scenes=[scene["name"] for scene in scenes])
+
+    monkeypatch.setattr(compare, "write_report", write_report)
+    found = json.loads(
+        run(capsys, *folders, third, "--no-trees", "--json", "--report", tmp_path / "page.htm")
+    )
+    assert received["scenes"] == ["test/0", "test/1", "third/0"]
+    assert f"{folders[1]}, {third}" in received["title"]
+    names = [row["name"] for row in received["table"]]
+    assert names == [row["name"] for row in found["mean"]]
+
+
+def test_report_on_several_test_sets_is_written(folders, third, tmp_path, capsys):
+    run(capsys, *folders, third, "--no-trees", "--report", tmp_path / "page.html")
+    page = (tmp_path / "page.html").read_text("utf-8")
+    assert 'data-name="third/0"' in page
+
+
+def test_perceptual_measures_are_columns_where_they_are_installed(
+    folders, tmp_path, monkeypatch, capsys
+):
+    def distance(target, image):
+        assert target.shape == image.shape
+        assert target.shape[0] == 3
+        return float(np.abs(target - image).mean())
+
+    loaded = {"lpips": PerceptualMeasure("LPIPS", distance)}
+    monkeypatch.setattr(common, "load_perceptual", lambda: loaded)
+    printed = run(capsys, *folders, "--no-trees", "--table", tmp_path / "t.md")
+    assert "LPIPS compares all channels; lower is better." in " ".join(printed.split())
+    head, *rows = printed.split("\n\n")[0].splitlines()
+    assert re.split(" {2,}", head.strip())[:3] == ["PSNR (dB)", "SSIM", "LPIPS"]
+    cells = {
+        name: cell
+        for name, *_, cell, _, _ in (re.split(" {2,}", row.strip()) for row in rows)
+        if name != "Oracle"
+    }
+    best = [name for name, cell in cells.items() if cell.endswith("*")]
+    lowest = min(float(cell.rstrip("*")) for cell in cells.values())
+    assert best == [name for name, cell in cells.items() if float(cell.rstrip("*")) == lowest]
+    psnr = json.loads(run(capsys, *folders, "--no-trees", "--json"))["table"]
+    scene_means = [
+        np.abs(s.target / 255 - s.predictions[0] / 255).mean() for s in ReferenceSet(folders[1])
+    ]
+    assert psnr[1]["lpips"] == pytest.approx(np.mean(scene_means), rel=1e-5)
+    assert "LPIPS" not in run(capsys, *folders, "--no-trees", "--no-perceptual")
+
+
+def test_perceptual_measures_that_cannot_be_loaded_can_be_left_out(
+    folders, no_work, monkeypatch, capsys
+):
+    def load_perceptual():
+        raise ValueError("pyiqa is installed but cannot be used: no network.")
+
+    monkeypatch.setattr(common, "load_perceptual", load_perceptual)
+    words = "cannot be used: no network; --no-perceptual leaves it out"
+    assert_mistake(capsys, ["compare", *folders], words)
+    assert_mistake(capsys, ["evaluate", folders[1] / "A", folders[1] / "gt"], words)
+
+
+def test_what_is_not_installed_is_not_named(folders, capsys):
+    printed = run(capsys, *folders, "--no-trees") + run(capsys, *folders, "--no-trees", "--json")
+    assert not re.search("lpips|dists|perceptual", printed, flags=re.IGNORECASE)
 
 
 # ---- the report
@@ -278,6 +422,10 @@ def test_base_model_with_the_name_of_a_row_is_a_mistake(own_folders, no_work, ca
         (["--report", "page.html", "--report-scenes", "-1"], "--report-scenes is -1, must be 0"),
         (["--report", "page.html", "--report-scenes", "few"], "--report-scenes"),
         (["--report-scenes", "3"], "--report"),
+        (["--report", "page.txt"], "page.txt must end in .html or .htm"),
+        (["--table", "page"], "page must end in .csv or .md or .tex"),
+        (["--table", "nowhere/t.csv"], "nowhere is not a folder"),
+        (["--table", "t.csv", "--scenes-table", "./t.csv"], "t.csv would be written twice"),
     ],
 )
 def test_options_out_of_range_are_noticed_before_fitting(folders, no_work, capsys, options, words):

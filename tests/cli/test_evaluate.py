@@ -1,11 +1,13 @@
 """`skensir evaluate`, also of what `fit` and `predict` have made."""
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
-from commands import run
+from commands import assert_mistake, run
 from image_folders import MODELS, fit_in_python, make_folder
 from sklearn.model_selection import LeaveOneGroupOut
 
@@ -85,3 +87,48 @@ def test_equal_images_are_json_too(folders, capsys):
     assert run("evaluate", test / "gt", test / "gt", "--json") == 0
     found = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
     assert found["mean"] == {"psnr": None, "ssim": 1.0}
+
+
+def test_several_folders_are_rows_with_the_numbers_of_each_alone(folders, capsys):
+    _, test = folders
+    tables = ["--table", "t.csv", "--table", "t.md", "--scenes-table", "s.csv"]
+    outputs = [test / model for model in MODELS]
+    assert run("evaluate", *outputs, test / "gt", "--json", *tables) == 0
+    found = json.loads(capsys.readouterr().out)["outputs"]
+    frame = pd.read_csv("t.csv").set_index("name")
+    scenes = pd.read_csv("s.csv").set_index(["scene", "name"])
+    for model, folder in zip(MODELS, outputs, strict=True):
+        assert run("evaluate", folder, test / "gt", "--json") == 0
+        alone = json.loads(capsys.readouterr().out)
+        assert found[model] == {key: alone[key] for key in ("mean", "scenes")}
+        assert dict(frame.loc[model]) == alone["mean"]
+        for scene in alone["scenes"]:
+            assert dict(scenes.loc[(int(scene["name"]), model)]) == {
+                key: scene[key] for key in ("psnr", "ssim")
+            }
+    assert run("evaluate", *outputs, test / "gt") == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[1:4]] == list(MODELS)
+    best = frame["psnr"].idxmax()
+    assert f"{frame.loc[best, 'psnr']:.3f}*" in lines[1 + MODELS.index(best)]
+    assert f"**{frame.loc[best, 'psnr']:.3f}**" in Path("t.md").read_text("utf-8")
+
+
+def test_tables_of_one_folder_have_its_scenes_and_its_mean(folders, capsys):
+    _, test = folders
+    tables = ["--table", "t.csv", "--scenes-table", "s.md"]
+    assert run("evaluate", test / "alpha", test / "gt", *tables) == 0
+    printed = capsys.readouterr().out
+    mean = pd.read_csv("t.csv").set_index("name").loc["alpha"]
+    assert re.search(rf"^mean +{mean['psnr']:.3f}  +{mean['ssim']:.4f}$", printed, flags=re.M)
+    lines = Path("s.md").read_text("utf-8").splitlines()
+    assert [line.split("|")[1].strip() for line in lines[2:]] == ["9", "10", "mean"]
+    assert "*" not in printed
+
+
+def test_tables_are_checked_before_anything_is_read(folders, capsys):
+    _, test = folders
+    (test / "alpha" / "9.png").write_bytes(b"damaged")
+    for option, words in (("t.xls", "t.xls must end in .csv or .md or .tex"), ("no/t.md", "no is")):
+        arguments = ["evaluate", test / "alpha", test / "gt", "--table", option]
+        assert_mistake(capsys, arguments, words)
