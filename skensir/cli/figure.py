@@ -149,7 +149,7 @@ def _read_result(name: str, path: Path, scenes: ReferenceSet) -> Result:
         for scene in scenes.names:
             if scene not in files:
                 raise CommandError(f"{path} has no image of the scene {scene!r}.")
-        return result_of_folder(name, files)
+        return result_of_folder(name, files, crop=scenes.crop)
     ensemble = load_ensemble(path)
     known = ensemble.model_names_ or ()
     for model in known[:-1] if ensemble.include_input else known:

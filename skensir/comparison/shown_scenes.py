@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,17 +101,29 @@ def result_of_ensemble(name: str, ensemble: ImageEnsemble, models: Sequence[str]
     return Result(name, image_of, weights_of if has_weights else None, ensemble.include_input)
 
 
-def result_of_folder(name: str, files: Mapping[str, Any]) -> Result:
-    """Return the result that lies in a folder: a file for each scene, by its name."""
+def result_of_folder(name: str, files: Mapping[str, Path], *, crop: bool = False) -> Result:
+    """Return the result that lies in a folder: a file for each scene, by its name.
+
+    With `crop`, larger images are cut to the size of the truth, at the bottom and right.
+    """
 
     def image_of(scene: Scene, _: Image | None) -> Image:
         target, path = np.asarray(scene.target), files[scene.name]
         image = on_scale_of(target, read_image(path))
+        check_scale(image, str(path))
+        if crop:
+            image = image[: target.shape[0], : target.shape[1]]
         if image.shape != target.shape:
-            raise ValueError(f"{path} has shape {image.shape}, but the truth {target.shape}.")
+            raise ValueError(f"{path} is {_describe(image)}, but the truth is {_describe(target)}.")
         return image
 
     return Result(name, image_of)
+
+
+def _describe(image: Image) -> str:
+    """Return the size of an image and whether it is grey, in words."""
+    colours = "grey" if image.ndim == 2 else "RGB"
+    return f"{colours}, {image.shape[1]} pixels wide and {image.shape[0]} high"
 
 
 class Shown:
@@ -216,8 +229,7 @@ class Shown:
         height, width = target.shape[:2]
         if box.x + box.width > width or box.y + box.height > height:
             raise ValueError(
-                f"Scene {scene.name!r} has {width} x {height} pixels, in which the box {box} does "
-                "not lie."
+                f"Scene {scene.name!r} is {_describe(target)}; the box {box} does not lie in it."
             )
         data_range = pixel_format_of(scene).data_range
         shown = ShownScene(scene.name, _to_8_bits(target, data_range), box)

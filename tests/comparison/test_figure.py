@@ -170,6 +170,7 @@ def test_equal_figures_are_equal_files_with_text_as_text():
         first, second = (encode_figure(draw_figure(scenes), suffix) for _ in range(2))
         assert first == second
     assert first.startswith(b"%PDF")
+    assert b"CreationDate" not in first
     assert b"/Type3" not in first
     assert re.search(rb"/FontFile2|/CIDFontType2", first)
 
