@@ -239,6 +239,14 @@ def _add_parts(layout: Layout, grid: _Grid, scene: ShownScene) -> None:
         layout.height += height + (max(map(len, texts.values())) + 1) * grid.line
 
 
+def _add_names(layout: Layout, grid: _Grid, middles: Sequence[tuple[str, int]]) -> None:
+    """Add names at the end of the layout, by their middles."""
+    texts = [(grid.wrap(name, grid.part), x) for name, x in middles]
+    for lines, x in texts:
+        layout.items += _lines(grid, x, layout.height, [[(line, Mark.NONE)] for line in lines])
+    layout.height += max(len(lines) for lines, _ in texts) * grid.line
+
+
 def _captions(scores: Mapping[str, Mapping[str, float]]) -> dict[str, list[Piece]]:
     """Return the scores below each image, and what they are below the truth."""
     marks = {
@@ -267,12 +275,15 @@ def _add_maps(
     width, height = factor * scene.box.width, factor * scene.box.height
     colours, largest, label = scale
     top = layout.height + gap
-    for names in _columns(grid, scene):
+    columns = _columns(grid, scene)
+    for names in columns:
         shown = [(name, x) for name, x in names if name in maps]
         for name, x in shown:
             place = Place(x, layout.height + gap, width, height)
             layout.items.append(Picture(place, maps[name], colours, largest))
         layout.height += height + gap if shown else 0
+        if len(columns) > 1 and shown:  # which line is which is not plain
+            _add_names(layout, grid, [(name, x + width // 2) for name, x in shown])
     wide = min(grid.left, grid.dots(1.4))
     x = (grid.left - wide) // 2
     y = (top + layout.height - grid.dots(_BAR)) // 2
