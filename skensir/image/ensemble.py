@@ -87,7 +87,9 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
     so for all other regressors the rows of all images are gathered first. 8- and 16-bit predictions
     keep their dtype. A regressor whose `fit` has the argument `groups` gets the number of the image
     that each row is from, if there are several: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds
-    out whole images.
+    out whole images. :class:`~skensir.EnsIRRegressorCV` is fed image by image where `cv` is that,
+    None or GroupKFold, which deal images out in turn, whatever their sizes; but for floats with
+    ``data_range="auto"``, whose range follows from all of them.
 
     In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
     They make lists of the images of each split, which are then in memory, and have no place for
