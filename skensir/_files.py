@@ -4,34 +4,48 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
 from secrets import token_hex
 from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+# Files that are not whole yet; whoever writes one holds a lock on it.
+_PARTIAL = ".skensir-"
+
 
 @contextmanager
-def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """Open a file under another name in the same folder; rename it when it is on the disk.
+def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterator[BinaryIO]:
+    """Open a file under another name in the same folder; rename it when it is whole.
 
-    Whatever goes wrong, the path holds what it held before, and nothing lies beside it. Errors of
-    the system that name no other file name the path. Links are followed, and what is no file, such
-    as /dev/null, is written to directly: a file must not take its place.
+    Whatever goes wrong, the path holds what it held before, and nothing lies beside it; what a
+    killed program left is for `remove_leftovers`. Errors of the system that name no other file name
+    the path. Links are followed, and what is no file, such as /dev/null, is written to directly: a
+    file must not take its place. With `flushed` it is on the disk before it is renamed, which
+    takes milliseconds; otherwise it may be cut short after a power failure.
     """
     target = Path(os.path.realpath(path))
-    partial_file = target.with_name(f".skensir-{token_hex(8)}")
+    partial_file = target.with_name(f"{_PARTIAL}{token_hex(8)}")
     try:
         if target.exists() and not target.is_file():
             with open(target, "wb") as file:
                 yield file
             return
-        with open(partial_file, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(partial_file, target)
+        with ExitStack() as lock:
+            with _open_locked(partial_file) as file:
+                if fcntl is not None:  # the lock outlives the closing, which may fail
+                    lock.callback(os.close, os.dup(file.fileno()))
+                yield file
+                file.flush()
+                if flushed:
+                    os.fsync(file.fileno())
+            os.replace(partial_file, target)
     except OSError as error:
         if error.filename not in (None, os.fspath(partial_file), os.fspath(target)):
             raise  # about a file that was read meanwhile
@@ -42,9 +56,43 @@ def whole_file(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
             partial_file.unlink()
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def _open_locked(path: Path) -> BinaryIO:
+    """Make a file to write to, which `remove_leftovers` leaves alone until it is closed."""
+    while True:
+        file = open(path, "xb")  # noqa: SIM115 - closed by whoever asked for it
+        if not _lock(file) or os.fstat(file.fileno()).st_nlink:
+            return file
+        file.close()  # taken for a leftover before it was locked
+
+
+def _lock(file: BinaryIO, *, wait: bool = True) -> bool:
+    """Lock an open file, and tell whether that was possible: some file systems know no locks."""
+    if fcntl is not None:
+        with suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+            return True
+    return False
+
+
+def remove_leftovers(folder: Path) -> None:
+    """Remove the files that killed programs left unfinished in a folder.
+
+    Those that some program is writing at this moment stay: it holds a lock on them, and Windows
+    removes no open file anyway.
+    """
+    for path in folder.glob(f"{_PARTIAL}*"):
+        with suppress(OSError), ExitStack() as stack:  # such as one that is gone, or a folder
+            file = stack.enter_context(open(path, "rb"))
+            if fcntl is None:
+                file.close()
+            elif not _lock(file, wait=False):
+                continue
+            path.unlink()
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes, *, flushed: bool = True) -> None:
     """Write a file whole or not at all."""
-    with whole_file(path) as file:
+    with whole_file(path, flushed=flushed) as file:
         file.write(data)
 
 

@@ -1,11 +1,15 @@
 """A file is written whole or not at all, wherever the path leads."""
 
 import os
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
-from skensir._files import write_whole
+import skensir
+from skensir._files import remove_leftovers, whole_file, write_whole
 
 
 def test_links_are_followed_and_devices_are_not_replaced(tmp_path):
@@ -25,3 +29,51 @@ def test_links_are_followed_and_devices_are_not_replaced(tmp_path):
     assert pipe.is_fifo()
     with pytest.raises(IsADirectoryError, match="folder"):
         write_whole(tmp_path / "folder", b"data")
+
+
+def test_leftovers_go_but_for_those_that_are_being_written(tmp_path):
+    """Of a process that was killed while it wrote, and of one that writes on."""
+    script = (
+        "import os, signal, sys\n"
+        "from skensir._files import whole_file\n"
+        "with whole_file(sys.argv[1]) as file:\n"
+        "    file.write(b'half')\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)\n"
+    )
+    environment = os.environ | {"PYTHONPATH": str(Path(skensir.__file__).parents[1])}
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", script, tmp_path / "killed"], env=environment)
+    assert len(list(tmp_path.iterdir())) == 2
+    (tmp_path / ".skensir-folder").mkdir()
+    (tmp_path / "skensir-file").write_bytes(b"")
+    with whole_file(tmp_path / "file") as file:
+        file.write(b"whole")
+        remove_leftovers(tmp_path)
+    remove_leftovers(tmp_path)
+    left = {path.name for path in tmp_path.iterdir()}
+    assert left == {".skensir-folder", "skensir-file", "file"}
+    assert (tmp_path / "file").read_bytes() == b"whole"
+
+
+def test_many_write_while_others_clear_up(tmp_path):
+    """Nobody takes a file that is begun for one that was left."""
+
+    def write(number):
+        for _ in range(50):
+            write_whole(tmp_path / str(number), b"data", flushed=False)
+
+    with ThreadPoolExecutor(6) as pool:
+        tasks = [pool.submit(write, number) for number in range(4)]
+        while not all(task.done() for task in tasks):
+            remove_leftovers(tmp_path)
+        for task in tasks:
+            task.result()
+    assert sorted(path.name for path in tmp_path.iterdir()) == list("0123")
+
+
+@pytest.mark.parametrize("flushed", [True, False])
+def test_a_file_that_may_be_lost_is_not_waited_for(tmp_path, monkeypatch, flushed):
+    flushes = []
+    monkeypatch.setattr(os, "fsync", flushes.append)
+    write_whole(tmp_path / "file", b"data", flushed=flushed)
+    assert len(flushes) == flushed

@@ -81,6 +81,10 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None = None) -> None:
     """Write an image whole or not at all.
 
+    The file has its name only once all of it is written, whatever goes wrong meanwhile, but for a
+    power failure: the last seconds before that may leave files that are empty or cut short, which
+    :func:`read_image` tells.
+
     Parameters
     ----------
     path : str or path-like
@@ -117,6 +121,12 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     array([[  0,   0, 255]], dtype=uint8)
     """
     path = Path(path)
+    # What can be made again is not worth the milliseconds that a flush to the disk takes.
+    write_whole(path, encode_image(path, image, bits), flushed=False)
+
+
+def encode_image(path: Path, image: ArrayLike, bits: int | None = None) -> bytes:
+    """Return the bytes that `write_image` writes to a file of this name."""
     _, encode = _codec_of(path)
     if encode is None:
         writable = [suffix for suffix, (_, encodes) in _CODECS.items() if encodes is not None]
@@ -124,7 +134,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     image = np.asarray(image)
     _check_image(image, path)
     image = _to_bits(image, bits, path)
-    write_whole(path, encode(image, path.suffix.lower(), path))
+    return encode(image, path.suffix.lower(), path)
 
 
 def _codec_of(path: Path) -> Codec:
