@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import sys
 from pathlib import Path
-
-import numpy as np
+from typing import Any
 
 from skensir._text import plural
 from skensir.cli.arguments import Command
-from skensir.cli.common import CommandError, check_installed, check_parent
-from skensir.cli.reading import CROP, INPUT
-from skensir.image import ImageEnsemble, ReferenceSet, write_image
-from skensir.image.metrics import peak_of
-from skensir.image.pixel_format import on_scale
-from skensir.image.progress import progress
-from skensir.image.reference_set import Images
-from skensir.persistence import load_table
-
-WEIGHT_MAPS = "weight_maps"
-
-
-@contextmanager
-def written_whole(folder: Path) -> Iterator[Path]:
-    """Yield a folder to write to, whose files go to `folder` when all of them are there."""
-    if folder.exists() and not folder.is_dir():
-        raise CommandError(f"{folder} is a file; give the name of a folder.")
-    check_parent(folder)
-    parent = folder if folder.is_dir() else folder.absolute().parent
-    try:
-        # In the folder itself if there is one: it may be a file system of its own.
-        with tempfile.TemporaryDirectory(prefix=".skensir-", dir=parent) as name:
-            partial = Path(name)
-            yield partial
-            written = [path for path in sorted(partial.rglob("*")) if path.is_file()]
-            finals = [folder / path.relative_to(partial) for path in written]
-            for final in finals:
-                if final.is_dir():
-                    raise CommandError(f"{final} is a folder, where an image is to be written.")
-                final.parent.mkdir(parents=True, exist_ok=True)
-            for path, final in zip(written, finals, strict=True):
-                path.replace(final)
-    except OSError as error:
-        # Nobody knows the folder of the unfinished files by name.
-        hidden = re.search(r"\.skensir-[^/\\]*[/\\]?(.*)", str(error.filename))
-        if hidden is None:
-            raise
-        raise OSError(error.errno, error.strerror, str(folder / hidden[1])) from error
+from skensir.cli.common import CommandError, check_installed, check_parent, load_ensemble
+from skensir.cli.interruption import Interrupted, Interruption
+from skensir.cli.prediction import Outcome, Prediction
+from skensir.cli.reading import CROP, INPUT, NAMES, SCENES, open_set
+from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image.progress import in_parallel
+from skensir.image.scene_files import WEIGHT_MAPS
 
 
 def predict(
@@ -59,10 +24,12 @@ def predict(
     *,
     bits: int | None = None,
     weight_maps: bool = False,
-    input: str = "auto",
-    crop: bool = False,
+    resume: bool = False,
+    keep_going: bool = False,
+    jobs: int | None = None,
+    **reading: Any,
 ) -> None:
-    """Combine the images of a folder and write the results to another.
+    """Combine the images of a folder and write the results to another, scene by scene.
 
     Parameters
     ----------
@@ -77,62 +44,98 @@ def predict(
         are scaled, so that white stays white.
     weight_maps : bool, default=False
         Whether to write the weight of each base model as a grey image too: black is 0, white 1.
-    input, crop
-        As in `skensir.image.ReferenceSet`. The former is needed where the input is one of the
-        models.
+    resume : bool, default=False
+        Whether to leave out scenes of which `output` has the results of this model and these
+        options, whole and no older than what they are made of.
+    keep_going : bool, default=False
+        Whether to leave out scenes that cannot be read and to name them at the end, with exit
+        code 1. Otherwise the first of them ends the run.
+    jobs : int, default=None
+        How many scenes to work on at a time; each is in memory. None is one for each core.
+    **reading
+        As in `skensir.cli.reading.open_set`, but for `models` and `target`. The input is needed
+        where it is one of the models.
     """
-    check_installed("skensir predict", "cv2", "tifffile", "tqdm")
-    ensemble = load_table(model)
-    if not isinstance(ensemble, ImageEnsemble):
-        raise CommandError(
-            f"{model} holds a single table and not one of images, as `skensir fit` writes; use it "
-            "in Python with skensir.load_table."
+    check_installed("skensir predict", "cv2", "tqdm")
+    if jobs is not None and jobs < 1:
+        raise CommandError(f"--jobs {jobs} must be at least 1.")
+    ensemble = load_ensemble(model)
+    scenes = _open(folder, ensemble, model, reading)
+    if output.exists() and not output.is_dir():
+        raise CommandError(f"{output} is a file; give the name of a folder.")
+    check_parent(output)
+    # What lies in there are base models, the truth and the input.
+    if folder.resolve() in (output.resolve(), *output.resolve().parents):
+        raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
+    with Interruption() as interruption:
+        prediction = Prediction(
+            ensemble, model, scenes, output, bits, weight_maps, resume, keep_going, interruption
         )
-    if ensemble.model_names_ is None:
-        raise CommandError(f"{model} does not name its base models; fit it by `skensir fit`.")
-    names = list(ensemble.model_names_)
+        _report(prediction, _run(prediction, jobs))
+
+
+def _open(
+    folder: Path, ensemble: ImageEnsemble, model: Path, reading: dict[str, Any]
+) -> ReferenceSet:
+    """Return the scenes of a folder, of which there is all that the ensemble needs."""
+    names = list(ensemble.model_names_ or ())
     outputs = names[:-1] if ensemble.include_input else names
-    scenes = ReferenceSet(folder, outputs, None, input=input, crop=crop)
+    scenes = open_set(folder, models=outputs, target=None, **reading)
+    if ensemble.n_channels_ > 1:
+        scenes = scenes.in_colour()
     if ensemble.include_input:
         if not scenes.has_inputs:
             raise CommandError(
                 f"{model} needs the images before restoration as one more model, but {folder} has "
-                f"no sub-folder {input!r}; name it by --input."
+                f"no sub-folder {scenes.input!r}; name it by --input."
             )
         _ = scenes.inputs  # none of them is missing
-    # What lies in there are base models, the truth and the input.
-    if folder.resolve() in (output.resolve(), *output.resolve().parents):
-        raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
-    with written_whole(output) as partial:
-        for number in progress(range(len(scenes)), "Predicting"):
-            scene = scenes.predictions[number : number + 1].through(on_scale)
-            _write_combined(ensemble, scene, partial, bits, weight_maps=weight_maps)
-    print(f"Combined {', '.join(names)} in {plural(len(scenes), 'scene')}: {output}")
+    return scenes
 
 
-def _write_combined(
-    ensemble: ImageEnsemble, scene: Images, folder: Path, bits: int | None, *, weight_maps: bool
-) -> None:
-    """Write the combination of a single scene, and the weights of its models."""
-    [name], [prediction] = scene.names, scene
-    # Read once, and still under their names.
-    images = scene.through(lambda _: [prediction])
-    inputs = list(scene.inputs.through(on_scale)) if ensemble.include_input else None
-    [image] = ensemble.predict(images, inputs)
-    if prediction.dtype.kind == "u":
-        bits = bits or 8 * prediction.dtype.itemsize
-        image = image * (peak_of(f"uint{bits}") / peak_of(prediction.dtype))
-    if bits is None:
-        write_image(folder / f"{name}.tif", image.astype(np.float32))
-    else:
-        write_image(folder / f"{name}.png", image, bits)
-    if weight_maps:
-        [weights] = ensemble.predict_weights(images, inputs)
-        for model, weight in zip(ensemble.model_names_ or (), weights, strict=True):
-            maps = folder / WEIGHT_MAPS / model
-            maps.mkdir(parents=True, exist_ok=True)
-            mean = weight if weight.ndim == 2 else weight.mean(axis=-1)
-            write_image(maps / f"{name}.png", 255 * mean, 8)
+def _run(prediction: Prediction, jobs: int | None) -> list[Outcome]:
+    """Combine the scenes; whatever ends that early, say how many are done."""
+    names, output = prediction.scenes.names, prediction.output
+    outcomes: list[Outcome] = []
+    is_new = not output.exists()
+    prediction.prepare()
+    check = prediction.interruption.check
+    try:
+        for outcome in in_parallel(prediction.combine, names, "Predicting", jobs, check=check):
+            outcomes.append(outcome)
+    except BaseException as error:
+        if is_new:
+            prediction.remove_empty_folders()
+        if prediction.done or isinstance(error, Interrupted):
+            n_done = f"{len(prediction.done)} of {plural(len(names), 'scene')}"
+            print(f"{n_done} done: {output}; --resume goes on from there.", file=sys.stderr)
+        if isinstance(error, Interrupted):
+            raise SystemExit(prediction.interruption.exit_code) from None
+        raise
+    return outcomes
+
+
+def _report(prediction: Prediction, outcomes: list[Outcome]) -> None:
+    """Print what was done, what else lies there, and which scenes are left out."""
+    output = prediction.output
+    left_out = [outcome for outcome in outcomes if outcome.error is not None]
+    names = ", ".join(prediction.ensemble.model_names_ or ())
+    n_there = sum(outcome.was_there for outcome in outcomes)
+    there = f"; {n_there} of them had been there" if n_there else ""
+    n_done = len(outcomes) - len(left_out)
+    print(f"Combined {names} in {plural(n_done, 'scene')}: {output}{there}")
+    if others := prediction.others({path for outcome in outcomes for path in outcome.files}):
+        verb = "is" if len(others) == 1 else "are"
+        print(
+            f"{output} has {plural(len(others), 'other image')}, such as "
+            f"{others[0].relative_to(output)}, which {verb} not of this run."
+        )
+    if left_out:
+        left = f"{len(left_out)} of {plural(len(outcomes), 'scene')}"
+        print(f"skensir: {left} could not be combined:", file=sys.stderr)
+        for outcome in left_out:
+            print(f"  {outcome.name}: {outcome.error}", file=sys.stderr)
+        raise SystemExit(1)
 
 
 COMMAND = Command(
@@ -146,7 +149,16 @@ COMMAND = Command(
         "fractions of 8-bit values, scaled by 257",
         "--weight-maps": "write the weights of the models as images too, to "
         f"OUT/{WEIGHT_MAPS}/<model>",
+        "--resume": "leave out scenes whose results are there, whole, of this model and these "
+        "options, and no older than what they are made of",
+        "--keep-going": "leave out scenes that cannot be read; they are named at the end, with "
+        "exit code 1",
+        "--jobs N": "work on N scenes at a time, each of which is in memory (default: one for each "
+        "core)",
         **INPUT,
+        **NAMES,
+        **SCENES,
         **CROP,
     },
+    passes_to=(open_set,),
 )

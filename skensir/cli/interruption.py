@@ -1,0 +1,48 @@
+"""Ctrl-C and SIGTERM as something to ask for, so that work ends where nothing is half done."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from types import FrameType
+from typing import Any, Self
+
+
+class Interrupted(Exception):  # noqa: N818 - nothing is wrong
+    """The user or the system has asked the program to end."""
+
+
+class Interruption:
+    """Whether the program has been asked to end, while this context lasts.
+
+    An exception out of nowhere, as Python makes of Ctrl-C, may strike anywhere and be lost in a
+    library. Here the signal is noted, and whoever works asks by `check` where it can end.
+    """
+
+    def __init__(self) -> None:
+        self.signal: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():  # no other can
+            for number in (signal.SIGINT, signal.SIGTERM):
+                if signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background
+                    self._before[number] = signal.signal(number, self._note)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def check(self) -> None:
+        """Raise Interrupted if the program is to end."""
+        if self.signal is not None:
+            raise Interrupted
+
+    @property
+    def exit_code(self) -> int:
+        """What a shell expects of a program that a signal has ended."""
+        return 128 + (self.signal or 0)
+
+    def _note(self, number: int, _: FrameType | None) -> None:
+        self.signal = self.signal or number
