@@ -106,9 +106,10 @@ def _sample(names: Collection[str]) -> list[str]:
 def _find_addition(
     paths: Collection[str], scenes: Collection[str], folder: str
 ) -> tuple[Addition, int] | None:
-    """Return the addition with which most paths are of scenes, and how many are; None for none.
+    """Return the addition with which most paths are of scenes, and how many are.
 
-    An error says so where there are two that give different scenes.
+    None is for none, or for one that fits to less than half of them. An error says so where there
+    are two that give different scenes.
     """
     matched = _matched(_NOTHING, paths, scenes)
     if len(matched) == min(len(paths), len(scenes)):
@@ -124,7 +125,8 @@ def _find_addition(
                 best = []
             if not best or len(matched) == len(best[0][1]):
                 best.append((addition, matched))
-    if not best:
+    # A few that fit by chance are no addition of all.
+    if not best or 2 * len(best[0][1]) < min(len(paths), len(scenes)) * bool(best[0][0].length):
         return None
     addition, matched = best[0]
     for _, other in best[1:]:

@@ -178,9 +178,9 @@ def results(folder, layout, capsys, out):
     """Return what the four commands give: images in order, scores, and a table."""
     model, restored = out / "model.skensir", out / "restored"
     assert run("fit", folder, "-o", model, *layout.options, "--objective", "squared_error") == 0
-    reading = [option for option in layout.options if option != "--common"]
-    if "--target" in reading:  # which `predict` has no need of, but has to know as no model
-        reading = [*reading[2:]]
+    reading = layout.options
+    if "--target" in reading:  # which `predict` has no need of
+        reading = reading[2:]
     assert run("predict", model, folder, "-o", restored, *reading) == 0
     capsys.readouterr()
     assert run("evaluate", restored, folder / layout.target, "--json", *layout.of_evaluate) == 0

@@ -91,8 +91,8 @@ def test_some_scenes_may_be_missing():
     assert set(
         scenes_of(gt=truth[3:8], MPRNet=[f"{name}_MPRNet" for name in truth])["MPRNet"]
     ) == set(truth)
-    partly = [f"{name}_MPRNet" for name in truth[:60]] + ["other_MPRNet"]
-    assert set(scenes_of(gt=truth[40:], MPRNet=partly)["MPRNet"]) == {*truth[:60], "other"}
+    partly = [f"{name}_MPRNet" for name in truth[:80]] + ["other_MPRNet"]
+    assert set(scenes_of(gt=truth[40:], MPRNet=partly)["MPRNet"]) == {*truth[:80], "other"}
 
 
 N_MANY = 20_000
@@ -114,6 +114,7 @@ def test_of_many_scenes_not_all_are_looked_at_to_find_what_is_added(n_more):
         (["1", "2"], ["11", "21"]),  # an addition does not begin in the middle of a number
         (["a1", "a2"], ["b1", "b2"]),
         (["cat"], ["dog"]),
+        ([f"{n:02}" for n in range(1, 11)], [f"loss_{n}" for n in range(1, 11)]),
         (["0001", "0002"], ["0001_x2", "0002_x2", "0001_x4", "0002_x4", "z"]),
     ],
 )
