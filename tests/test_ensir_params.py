@@ -22,7 +22,7 @@ def test_nothing_is_printed_unless_asked(capsys):
 def test_too_few_steps_give_a_warning_that_says_where_and_what_to_do():
     X, y, _, _ = images()
     model = EnsIRRegressor(max_iter=2)
-    with pytest.warns(ConvergenceWarning, match=r"max_iter=2 in \d+ of \d+ cells.*tol=1e-05"):
+    with pytest.warns(ConvergenceWarning, match=r"limit of 2 steps in \d+ of \d+ cells.*tol=1e-05"):
         model.fit(X, y)
     fitted_cells = model.cell_origin_ == "fitted"
     assert not model.converged_[fitted_cells].any()

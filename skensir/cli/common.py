@@ -19,6 +19,8 @@ from skensir.persistence import load_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from skensir.image import ImageEnsemble
+
 
 class CommandError(Exception):
     """A mistake of the user; the message is one plain sentence that names it."""
@@ -28,6 +30,15 @@ def check_installed(command: str, *modules: str, extra: str | None = None) -> No
     """Raise an error that says what to install unless all modules are there."""
     for module in modules:
         import_optional(module, command, extra)
+
+
+def channel_names(ensemble: ImageEnsemble) -> list[str]:
+    """Return what the regressors of an ensemble are of, in their order."""
+    n_channels = ensemble.n_channels_
+    if len(ensemble.regressors_) < n_channels:
+        return ["all channels"]
+    names = {1: ["grey"], 3: ["red", "green", "blue"]}
+    return names.get(n_channels, [f"channel {number}" for number in range(n_channels)])
 
 
 def check_parent(path: Path) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from skensir._text import plural
 from skensir.cli.arguments import Command
-from skensir.cli.common import check_output_file
+from skensir.cli.common import channel_names, check_output_file
 from skensir.interop.released import read_released
 from skensir.persistence import save_table
 
@@ -33,7 +33,8 @@ def import_released(
     tables = ensemble.regressors_
     table = tables[0]
     print(
-        f"Imported {plural(len(tables), 'table')} of {plural(table.n_features_in_, 'model')}, "
+        f"Imported {plural(len(tables), 'table')} ({', '.join(channel_names(ensemble))}) of "
+        f"{plural(table.n_features_in_, 'model')}, "
         f"bin width {table.bin_width_:g}, {plural(len(table.cells_), 'cell')} each."
     )
     print(f"Model: {output}")

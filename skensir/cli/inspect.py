@@ -3,52 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from skensir import EnsIRRegressor
 from skensir._text import plural
-from skensir._typing import IntArray
 from skensir.cli.arguments import Command
-from skensir.cli.common import check_installed, check_picture_file, write_picture
+from skensir.cli.common import (
+    channel_names,
+    check_installed,
+    check_picture_file,
+    write_picture,
+)
+from skensir.cli.weight_plot import Panel, draw_weights
 from skensir.display._figure import check_model_names
+from skensir.image import ImageEnsemble
 from skensir.persistence import load_table
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
 
 # What the bins are of, where it is not the predictions.
 _AXES = {"deviations": "deviations from the mean", "summary": "mean and spread"}
-
-# In letters: a line of the legend, and what stands before a name in it.
-_LEGEND_WIDTH, _LEGEND_KEY = 90, 6
 
 
 class Inspected(NamedTuple):
     """A table with what it is of: the channel, and its share where several are averaged."""
 
     table: EnsIRRegressor
-    channel: int | None
+    channel: str | None
     share: float | None
 
     @property
     def title(self) -> str:
         """What stands before what is told of it."""
-        channel = "" if self.channel is None else f"channel {self.channel}"
-        share = "" if self.share is None else f"share {self.share:.1%}"
-        return ", ".join(filter(None, (channel, share)))
+        share = None if self.share is None else f"share {self.share:.1%}"
+        return ", ".join(filter(None, (self.channel, share)))
 
 
 def find_tables(loaded: Any) -> list[Inspected]:
     """Return the tables of what `load_table` returned."""
     found = []
-    regressors = list(getattr(loaded, "regressors_", [loaded]))
-    for number, regressor in enumerate(regressors):
+    is_ensemble = isinstance(loaded, ImageEnsemble)
+    regressors = loaded.regressors_ if is_ensemble else [loaded]
+    channels = channel_names(loaded) if is_ensemble else [None]
+    for channel, regressor in zip(channels, regressors, strict=True):
         tables = getattr(regressor, "estimators_", [regressor])
         shares = regressor.shares_.tolist() if len(tables) > 1 else [None]
-        channel = number if len(regressors) > 1 else None
         pairs = zip(tables, shares, strict=True)
         found += [Inspected(table, channel, share) for table, share in pairs]
     return found
@@ -124,50 +123,19 @@ def describe_weights(table: EnsIRRegressor, names: list[str]) -> list[str]:
     return lines
 
 
-def order_cells(table: EnsIRRegressor) -> tuple[IntArray, str]:
-    """Return the cells in an order that says something, and what it is."""
-    if table.axes_ == "deviations":
-        place = np.abs(table.cells_ + 0.5).max(axis=1)
-        what = "in which models agree to those in which they differ"
-    else:
-        place = table.means_.mean(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
-        what = "of dark to cells of bright values"
-    return np.argsort(place, kind="stable"), what
-
-
-def draw(tables: list[Inspected], names: list[str]) -> Figure:
-    """Return a figure of each table's weights and rows, its cells in order."""
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 2.6 * len(tables) + 0.4), layout="constrained")
-    axes = figure.subplots(len(tables), squeeze=False)[:, 0]
-    orders = set()
-    for ax, inspected in zip(axes, tables, strict=True):
-        table = inspected.table
-        order, what = order_cells(table)
-        orders.add(what)
-        counts = table.cell_counts_[order]
-        known = bool(np.isfinite(counts).all())
-        edges = np.concatenate([[0.0], np.cumsum(counts if known else np.ones(len(counts)))])
-        edges /= edges[-1]
-        weights = table.weights_[order].T
-        x, y = np.repeat(edges, 2)[1:-1], np.repeat(weights, 2, axis=1)
-        if weights.min() < 0:  # which cannot be stacked
-            areas = [ax.plot(x, line, label=name)[0] for line, name in zip(y, names, strict=True)]
-        else:
-            areas = ax.stackplot(x, y, labels=names)
-            ax.set(ylim=(0, 1))
-        ax.set(xlim=(0, 1), ylabel="weights")
-        title = inspected.title + (f", {table.axes_}" if inspected.share is not None else "")
-        if title:
-            ax.set_title(title, loc="left", fontsize="medium")
-        unit = "share of the rows" if known else "cells"
-        ax.set_xlabel(f"{unit}, from cells {what}")
-    for ax in axes[:-1] if len(orders) == 1 else ():
-        ax.set_xlabel("")  # that of the last one will do
-    n_columns = max(1, min(len(names), 4, _LEGEND_WIDTH // (_LEGEND_KEY + max(map(len, names)))))
-    figure.legend(handles=areas, loc="outside upper center", ncols=n_columns)
-    return figure
+def arrange(tables: list[Inspected]) -> list[Panel]:
+    """Return where the tables stand in the plot: those of a channel side by side."""
+    places: dict[str | None, int] = {}
+    panels = []
+    for inspected in tables:
+        row = len({*places, inspected.channel}) - 1
+        column = places.get(inspected.channel, 0)
+        places[inspected.channel] = column + 1
+        title = inspected.title
+        if inspected.share is not None:
+            title += f", by {_AXES.get(inspected.table.axes_, 'the predictions')}"
+        panels.append(Panel(inspected.table, title, (row, column)))
+    return panels
 
 
 def inspect(model: Path, plot: Path | None = None) -> None:
@@ -194,7 +162,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         first, *others = describe_table(inspected.table, names)
         print("\n".join(["", f"{title}{first}", *others]))
     if plot is not None:
-        write_picture(plot, draw(tables, names))
+        write_picture(plot, draw_weights(arrange(tables), names))
         print(f"\nPlot: {plot}")
 
 
@@ -203,6 +171,7 @@ COMMAND = Command(
     "Tell what a model file holds: cells, weights, and how they came about.",
     {
         "model MODEL": "file of lookup tables",
-        "--plot FILE": "PNG of the weights to write",
+        "--plot FILE": "PNG of the weights to write: their means from dark to bright, and from "
+        "where models agree to where they differ; needs skensir[plot]",
     },
 )

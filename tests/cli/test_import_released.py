@@ -16,7 +16,7 @@ def test_a_published_table_predicts(folders, capsys):
     path = write(test.parent / PUBLISHED, table_of(synthetic()))
     assert run("import-released", path, "-o", "model") == 0
     assert capsys.readouterr().out.splitlines() == [
-        "Imported 3 tables of 3 models, bin width 64, 64 cells each.",
+        "Imported 3 tables (red, green, blue) of 3 models, bin width 64, 64 cells each.",
         "Model: model",
         "Base models, as the file's name says: alpha, beta, gamma",
     ]

@@ -1,15 +1,17 @@
 """`skensir inspect`: what it tells of a model file, and the plot."""
 
 import re
+import sys
 
 import numpy as np
 import pytest
 from commands import assert_one_sentence, run
-from image_folders import write_scene
+from image_folders import make_folder, write_scene
 from table_files import scenes
 
 from skensir import EnsIRRegressor
-from skensir.image import read_image
+from skensir.cli.weight_plot import group_cells
+from skensir.image import ImageEnsemble, ReferenceSet, read_image
 from skensir.persistence import load_table, save_table
 
 
@@ -22,8 +24,9 @@ def test_inspect_tells_occupancy_weights_and_origins(folders, capsys):
     tables = load_table("model").regressors_
     assert "3 tables of alpha, beta, gamma" in printed
     assert printed.count("2,864 rows") == 3  # 40 * 32 + 36 * 44 pixels
-    for number, table in enumerate(tables):
-        lines = printed.split(f"channel {number}")[1].split("channel")[0]
+    parts = re.split(r"\n(red|green|blue): ", printed)
+    assert parts[1::2] == ["red", "green", "blue"]
+    for lines, table in zip(parts[2::2], tables, strict=True):
         assert f"{len(table.cells_)} occupied cells" in lines
         for origin in ("fitted", "thin"):
             count = np.count_nonzero(table.cell_origin_ == origin)
@@ -45,15 +48,17 @@ def test_inspect_tells_of_each_table_that_is_averaged(in_tmp_path, capsys):
     assert run("inspect", "model", "--plot", "plot.png") == 0
     printed = capsys.readouterr().out
     tables = [
-        (f"{number}, share {share:.1%}", table)
-        for number, regressor in enumerate(load_table("model").regressors_)
+        (f"{channel}, share {share:.1%}", table)
+        for channel, regressor in zip(
+            ("red", "green", "blue"), load_table("model").regressors_, strict=True
+        )
         for share, table in zip(regressor.shares_, regressor.estimators_, strict=True)
     ]
     n_tables = len(tables)
     assert n_tables > 3
     assert f"{n_tables} tables of alpha, beta, gamma, input" in printed
     assert "'input' is the image before restoration" in printed
-    parts = re.split(r"\nchannel ", printed)[1:]
+    parts = re.split(r"\n(?=red|green|blue)", printed)[1:]
     for text, (title, table) in zip(parts, tables, strict=True):
         assert text.startswith(f"{title}: bin width {table.bin_width_:g}")
         assert ("on deviations from the mean" in text) == (table.axes_ == "deviations")
@@ -64,7 +69,9 @@ def test_inspect_tells_of_each_table_that_is_averaged(in_tmp_path, capsys):
         assert f"input         {mean:.3f}" in text
         assert "drawn to wider cells, " in text
         assert "shrinkage" not in text  # of which there are several
-    assert read_image("plot.png").shape[0] == round(100 * (2.6 * n_tables + 0.4))
+    height, width = read_image("plot.png").shape[:2]  # a row per channel
+    n_columns = max(len(regressor.shares_) for regressor in load_table("model").regressors_)
+    assert (height, width) == (round(100 * (2.6 * 3 + 0.4)), 500 * n_columns)
 
 
 @pytest.mark.parametrize("axes", ["predictions", "deviations", "summary"])
@@ -83,6 +90,68 @@ def test_every_table_can_be_inspected(in_tmp_path, capsys, axes, positive):
     assert "shrinkage 0, " in first
     assert first.endswith("with intercepts")
     assert read_image("plot.png").shape == (300, 800, 3)
+
+
+def test_channels_have_names(in_tmp_path, capsys):
+    for colour, found in ((True, ("red: ", "green: ", "blue: ")), (False, ("grey: ",))):
+        run("fit", make_folder(in_tmp_path / f"set-{colour}", colour=colour), "-o", "model")
+        capsys.readouterr()
+        assert run("inspect", "model") == 0
+        printed = capsys.readouterr().out
+        assert tuple(re.findall(r"^\w+: (?=bin)", printed, flags=re.MULTILINE)) == found
+    scenes = ReferenceSet(in_tmp_path / "set-True")
+    one = ImageEnsemble(EnsIRRegressor(64), per_channel=False)
+    save_table(one.fit(scenes.predictions, scenes.targets), "model")
+    assert run("inspect", "model") == 0
+    assert "\nall channels: bin width 64" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("axes", ["predictions", "deviations", "summary"])
+@pytest.mark.parametrize("bin_width", [2, 32])
+def test_the_plot_shows_the_mean_weight_of_the_rows(axes, bin_width):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 6000)
+    X = np.clip(np.rint(y[:, np.newaxis] + rng.normal(size=(6000, 3)) * [3, 5, 9]), 0, 255)
+    table = EnsIRRegressor(bin_width, axes=axes, objective="squared_error", min_samples_cell=1)
+    weights = table.fit(X, y).predict_weights(X)
+    groups = group_cells(table)
+    n_groups = len(groups.edges) - 1
+    assert 2 <= n_groups <= 33
+    assert groups.shares.sum() == pytest.approx(1)
+    # Over all groups they are those of the rows, one by one.
+    inside = groups.shares > 0
+    mean = groups.shares[inside] @ groups.weights[inside]
+    np.testing.assert_allclose(mean, weights.mean(axis=0), atol=1e-12)
+    # A row lies in the group of its cell: at most a bin from where it would be by itself.
+    place = X.mean(axis=1)
+    if axes == "deviations":
+        place = np.abs(X - X.mean(axis=1, keepdims=True)).max(axis=1)
+    for number in np.flatnonzero(groups.shares > 0.02):
+        low, high = groups.edges[number] - bin_width, groups.edges[number + 1] + bin_width
+        assert groups.shares[number] <= np.mean((place >= low) & (place <= high))
+    np.testing.assert_allclose(groups.weights[inside].sum(axis=1), 1)
+
+
+def test_groups_of_dark_and_bright_show_who_is_trusted_there():
+    """One model is right where it is dark, the other where it is bright."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 20000)
+    noise = rng.normal(0, 6, 20000)
+    X = np.stack([y + noise * (y >= 128), y + noise * (y < 128)], axis=1)
+    groups = group_cells(EnsIRRegressor(8, objective="squared_error").fit(X, y))
+    dark, bright = groups.weights[groups.edges[:-1] < 96], groups.weights[groups.edges[:-1] >= 160]
+    assert np.nanmin(dark[:, 0]) > 0.9
+    assert np.nanmin(bright[:, 1]) > 0.9
+
+
+def test_a_plot_without_matplotlib_says_which_extra_has_it(folders, monkeypatch, capfd):
+    run("fit", folders[0], "-o", "model")
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    assert run("inspect", "model", "--plot", "plot.png") == 2
+    assert_one_sentence(capfd, r'needs matplotlib, which is not .* pip install "skensir\[plot\]"')
+    with pytest.raises(SystemExit):
+        run("inspect", "--help")
+    assert "needs skensir[plot]" in " ".join(capfd.readouterr().out.split())
 
 
 def test_a_plot_is_a_png(folders, capfd):
