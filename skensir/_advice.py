@@ -103,6 +103,6 @@ def say_thin(cell_counts: FloatArray, thin: BoolArray, min_samples_cell: float) 
         return None
     return (
         f"Most rows, {few / total:.0%}, lie in cells of fewer than {min_samples_cell:g} rows, "
-        "which get default weights: take a wider bin_width, or let EnsIRRegressorCV choose; the "
+        "which get default weights: take a wider `bin_width`, or let EnsIRRegressorCV choose; the "
         f"limit is min_samples_cell={min_samples_cell:g}."
     )

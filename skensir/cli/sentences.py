@@ -9,49 +9,47 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-# What Python code says otherwise than by an argument of the same name as the option.
-_CLASSES = {
+# Arguments whose option has another name.
+_SAID = {"include_input": "input"}
+# What is said of rows and columns where the command line has images.
+_WORDS = {
     "EnsIRRegressorCV": "--cv",
-    "include_input": "input",
     "X has columns that are": "Outputs of a base model are",
     "scale of y": "scale of the truth",
     "predictions of y": "the outputs",
 }
 # No part of a path or of a quotation.
 _NAME = r"(?<![\w/.'-])([a-z]+(?:_[a-z]+)*)"
-_PLAIN_WORD = re.compile(r"(?<![\w/.'-])[a-z]+(?:_[a-z]+)+(?![\w/.'=-])")
+_SETTING = rf"{_NAME}=(-?\w+)(?![\w/'-]|\.\w)"
 
 
 def in_options(sentence: str, options: Collection[str]) -> str:
     """Say by options of a command what the library says by arguments of Python.
 
     The library writes ``name == value`` for what an argument is, ``name=value`` for what it may
-    be, and the name alone. Where the command has such an option, that takes the place of the
-    argument; advice after a semicolon that takes an argument which it does not have is left out.
+    be, and its name in backquotes. Where the command has such an option, that takes the place of
+    the argument; advice after a semicolon to set one that it does not have is left out.
     """
-    known = {*options, "include_input"}
+    known = {*options, *_SAID}
     main, *advice = sentence.rstrip(".").split("; ")
-    kept = [clause for clause in advice if set(re.findall(rf"{_NAME}=(?!=)", clause)) <= known]
+    kept = [part for part in advice if {name for name, _ in re.findall(_SETTING, part)} <= known]
     text = "; ".join([main, *kept]) + "." * sentence.endswith(".")
     text = re.sub(rf"{_NAME} == ([^,;]+)", lambda m: f"{_option(m[1], known)} is {m[2]}", text)
-    text = re.sub(rf"{_NAME}=(\w+)", lambda m: _setting(m[1], m[2], known), text)
-    text = _PLAIN_WORD.sub(lambda m: _option(m[0], known), text)
-    for written, said in _CLASSES.items():
+    text = re.sub(_SETTING, lambda m: _setting(m[1], m[2]) if m[1] in known else m[0], text)
+    text = re.sub(r"`([a-z_]+)`", lambda m: _option(m[1], known), text)
+    for written, said in _WORDS.items():
         text = text.replace(written, said)
     return " ".join(text.split())
 
 
 def _option(name: str, known: Collection[str]) -> str:
     """Return how the command line names an argument, in words where it has no such option."""
-    name = _CLASSES.get(name, name) if name in known else name
     return f"--{name.replace('_', '-')}" if name in known else name.replace("_", " ")
 
 
-def _setting(name: str, value: str, known: Collection[str]) -> str:
+def _setting(name: str, value: str) -> str:
     """Return how the command line sets an argument."""
-    option = "--" + _CLASSES.get(name, name).replace("_", "-")
-    if name not in known:
-        return f"{name.replace('_', ' ')} {value}"
+    option = "--" + _SAID.get(name, name).replace("_", "-")
     if value == "False":
         return option.replace("--", "--no-", 1)
     return option if value == "True" else f"{option} {value}"

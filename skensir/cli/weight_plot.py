@@ -57,7 +57,8 @@ def group_cells(table: EnsIRRegressor) -> Groups:
         # 0, 1, 2, 3, 4, 6, 8, 12, ...: few rows lie where models differ by much.
         steps = (number for power in count(1) for number in (2**power, 3 * 2 ** (power - 1)))
         last = place.max() / width
-        edges = width * np.array([0, 1, *takewhile(lambda step: step < last, steps), np.ceil(last)])
+        inner = takewhile(lambda step: step < last, steps)
+        edges = width * np.unique([0, 1, *inner, np.ceil(last)])
         label = "distance of the model that is farthest from the mean of all"
     else:
         place = width * (table.cells_[:, 0] + 0.5)

@@ -159,8 +159,8 @@ def structural_similarity(
     target, image = _prepare(target, image, channel, crop_border, data_range)
     if min(target.shape[:2]) < _WINDOW:
         raise ValueError(
-            f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels, and a crop_border of {crop_border} "
-            f"leaves {sizes(target.shape[:2])}."
+            f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels, and a `crop_border` of "
+            f"{crop_border} leaves {sizes(target.shape[:2])}."
         )
     channels = zip(_channels(target), _channels(image), strict=True)
     return float(np.mean([_ssim(x, y, data_range) for x, y in channels]))
@@ -215,7 +215,7 @@ def _prepare(
     inner = tuple(slice(crop_border, size - crop_border) for size in target.shape[:2])
     if not target[inner].size:
         raise ValueError(
-            f"A crop_border of {crop_border} leaves nothing of {sizes(target.shape[:2])} pixels."
+            f"A `crop_border` of {crop_border} leaves nothing of {sizes(target.shape[:2])} pixels."
         )
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(

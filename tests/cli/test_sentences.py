@@ -213,11 +213,13 @@ def test_warnings_are_notes_each_of_which_is_printed_once(in_tmp_path, capsys):
         ("Scene '9': no input; or fit with include_input=False.", None),
         ("It has none; grey images need channel_axis=None.", "It has none."),
         ("See clip/bin_width/1.png and 'bin_width'.", None),
+        # Folders of these names are nothing that the library says.
+        ("bin_width has no image of crop_border, my_set or lr=3/a; bin_width=1.png is none.", None),
         ("tol == 3, must be less.", "tol is 3, must be less."),
-        ("Take a wider bin_width, or EnsIRRegressorCV.", "Take a wider --bin-width, or --cv."),
+        ("Take a wider `bin_width`, or EnsIRRegressorCV.", "Take a wider --bin-width, or --cv."),
         (
-            "It has max_iter of 3; target=NAME says it.",
-            "It has max iter of 3; --target NAME says it.",
+            "It has a `max_iter` of 3; target=NAME says it.",
+            "It has a max iter of 3; --target NAME says it.",
         ),
     ],
 )

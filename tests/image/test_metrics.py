@@ -190,8 +190,8 @@ def test_the_border_is_cut_off_before_the_conversion_and_rounding_nothing():
         ((np.zeros((12, 12, 2)),) * 2, {"channel": "luma"}, "needs grey or RGB"),
         ((np.zeros((12, 12)),) * 2, {"channel": "y"}, "channel == 'y'"),
         ((np.zeros((12, 12)),) * 2, {"crop_border": -1}, "crop_border == -1"),
-        ((np.zeros((12, 16)),) * 2, {"crop_border": 6}, "A crop_border of 6 leaves nothing"),
-        ((np.zeros((12, 16)),) * 2, {"crop_border": 7}, "A crop_border of 7 leaves nothing"),
+        ((np.zeros((12, 16)),) * 2, {"crop_border": 6}, "A `crop_border` of 6 leaves nothing"),
+        ((np.zeros((12, 16)),) * 2, {"crop_border": 7}, "A `crop_border` of 7 leaves nothing"),
         ((np.zeros((12, 12)),) * 2, {"data_range": 0}, "data_range == 0"),
         ((np.zeros((12, 12)),) * 2, {"data_range": np.inf}, "data_range == inf"),
         ((np.full((12, 12), 256),) * 2, {}, "data_range == 255, .* up to 256"),
@@ -203,5 +203,5 @@ def test_mistakes_are_named(metric, arguments, options, words):
 
 
 def test_too_few_pixels_for_the_window():
-    with pytest.raises(ValueError, match="crop_border of 1 leaves 10 x 18"):
+    with pytest.raises(ValueError, match="`crop_border` of 1 leaves 10 x 18"):
         structural_similarity(np.zeros((12, 20)), np.zeros((12, 20)), crop_border=1)
