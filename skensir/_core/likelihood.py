@@ -25,8 +25,8 @@ _PUBLISHED_RESP_FLOOR = 1e-6
 # It works in single precision: a responsibility below this is zero there, and kills a component.
 _PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
 
-# Of several sets of rows so many entries of the truth are worked on together.
-_MAX_ENTRIES = 2**17
+# Of several sets of rows so many entries of the truth are worked on together: they fit into cache.
+_MAX_ENTRIES = 2**15
 
 # Cells to solve, and the truth in them.
 _ToFit: TypeAlias = tuple[Unsolved, TruthHistogram]

@@ -67,12 +67,13 @@ def _name(regressor: EnsIRRegressor | EnsIRRegressorCV) -> str:
 def _heading(worth: Worth, n_scenes: int, *, searched: bool) -> str:
     """Say what is held out."""
     if n_scenes == 1:
-        held_out = f"{N_AREAS} areas of the scene, one after the other, are" if searched else ""
-        return f"Mean PSNR in dB{f', where {held_out} held out' if held_out else ''}:"
+        areas = f", where {N_AREAS} areas of the scene are held out one after the other"
+        return f"Mean PSNR in dB{areas if searched else ''}:"
     if n_scenes <= MAX_FOLDS:
         return "Mean PSNR in dB, where one scene after the other is held out:"
-    each = ", each of which counts as one image" if searched else ""
-    return f"Mean PSNR in dB, where one tenth of the scenes after the other is held out{each}:"
+    if searched:
+        return "Mean PSNR in dB of tenths of the scenes, which are held out one after the other:"
+    return "Mean PSNR in dB, where tenths of the scenes are held out one after the other:"
 
 
 def _table(worth: Worth, name: str) -> list[str]:
@@ -123,10 +124,7 @@ def _compare(worth: Worth, rival: str, psnr: float) -> str:
     who = "the average of the models" if rival == AVERAGE else rival
     gain = float(worth.ensemble.mean()) - psnr
     if not worth.loses:
-        best = "" if rival == AVERAGE else ", the best base model,"
-        over_average = float((worth.ensemble - worth.average).mean())
-        rest = "" if rival == AVERAGE else f" and {over_average:.3f} dB over averaging"
-        return f"The gain is {max(gain, 0.0):.3f} dB over {who}{best}{rest}."
+        return _gains(worth)
     by = f" by {-gain:.3f} dB" if math.isfinite(gain) else ""
     text = f"Warning: {who} does better than this fit{by}"
     tried = {shrinkage: float(found.mean()) for shrinkage, found in worth.squared_error.items()}
@@ -140,3 +138,17 @@ def _compare(worth: Worth, rival: str, psnr: float) -> str:
         f"{text}; {option.replace(' ', _NO_BREAK)} does not lose, with {tried[best_tried]:.3f} dB "
         "on the same scenes."
     )
+
+
+def _gains(worth: Worth) -> str:
+    """Say what is gained over the best base model and over averaging."""
+    psnr, means = float(worth.ensemble.mean()), worth.base_models.mean(axis=1)
+    best = int(means.argmax())
+    over = [
+        f"{psnr - rival if psnr > rival else 0.0:.3f} dB over {name}"
+        for name, rival in (
+            (f"{worth.model_names[best]}, the best base model,", float(means[best])),
+            ("averaging", float(worth.average.mean())),
+        )
+    ]
+    return f"The gain is {' and '.join(over)}."

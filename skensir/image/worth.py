@@ -43,14 +43,16 @@ _LEAST_LOSS = 5e-4
 class Worth:
     """PSNR of an ensemble on images held out from it, beside that of what it is made of.
 
-    Attributes
+    :func:`fit_and_hold_out` makes it. A part is an image, but with a search of which folds have
+    several images, or areas of one: then it is a fold.
+
+    Parameters
     ----------
     model_names : tuple of str
         Names of the base models, the input at last where it is one; their numbers where images
         have come without names.
     base_models : ndarray of shape (n_models, n_parts)
-        PSNR of each base model on each part, in dB, over all channels. A part is an image; see
-        `n_folds`.
+        PSNR of each base model on each part, in dB, over all channels.
     average : ndarray of shape (n_parts,)
         PSNR of the mean of the base models, without the input.
     ensemble : ndarray of shape (n_parts,)
@@ -62,15 +64,14 @@ class Worth:
         What `without` is to be compared with: `ensemble`, or with a search the plainer tables that
         both are of.
     n_folds : int
-        Number of folds: one per image up to ten, beyond that ten, of which a part is an image.
-        With a search whose folds have several images, or areas of one, a part is a fold.
-    squared_error : mapping of float to ndarray of shape (n_parts,)
+        Number of folds: with given settings one per image up to ten, and ten of more.
+    squared_error : mapping of float to ndarray of shape (n_parts,), default={}
         PSNR, held out likewise, of tables for the squared error in the same bins, by their
         shrinkage. Empty where the ensemble does no worse than all base models and the average.
 
     See Also
     --------
-    fit_and_hold_out : Makes it.
+    fit_and_hold_out : Fits an ensemble and measures it.
 
     Notes
     -----
@@ -81,6 +82,15 @@ class Worth:
     A search says on each fold what the other folds would have chosen. Averaged tables count as no
     better than they are on average, so that the PSNR is rather too low. To leave a model out it
     takes tables in the bins of the paper, of which each cell is drawn to wider ones.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir.image import Worth
+    >>> psnr = np.array([30.0, 32.0])
+    >>> worth = Worth(("A", "B"), psnr + [[0], [1]], psnr, psnr + 2, psnr + [[0], [0]], psnr + 2, 2)
+    >>> worth.best_rival, worth.loses, worth.losses
+    (('B', 32.0), False, array([2., 2.]))
     """
 
     model_names: tuple[str, ...]
@@ -108,7 +118,7 @@ class Worth:
     @property
     def loses(self) -> bool:
         """Whether a base model or the average does better than the ensemble."""
-        return bool(self.best_rival[1] - self.ensemble.mean() >= _LEAST_LOSS)
+        return self.best_rival[1] - float(self.ensemble.mean()) >= _LEAST_LOSS
 
 
 def fit_and_hold_out(
@@ -126,7 +136,7 @@ def fit_and_hold_out(
     ensemble : ImageEnsemble
         With :class:`~skensir.EnsIRRegressor` or :class:`~skensir.EnsIRRegressorCV` as regressor. It
         is fitted as by its `fit`.
-    predictions, targets, inputs
+    predictions, targets, inputs : iterable of array-like
         As in `ImageEnsemble.fit`.
 
     Returns

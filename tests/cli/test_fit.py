@@ -206,7 +206,7 @@ def test_a_single_scene_cannot_be_held_out(folders, capsys, cv):
     assert run("fit", train, "-o", "model", *(["--cv"] if cv else [])) == 0
     lines = lines_of(capsys)
     if cv:
-        heading = "where 5 areas of the scene, one after the other, are held out:"
+        heading = "where 5 areas of the scene are held out one after the other:"
         assert f"Mean PSNR in dB, {heading}" in lines
     else:
         assert lines[-1].startswith("A single scene cannot be held out")
@@ -233,3 +233,13 @@ def test_no_input_is_of_use_with_cv_only(folders, capfd):
     assert run("fit", folders[0], "-o", "model", "--no-input") == 2
     assert_one_sentence(capfd, "--no-input is of use with --cv only")
     assert not Path("model").exists()
+
+
+def test_models_without_error_are_no_reason_to_warn(in_tmp_path, capsys):
+    folder = make_folder(in_tmp_path / "set")
+    for path in folder.glob("[abg]*/*.png"):
+        path.write_bytes((folder / "gt" / path.name).read_bytes())
+    assert run("fit", folder, "-o", "model") == 0
+    text = " ".join(lines_of(capsys))
+    assert "nan" not in text
+    assert "The gain is 0.000 dB over alpha, the best base model, and 0.000 dB over" in text

@@ -127,6 +127,14 @@ def test_a_perfect_model_needs_no_other():
     assert worth.loses == np.isfinite(worth.ensemble.mean())
 
 
+def test_nothing_is_lost_where_nothing_can_be_gained():
+    _, targets = images()
+    perfect = [np.stack([target, target]) for target in targets]
+    worth = fit_and_hold_out(ImageEnsemble(), perfect, targets)
+    assert np.isinf(worth.ensemble).all()
+    assert not worth.loses
+
+
 def test_where_it_loses_other_tables_in_the_same_bins_are_tried():
     """The likelihood gives a share to a model that is far worse than the other."""
     rng = np.random.default_rng(0)
