@@ -33,7 +33,7 @@ from skensir.image.colour import Colour
 from skensir.image.metrics import peak_of
 from skensir.image.perceptual import Perceptual
 from skensir.image.pixel_format import check_scale
-from skensir.image.progress import progress
+from skensir.image.progress import in_parallel
 from skensir.image.scene_files import common_part, common_scenes, find_scenes
 
 
@@ -95,12 +95,15 @@ def evaluate(
         _, names = split_names(names, hold_out)
     perceptual = perceptual_measures(left_out=no_perceptual)
     settings = {"channel": channel, "crop_border": crop_border}
-    scores: Scores = {}
     colour = Colour([files[folder][name] for folder in files for name in names])
-    for scene in progress(names, "Evaluating"):
+
+    def score_scene(scene: str) -> dict[str, dict[str, float]]:
         paths = {name: files[folder][scene] for name, folder in outputs.items()}
-        target = files[truth][scene]
-        scores[scene] = _score(scene, paths, target, settings, perceptual, colour, crop=crop)
+        return _score(scene, paths, files[truth][scene], settings, perceptual, colour, crop=crop)
+
+    n_jobs = 1 if perceptual else None  # networks take all cores themselves
+    of_scenes = in_parallel(score_scene, names, "Evaluating", n_jobs)
+    scores: Scores = dict(zip(names, of_scenes, strict=True))
     rows = [Row(name, **mean_numbers(scores, name)) for name in outputs]
     write_tables(table, {"": rows}, scenes_table, {"": scores})
     if json:
