@@ -13,6 +13,13 @@ from skensir.cli.common import CommandError
 
 MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo)
 
+# What commands pass on themselves.
+NOT_THE_USERS = {
+    fit: {"folder", "n_scenes", "data_range"},
+    compare: {"folder"},
+    predict: {"models", "target"},
+}
+
 
 def parse(command, *arguments):
     parser = argparse.ArgumentParser()
@@ -24,11 +31,11 @@ def parse(command, *arguments):
 def test_every_parameter_is_an_argument(module):
     command = module.COMMAND
     written = [names.split()[0].split("/")[-1] for names in command.arguments]
-    functions = [command.run] if command.passes_to is None else [command.run, command.passes_to]
-    parameters = [p for f in functions for p in signature(f).parameters.values()]
-    names = [p.name for p in parameters if p.kind != Parameter.VAR_KEYWORD]
-    if module is fit:
-        names = [n for n in names if n not in ("n_scenes", "data_range")]  # not the user's
+    parameters = list(signature(command.run).parameters.values())
+    for function in command.passes_to:
+        parameters += signature(function).parameters.values()
+    names = {p.name for p in parameters if p.kind != Parameter.VAR_KEYWORD}
+    names -= NOT_THE_USERS.get(module, set())
     assert sorted(w.lstrip("-").replace("-", "_") for w in written) == sorted(names)
 
 

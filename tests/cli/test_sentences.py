@@ -48,7 +48,6 @@ def spoil_folders(folder):
     start("deep", dtype=np.uint16)
     start("small", sizes={"9": (8, 8)})
     write_image(start("sizes") / "alpha" / "9.png", np.zeros((30, 20, 3), np.uint8))
-    write_image(start("mixed") / "alpha" / "9.png", np.zeros((40, 32), np.uint8))
     write_image(start("depths") / "alpha" / "9.png", np.zeros((40, 32, 3), np.uint16))
     write_image(start("wide") / "lq" / "9.png", np.zeros((80, 64, 3), np.uint8))
     (start("missing") / "alpha" / "9.png").unlink()
@@ -67,10 +66,9 @@ def spoil_folders(folder):
         path = start(f"damaged{suffix[1:]}") / "alpha" / "9.png"
         path.unlink()
         path.with_suffix(suffix).write_bytes(b"damaged")
-    for name, image in (("also-grey", np.zeros((40, 32), np.uint8)), ("also-deep", None)):
-        image = np.zeros((40, 32, 3), np.uint16) if image is None else image
-        parts = ("gt", "lq", "alpha", "beta", "gamma")
-        write_scene(start(name), "9", dict.fromkeys(parts, image))
+    parts = ("gt", "lq", "alpha", "beta", "gamma")
+    images = dict.fromkeys(parts, np.zeros((40, 32, 3), np.uint16))
+    write_scene(start("also-deep"), "9", images)
     (folder / "empty").mkdir()
     (folder / "junk").write_bytes(b"junk")
     with zipfile.ZipFile(folder / "archive", "w") as opened:
@@ -122,7 +120,6 @@ fit damagedtif -o m
 fit damagednpy -o m
 fit twice -o m
 fit empty -o m
-fit also-grey -o m
 fit also-deep -o m
 fit named --cv -o m
 fit train/gt -o m
@@ -153,7 +150,6 @@ evaluate sizes/alpha sizes/gt
 evaluate five/alpha five/gt
 evaluate missing/alpha missing/gt
 compare train test --bin-width 0
-compare train grey
 compare train deep
 compare train test --crop-border 40
 compare train small
