@@ -3,7 +3,8 @@
 Examples
 --------
 >>> import tempfile
->>> >>> import numpy as np
+>>> from pathlib import Path
+>>> import numpy as np
 >>> from skensir.comparison.report import write_report
 >>> row = {"name": "Average", "psnr": 37.8, "ssim": 0.97, "seconds_fit": 0, "seconds_image": 1}
 >>> target = np.full((4, 6), 100)
