@@ -145,7 +145,8 @@ class ReferenceSet(Sequence[Scene]):
     ) -> None:
         self.folder = Path(folder)
         self.crop = crop
-        chosen, self.target, self.input = find_sub_folders(self.folder, models, target, input)
+        sub_folders = find_sub_folders(self.folder, models, target, input)
+        chosen, self.target, self.input, passed_over = sub_folders
         self._patterns = self._patterns_of(pattern, chosen)
         # The truth names the scenes; models that were not named may turn out to be none.
         parts = chosen if self.target is None else (self.target, *chosen)
@@ -160,6 +161,9 @@ class ReferenceSet(Sequence[Scene]):
                 f"{self.folder} has no sub-folder of a base model: {path} {reason}; "
                 "pattern=GLOB, such as '*_x4', tells the scene from the name."
             )
+        for name in passed_over:
+            path, images = self.folder / name, "images before restoration"
+            left_out[path] = f"has the name of {images}, which are those of {self.input}"
         for path, reason in left_out.items():
             warn_user(f"{path} is left out, as it {reason}.", UserWarning)
         self.names = common_scenes(files, common=common)

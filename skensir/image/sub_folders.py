@@ -52,6 +52,7 @@ class SubFolders(NamedTuple):
     models: tuple[str, ...]
     target: str | None
     input: str  # need not be there
+    passed_over: tuple[str, ...] = ()  # other images before restoration, by their names
 
 
 def find_sub_folders(
@@ -72,15 +73,18 @@ def find_sub_folders(
         raise ValueError(f"models == {', '.join(chosen)}; must be without the target, {truth}.")
     if truth is not None and degraded == truth:
         raise ValueError(f"input == {input!r}, must be another sub-folder than the target.")
+    passed_over: tuple[str, ...] = ()
     if models is None:
         known = {truth, degraded}
         # What has another's name is a model where that other is named.
         known.update(_usual_among(found, TARGETS) if target in ("auto", None) else ())
-        known.update(_usual_among(found, INPUTS) if input == "auto" else ())
+        if input == "auto":
+            passed_over = tuple(name for name in _usual_among(found, INPUTS) if name not in known)
+        known.update(passed_over)
         chosen = tuple(name for name in found if name not in known)
         if not chosen:
             raise ValueError(f"{folder} has no sub-folder of a base model.")
-    return SubFolders(chosen, truth, degraded)
+    return SubFolders(chosen, truth, degraded, passed_over)
 
 
 def _usual_among(found: Sequence[str], usual: Sequence[str]) -> list[str]:

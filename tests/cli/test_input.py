@@ -1,6 +1,8 @@
 """The degraded input as one more model, which `fit --cv` takes and `predict` needs then."""
 
+import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -9,7 +11,7 @@ from image_folders import MODELS, make_folder
 from sklearn.model_selection import LeaveOneGroupOut
 
 from skensir import EnsIRRegressorCV
-from skensir.cli import predict
+from skensir.cli.prediction import Prediction
 from skensir.image import ImageEnsemble, ReferenceSet, read_image, write_image
 from skensir.persistence import load_table
 
@@ -111,20 +113,21 @@ def test_nothing_is_said_where_there_is_no_input(folders, capsys):
 def test_predict_says_what_is_missing(folders, capfd):
     train, test = folders
     assert run("fit", train, "-o", "model", "--cv") == 0
-    (test / "lq").rename(test / "rainy")
+    (test / "lq").rename(test / "nass")
     assert run("predict", "model", test, "-o", "out") == 2
     message = "model needs the images before restoration .* test has no sub-folder 'lq'; .*--input"
     assert_one_sentence(capfd, message.replace(" test", ".*test"))
-    image = read_image(test / "rainy/10.png")
-    (test / "rainy/10.png").unlink()
-    assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 2
-    assert_one_sentence(capfd, "rainy has no image of the scene '10', .*fit with --no-input")
-    write_image(test / "rainy/10.png", image[::2])
-    assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 2
+    image = read_image(test / "nass/10.png")
+    (test / "nass/10.png").unlink()
+    assert run("predict", "model", test, "-o", "out", "--input", "nass") == 2
+    assert_one_sentence(capfd, "nass has no image of the scene '10', .*fit with --no-input")
+    write_image(test / "nass/10.png", image[::2])
+    assert run("predict", "model", test, "-o", "out", "--input", "nass") == 2
     assert_one_sentence(capfd, r"Scene '10' .*the input is .*, or fit with --no-input")
-    assert not (test.parent / "out").exists()
-    write_image(test / "rainy/10.png", image)
-    assert run("predict", "model", test, "-o", "out", "--input", "rainy") == 0
+    # What is done before the mistake shows is kept.
+    assert {path.name for path in Path("out").iterdir()} <= {"9.png"}
+    write_image(test / "nass/10.png", image)
+    assert run("predict", "model", test, "-o", "out", "--input", "nass") == 0
 
 
 def test_a_missing_scene_is_noticed_before_the_work(folders, capfd, monkeypatch):
@@ -134,7 +137,7 @@ def test_a_missing_scene_is_noticed_before_the_work(folders, capfd, monkeypatch)
     train, test = folders
     assert run("fit", train, "-o", "model", "--cv") == 0
     (test / "lq/10.png").unlink()
-    monkeypatch.setattr(predict, "_write_combined", work)
+    monkeypatch.setattr(Prediction, "combine", work)
     assert run("predict", "model", test, "-o", "out") == 2
     assert_one_sentence(capfd, "lq has no image of the scene '10'")
 
@@ -142,9 +145,14 @@ def test_a_missing_scene_is_noticed_before_the_work(folders, capfd, monkeypatch)
 def test_a_base_model_named_input_is_a_mistake(folders, capfd):
     train, _ = folders
     (train / "beta").rename(train / "input")
-    assert run("fit", train, "-o", "model", "--cv") == 2
+    models = "--models", "alpha", "input", "gamma"
+    assert run("fit", train, "-o", "model", "--cv", *models) == 2
     assert_one_sentence(capfd, "has the name 'input'")
-    assert run("fit", train, "-o", "model", "--cv", "--no-input") == 0
+    assert run("fit", train, "-o", "model", "--cv", "--no-input", *models) == 0
+    capfd.readouterr()
+    assert run("fit", train, "-o", "model") == 0
+    note = "input is left out, as it has the name of images before restoration, .* those of lq"
+    assert re.search(note, capfd.readouterr().err)
 
 
 def test_grey_images_and_16_bits_have_inputs_too(in_tmp_path):

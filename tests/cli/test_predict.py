@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from commands import assert_one_sentence, run
 from image_folders import MODELS, SIZES, make_folder
+from numpy.testing import assert_array_equal
 
 from skensir.image import ReferenceSet, read_image, reference_set
 from skensir.persistence import load_table
@@ -35,10 +36,23 @@ def test_images_of_another_kind_are_named(folders, capfd):
     train, _ = folders
     run("fit", train, "-o", "model")
     deep = make_folder(Path("deep").absolute(), np.uint16)
+    assert run("predict", "model", deep, "-o", "out") == 2
+    message = r"Scene '9' \(.*deep/alpha/9.png, .*16 bits, must be of 8 bits"
+    assert_one_sentence(capfd, message)
+
+
+def test_grey_images_are_repeated_for_a_fit_on_rgb(folders, capfd):
+    train, _ = folders
+    run("fit", train, "-o", "model")
     grey = make_folder(Path("grey").absolute(), colour=False)
-    for folder, message in ((deep, "16 bits, must be of 8 bits"), (grey, "not grey")):
-        assert run("predict", "model", folder, "-o", "out") == 2
-        assert_one_sentence(capfd, rf"Scene '9' \(.*{folder.name}/alpha/9.png, .*{message}")
+    capfd.readouterr()
+    assert run("predict", "model", grey, "-o", "out") == 0
+    notes = [line for line in capfd.readouterr().err.splitlines() if "is grey" in line]
+    assert len(notes) == 1
+    scenes, ensemble = ReferenceSet(grey, target=None), load_table("model")
+    for name, prediction in zip(scenes.names, scenes.predictions, strict=True):
+        [expected] = ensemble.predict([np.stack([prediction] * 3, axis=-1)])
+        assert_array_equal(read_image(f"out/{name}.png"), np.rint(expected).clip(0, 255))
 
 
 def test_grey_images_are_fitted_and_predicted(in_tmp_path):

@@ -121,7 +121,7 @@ fit damagednpy -o m
 fit twice -o m
 fit empty -o m
 fit also-deep -o m
-fit named --cv -o m
+fit named --cv --models alpha input -o m
 fit train/gt -o m
 fit nowhere -o m
 predict model test
@@ -129,7 +129,6 @@ predict model test -o out --bits x
 predict model test -o out --bits 9
 predict model test -o model
 predict model test -o test/out
-predict model grey -o out
 predict grey-model test -o out
 predict model deep -o out
 predict deep-model test -o out
