@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
+from sklearn.linear_model import LinearRegression
 
 from skensir import EnsIRRegressor
 from skensir.image import ImageEnsemble, read_image, strips, write_image
@@ -57,6 +58,19 @@ def test_strips_are_the_image_and_its_weights(
     if not grey:
         weights = weights.mean(axis=-1)
     assert_array_equal(combined.weight_maps, np.rint(255 * weights))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_what_lies_beyond_black_and_white_is_clipped(dtype):
+    """As signed weights and intercepts make it."""
+    peak = DTYPES[dtype]
+    prediction = np.linspace(0, peak, 120).astype(dtype).reshape(1, 10, 4, 3)
+    steep = np.clip(3.0 * prediction[0] - peak, 0, peak)
+    ensemble = ImageEnsemble(LinearRegression(), per_channel=False)
+    ensemble.fit([prediction.astype(float)], [3.0 * prediction[0] - peak])
+    image = combine_scene(ensemble, prediction, None).image
+    assert image.dtype == dtype
+    assert_array_equal(image, np.rint(steep))
 
 
 def test_memory_is_that_of_the_result_and_a_strip():
