@@ -13,13 +13,13 @@ import numpy as np
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
 from skensir.cli.arguments import Command
-from skensir.cli.common import CommandError, check_installed, check_output_file
+from skensir.cli.common import CommandError, channel_names, check_installed, check_output_file
 from skensir.cli.reading import HOLD_OUT, READING, open_set, reading_options, split
 from skensir.cli.worth import describe_held_out, describe_worth
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, fit_and_hold_out
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError
-from skensir.image.pixel_format import on_scale, pixel_format_of
+from skensir.image.pixel_format import pixel_format_of
 from skensir.image.progress import progress
 from skensir.image.reference_set import Images, Scene
 from skensir.image.search import search_for_images
@@ -129,8 +129,8 @@ def fit(
     )
     if about_input:
         print(about_input)
-    for number, line in enumerate(lines):
-        print(f"  channel {number}: {line}" if len(lines) > 1 else f"  {line}")
+    for channel, line in zip(channel_names(ensemble), lines, strict=True):
+        print(f"  {channel}: {line}")
     print(f"Model: {output}\n")
     print(describe_worth(worth, ensemble.regressors_[0], len(scenes)))
     if held_out is not None:
@@ -156,9 +156,9 @@ class _Reading:
         scenes, with_bar = self.scenes, partial(progress, label="Fitting")
         return fit_and_hold_out(
             ensemble,
-            scenes.predictions.through(self._all).through(on_scale).through(with_bar),
-            scenes.targets.through(self._all).through(on_scale),
-            scenes.inputs.through(on_scale) if ensemble.include_input else None,
+            scenes.predictions.through(self._all).through(with_bar),
+            scenes.targets.through(self._all),
+            scenes.inputs if ensemble.include_input else None,
         )
 
     def _all(self, images: Images) -> Iterator[Image]:

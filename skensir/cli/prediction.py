@@ -16,7 +16,6 @@ from skensir.cli.common import CommandError
 from skensir.cli.interruption import Interruption
 from skensir.image import ImageEnsemble, ReferenceSet
 from skensir.image.files import SUFFIXES, encode_image
-from skensir.image.pixel_format import on_scale
 from skensir.image.scene_files import WEIGHT_MAPS
 from skensir.image.seals import has_seal, is_sealed, write_sealed
 from skensir.image.strips import Combined, combine_scene
@@ -160,8 +159,8 @@ class Prediction:
 
     def _read_and_combine(self, name: str) -> Combined:
         images = self.scenes.subset([name]).predictions
-        inputs = images.inputs.through(on_scale) if self.ensemble.include_input else None
-        checked = self.ensemble._images_to_predict(images.through(on_scale), inputs)
+        inputs = images.inputs if self.ensemble.include_input else None
+        checked = self.ensemble._images_to_predict(images, inputs)
         [(prediction, _)] = checked
         self.interruption.check()
         return combine_scene(self.ensemble, prediction, self.bits, weight_maps=self.weight_maps)

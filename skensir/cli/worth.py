@@ -7,7 +7,6 @@ import math
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural, wrap
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, peak_signal_noise_ratio
-from skensir.image.pixel_format import on_scale
 from skensir.image.progress import progress
 from skensir.image.search import MAX_FOLDS, N_AREAS
 from skensir.image.worth import AVERAGE
@@ -34,8 +33,8 @@ def describe_held_out(ensemble: ImageEnsemble, scenes: ReferenceSet, data_range:
     psnr: dict[str, list[float]] = {}
     for name in progress(scenes.names, "Measuring"):
         part = scenes.subset([name])
-        [prediction], [target] = part.predictions.through(on_scale), part.targets.through(on_scale)
-        inputs = part.inputs.through(on_scale) if ensemble.include_input else None
+        [prediction], [target] = part.predictions, part.targets
+        inputs = part.inputs if ensemble.include_input else None
         [combined] = ensemble.predict(part.predictions.through(lambda _: [prediction]), inputs)  # noqa: B023
         images = dict(zip(scenes.models, prediction, strict=True))
         images |= {AVERAGE: prediction.mean(axis=0), _name(ensemble.regressors_[0]): combined}

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import count
 from typing import NamedTuple
 
 import numpy as np
 
 from skensir._text import bits
 from skensir.image.files import Image
-from skensir.image.inputs import UnfitInputError
 from skensir.image.metrics import peak_of
-from skensir.image.reference_set import Images, ReferenceSet, Scene
+from skensir.image.reference_set import ReferenceSet, Scene
 from skensir.image.scale import FAR_BEYOND_ONE
 
 
@@ -69,19 +66,3 @@ def check_scale(image: Image, name: str, peak: float = 255) -> None:
             f"{name} has floats from {found}; floats are taken for values from 0 to {peak:g}, so "
             f"{remedy}."
         )
-
-
-def on_scale(images: Images) -> Iterator[Image]:
-    """Yield the images, each of which is checked as it is read."""
-    numbers = count()  # enumerate would hold on to an image while the next is read
-    for image in images:
-        number = next(numbers)
-        if images.part == "inputs":
-            try:
-                check_scale(image, "the input")
-            except ValueError as error:
-                raise UnfitInputError(images.describe(number), number, error) from None
-        else:
-            check_scale(image, f"{images.describe(number)}: {images.part}")
-        yield image
-        del image

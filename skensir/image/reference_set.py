@@ -170,6 +170,8 @@ class ReferenceSet(Sequence[Scene]):
         parts = self.models if self.target is None else (*self.models, self.target)
         self._files = {part: files[self.folder / part] for part in parts}
         self._input_files: dict[str, Path] | None = None
+        self._kept: dict[str, dict[Path, Image]] = {}
+        self._sizes: dict[str, tuple[int, ...]] = {}  # of what all images of a scene have in common
         # Of the whole set, whatever part of it a subset is.
         self._colour = Colour(
             [files[name] for files in self._files.values() for name in self.names]
@@ -346,16 +348,29 @@ class ReferenceSet(Sequence[Scene]):
         """Return the input of a scene, cut where the other images are."""
         path = (self._input_files or {})[name]
         image = self._colour.in_common({path: read_image(path)}, read_image)[path]
-        if not self.crop:
-            return image
-        [prediction] = self._read(name, self.models[:1])
-        height, width = prediction.shape[:2]
-        return image[:height, :width]
+        if self.crop:
+            if name not in self._sizes:
+                self._read(name, ())
+            height, width = self._sizes[name]
+            image = image[:height, :width]
+        return image
 
     def _read(self, name: str, folders: Iterable[str]) -> list[Image]:
         """Return a scene's images in some of the sub-folders."""
-        # How much to cut off can only be known from all of them.
-        paths = [self._files[folder][name] for folder in (self._files if self.crop else folders)]
+        asked = [self._files[folder][name] for folder in folders]
+        images = self._kept.pop(name, {})
+        if not images or any(path not in images for path in asked):
+            # How much to cut off can only be known from all of them.
+            everything = [files[name] for files in self._files.values()]
+            images = self._read_together(everything if self.crop else asked)
+        if self.crop:  # what was read is not read again where it is asked for next
+            self._sizes[name] = next(iter(images.values())).shape[:2]
+            self._kept.clear()
+            self._kept[name] = {path: images[path] for path in images if path not in asked}
+        return [images[path] for path in asked]
+
+    def _read_together(self, paths: Sequence[Path]) -> dict[Path, Image]:
+        """Return images of one size and depth, in as many channels as the set has."""
         images = common_part({path: read_image(path) for path in paths}, self.crop)
         whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
         for path, dtype in whole[1:]:
@@ -363,8 +378,7 @@ class ReferenceSet(Sequence[Scene]):
                 raise ValueError(
                     f"{path} is {bits(dtype)}, but {whole[0][0]} is {bits(whole[0][1])}."
                 )
-        images = self._colour.in_common(images, read_image)
-        return [images[self._files[folder][name]] for folder in folders]
+        return self._colour.in_common(images, read_image)
 
 
 class Images(Sequence[Image]):

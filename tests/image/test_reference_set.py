@@ -12,7 +12,6 @@ from numpy.testing import assert_array_equal
 import skensir.image.reference_set as module
 from skensir import EnsIRRegressor
 from skensir.image import ImageEnsemble, ReferenceSet, read_image, write_image
-from skensir.image.pixel_format import on_scale
 from skensir.image.progress import progress
 
 PARTS = ("gt", "B", "A")
@@ -196,8 +195,8 @@ def test_a_function_gets_the_images_that_are_asked_for_alone(tmp_path, opened):
 
 @pytest.mark.parametrize(
     ("function", "beside"),
-    [(None, 0), (on_scale, 0), (partial(progress, label="Reading"), 1)],
-    ids=["nothing", "check", "bar"],
+    [(None, 0), (partial(progress, label="Reading"), 1)],
+    ids=["nothing", "bar"],
 )
 def test_images_are_forgotten_on_the_way(tmp_path, monkeypatch, function, beside):
     alive = []
@@ -222,10 +221,10 @@ def test_the_check_of_the_scale_names_the_scene(tmp_path):
     for part in PARTS:
         np.save(tmp_path / part / "2.npy", np.full((5, 6, 3), 0.5))
         (tmp_path / part / "2.png").unlink()
-    images = iter(ReferenceSet(tmp_path).predictions.through(on_scale))
-    next(images)
+    scenes = ReferenceSet(tmp_path)
+    ensemble = ImageEnsemble(EnsIRRegressor(data_range=255))
     with pytest.raises(ValueError, match=r"^Scene '2' \(.*A/2\.npy, .* has floats from 0 to 1"):
-        next(images)
+        ensemble.fit(scenes.predictions, scenes.targets)
 
 
 # ---- sizes
@@ -249,6 +248,19 @@ def test_images_of_different_sizes_are_cropped_only_if_asked(tmp_path):
     assert_array_equal(cropped.targets[0], scene.target)
     assert_array_equal(cropped.predictions[0], scene.predictions)
     assert ReferenceSet(tmp_path, ["A"], crop=True).targets[0].shape == (5, 6, 3)
+
+
+def test_cropped_scenes_are_read_once_for_a_fit(tmp_path, opened):
+    make(tmp_path)
+    for name in ("1", "2", "10"):
+        write_image(tmp_path / "B" / f"{name}.png", np.zeros((7, 6, 3), np.uint8))
+    reference_set = ReferenceSet(tmp_path, crop=True)
+    ensemble = ImageEnsemble(EnsIRRegressor())
+    ensemble.fit(reference_set.predictions, reference_set.targets)
+    assert len(opened) == len(set(opened)) == 9
+    make(tmp_path, parts=("lq",), shape=(7, 6, 3))
+    ensemble.set_params(include_input=True).fit(reference_set.predictions, reference_set.targets)
+    assert len(opened) - 9 == 12
 
 
 # ---- mistakes
