@@ -10,7 +10,7 @@ _PACKAGES = {
     "cv2": ("opencv-python-headless", "image"),
     "dask": ("dask", "dask"),
     "matplotlib": ("matplotlib", "plot"),
-    "skimage": ("scikit-image", "image"),
+    "skimage": ("scikit-image", "demo"),
     "tifffile": ("tifffile", "image"),
     "tqdm": ("tqdm", "image"),
 }

@@ -89,7 +89,9 @@ def test_what_is_declared_is_used_and_what_is_used_is_declared():
         return {modules.get(name, name) for name in names}
 
     optional = project["optional-dependencies"]
-    extras = set().union(*(declared(optional[name]) for name in ("dask", "fast", "image", "plot")))
+    extras = set().union(
+        *(declared(optional[name]) for name in ("dask", "fast", "image", "plot", "demo"))
+    )
     used = (
         {name.split(".")[0] for path in MODULES.values() for name in structure.imported_names(path)}
         - sys.stdlib_module_names

@@ -75,8 +75,7 @@ def compare(
     test : list of Path, default=None
         Such folders, on which they are measured. The table has the numbers of each, and their mean.
     hold_out : str, default=None
-        In place of them, scenes of the first folder not to fit on but to measure on, as in
-        `skensir.cli.reading.hold_out`.
+        In their place, scenes of the first folder, as in `skensir.cli.reading.split_names`.
     channel, crop_border, bin_width
         As in `skensir.comparison.measure.compare_with_each`.
     no_trees, no_perceptual : bool, default=False
@@ -88,12 +87,11 @@ def compare(
     report : Path, default=None
         Where to write the report: HTML with the tables, and images.
     report_scenes : int, default=None
-        How many scenes have their images in the report, as
-        `skensir.comparison.telling.choose_scenes` chooses them.
+        How many scenes have images there, as in `skensir.comparison.telling.choose_scenes`.
     **reading
         As in `skensir.cli.reading.open_set`; `scenes` are those to measure on.
     """
-    check_installed("skensir compare", "cv2", "skimage", "tifffile", "tqdm")
+    check_installed("skensir compare", "cv2", "tifffile", "tqdm")
     _check_report(report, report_scenes)
     check_tables(table, scenes_table)
     reference_set, tests = _open(reference, test or [], hold_out, reading)

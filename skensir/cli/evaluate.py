@@ -15,8 +15,7 @@ from skensir.cli.common import (
     print_files,
     print_json,
 )
-from skensir.cli.reading import CROP, NAMES, SCENES, choose_scenes, read_pattern
-from skensir.cli.reading import hold_out as split_names
+from skensir.cli.reading import CROP, NAMES, SCENES, open_folders
 from skensir.comparison.scores import on_scale_of, score
 from skensir.comparison.table_files import to_text, write_tables
 from skensir.comparison.tables import (
@@ -34,7 +33,7 @@ from skensir.image.metrics import peak_of
 from skensir.image.perceptual import Perceptual
 from skensir.image.pixel_format import check_scale
 from skensir.image.progress import in_parallel
-from skensir.image.scene_files import common_part, common_scenes, find_scenes
+from skensir.image.scene_files import common_part
 
 
 def evaluate(
@@ -44,15 +43,11 @@ def evaluate(
     channel: str = "rgb",
     crop_border: int = 0,
     crop: bool = False,
-    common: bool = False,
-    scenes: str | None = None,
-    hold_out: str | None = None,
-    suffix: str | None = None,
-    pattern: list[str] | None = None,
     no_perceptual: bool = False,
     table: list[Path] | None = None,
     scenes_table: list[Path] | None = None,
     json: bool = False,
+    **reading: Any,
 ) -> None:
     """Print PSNR and SSIM of the images in folders.
 
@@ -66,33 +61,22 @@ def evaluate(
         As in `skensir.image.peak_signal_noise_ratio`.
     crop : bool, default=False
         Whether images that differ in size are cut to their common top left part.
-    common : bool, default=False
-        Whether to pass over scenes that some folders lack.
-    scenes, hold_out : str, default=None
-        Which scenes to compare, as in `skensir.cli.reading`: all of the former, those of the latter
-        that a fit with the same option has not seen.
-    suffix, pattern
-        As in `skensir.cli.reading.open_set`, for the folders of images; sub-folders are folders.
     no_perceptual : bool, default=False
         Whether to leave out LPIPS and DISTS, which are measured where they are installed.
     table, scenes_table : list of Path, default=None
         Where to write the table and the numbers of each scene, in the formats of the suffixes.
     json : bool, default=False
         Whether to print JSON instead of a table.
+    **reading
+        As in `skensir.cli.reading.open_folders`.
     """
-    check_installed("skensir evaluate", "cv2", "skimage", "tifffile", "tqdm")
+    check_installed("skensir evaluate", "cv2", "tifffile", "tqdm")
     check_tables(table, scenes_table)
     for folder in (*output, truth):
         if not folder.is_dir():
             raise CommandError(f"{folder} is not a folder.")
     outputs = dict(zip(short_names(output), output, strict=True))
-    patterns = _patterns(output, truth, read_pattern(suffix, pattern))
-    files, _ = find_scenes([truth, *output], patterns)
-    names = common_scenes(files, common=common)
-    if scenes is not None:
-        names = choose_scenes(names, scenes)
-    if hold_out is not None:
-        _, names = split_names(names, hold_out)
+    files, names = open_folders([truth, *output], **reading)
     perceptual = perceptual_measures(left_out=no_perceptual)
     settings = {"channel": channel, "crop_border": crop_border}
     colour = Colour([files[folder][name] for folder in files for name in names])
@@ -108,29 +92,24 @@ def evaluate(
     write_tables(table, {"": rows}, scenes_table, {"": scores})
     if json:
         _print_json(settings, scores, list(outputs))
-        return
-    if len(outputs) == 1:
+    else:
+        _print(settings, scores, rows, perceptual)
+        print_files({"Table": table, "Scenes": scenes_table})
+
+
+def _print(
+    settings: dict[str, Any], scores: Scores, rows: list[Row], perceptual: Perceptual
+) -> None:
+    """Print the numbers of each scene, or the means of several folders, and what they are."""
+    if len(rows) == 1:
         print(to_text(scene_tables({"": scores})[0]))
     else:
         print(f"{to_text(results_table({'': rows}))}\n\n* best of the column.")
+    channel, crop_border = settings["channel"], settings["crop_border"]
     border = f", {plural(crop_border, 'pixel')} of border left out" if crop_border else ""
     print(f"\n{channel} of {plural(len(scores), 'scene')}{border}; SSIM in a Gaussian window.")
     if perceptual:
         print(explain_perceptual(perceptual, channel))
-    print_files({"Table": table, "Scenes": scenes_table})
-
-
-def _patterns(
-    output: list[Path], truth: Path, given: str | dict[str, str] | None
-) -> dict[Path, str]:
-    """Return the patterns of the folders; one alone is for all folders but that of the truth."""
-    if given is None or isinstance(given, str):
-        return {} if given is None else dict.fromkeys(output, given)
-    named = {folder.name: folder for folder in (*output, truth)}
-    for name in given:
-        if name not in named:
-            raise CommandError(f"--pattern is for {name}, but the folders are {', '.join(named)}.")
-    return {named[name]: pattern for name, pattern in given.items()}
 
 
 def _score(
@@ -193,4 +172,5 @@ COMMAND = Command(
         "scenes have psnr, null where it is infinite, and ssim. Of several folders, outputs has "
         "mean and scenes of each",
     },
+    passes_to=(open_folders,),
 )

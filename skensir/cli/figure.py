@@ -74,7 +74,7 @@ def figure(
     **reading
         As in `skensir.cli.reading.open_set`.
     """
-    check_installed("skensir figure", "matplotlib", "cv2", "skimage", "tifffile", "tqdm")
+    check_installed("skensir figure", "matplotlib", "cv2", "tifffile", "tqdm")
     check_files(output, FORMATS, "the figure is a picture of this format")
     if not 2 <= width <= 40:
         raise CommandError(f"--width is {width:g}, must be from 2 to 40 inches.")

@@ -91,7 +91,7 @@ def fit(
     no_input : bool, default=False
         Whether to leave out the input, which is one more model with `--cv` where it fits.
     hold_out : str, default=None
-        Scenes not to fit on, as in `skensir.cli.reading.hold_out`, but to measure on.
+        Scenes not to fit on, as in `skensir.cli.reading.split_names`, but to measure on.
     **options
         Those of `skensir.cli.reading.open_set` and of `make_regressor`.
     """
@@ -114,12 +114,8 @@ def fit(
     )
     axis = None if pixel_format.grey else -1
     ensemble = ImageEnsemble(regressor, channel_axis=axis, include_input=uses_input)
-    try:
-        worth = reading.fit(ensemble)
-    except UnfitInputError as error:
-        about_input = _without_input(f"in scene {scenes.names[error.number]!r} {error.reason}")
-        ensemble.include_input = False
-        worth = reading.fit(ensemble)
+    worth, why_not = reading.fit(ensemble)
+    about_input = why_not or about_input
     lines = [describe(fitted) for fitted in ensemble.regressors_]
     seconds = time.perf_counter() - start
     save_table(ensemble, output)
@@ -151,8 +147,19 @@ class _Reading:
         self.scenes = scenes
         self._first = {"predictions": first.predictions, "targets": np.asarray(first.target)}
 
-    def fit(self, ensemble: ImageEnsemble) -> Worth:
-        """Fit an ensemble, and tell what it is worth."""
+    def fit(self, ensemble: ImageEnsemble) -> tuple[Worth, str | None]:
+        """Fit an ensemble, without the input if that cannot be used, and tell what it is worth.
+
+        The other is what to say of an input that is not used.
+        """
+        try:
+            return self._fit(ensemble), None
+        except UnfitInputError as error:
+            ensemble.include_input = False
+            scene = self.scenes.names[error.number]
+            return self._fit(ensemble), _without_input(f"in scene {scene!r} {error.reason}")
+
+    def _fit(self, ensemble: ImageEnsemble) -> Worth:
         scenes, with_bar = self.scenes, partial(progress, label="Fitting")
         return fit_and_hold_out(
             ensemble,

@@ -10,6 +10,7 @@ from typing import Any
 from skensir.cli.common import CommandError
 from skensir.image import ReferenceSet
 from skensir.image.files import SUFFIXES
+from skensir.image.scene_files import FilesOfFolders, common_scenes, find_scenes
 from skensir.image.scene_names import match_names
 
 CROP = {
@@ -83,6 +84,48 @@ def open_set(
     return images if scenes is None else images.subset(choose_scenes(images.names, scenes))
 
 
+def open_folders(
+    folders: Sequence[Path],
+    *,
+    common: bool = False,
+    scenes: str | None = None,
+    hold_out: str | None = None,
+    suffix: str | None = None,
+    pattern: list[str] | None = None,
+) -> tuple[FilesOfFolders, tuple[str, ...]]:
+    """Return the files of folders of images by the names of scenes, and the scenes asked for.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        The first has the truth.
+    common : bool, default=False
+        Whether to pass over scenes that some folders lack.
+    scenes : str, default=None
+        As in `choose_scenes`.
+    hold_out : str, default=None
+        As in `split_names`; these are asked for.
+    suffix, pattern
+        As in `open_set`, with a folder's own name for that of a sub-folder. One for all is not for
+        the truth.
+    """
+    given = read_pattern(suffix, pattern)
+    named = {folder.name: folder for folder in folders}
+    if isinstance(given, str):
+        given = dict.fromkeys((folder.name for folder in folders[1:]), given)
+    for name in given or ():
+        if name not in named:
+            raise CommandError(f"--pattern is for {name}, but the folders are {', '.join(named)}.")
+    patterns = {named[name]: pattern for name, pattern in (given or {}).items()}
+    files, _ = find_scenes(folders, patterns)
+    names = common_scenes(files, common=common)
+    if scenes is not None:
+        names = choose_scenes(names, scenes)
+    if hold_out is not None:
+        _, names = split_names(names, hold_out)
+    return files, names
+
+
 def reading_options(options: dict[str, Any]) -> dict[str, Any]:
     """Take those options out that `open_set` takes, and return them."""
     return {name: options.pop(name) for name in signature(open_set).parameters if name in options}
@@ -129,12 +172,12 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
 
 
 def split(scenes: ReferenceSet, given: str) -> tuple[ReferenceSet, ReferenceSet]:
-    """Return the scenes to fit on, and those that `hold_out` holds out."""
-    kept, held = hold_out(scenes.names, given)
+    """Return the scenes to fit on, and those that `split_names` holds out."""
+    kept, held = split_names(scenes.names, given)
     return scenes.subset(kept), scenes.subset(held)
 
 
-def hold_out(names: Sequence[str], given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def split_names(names: Sequence[str], given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scenes to keep and those to hold out: a number of them evenly, or by pattern."""
     if given.isdecimal():
         n_held, n = int(given), len(names)

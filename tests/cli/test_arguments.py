@@ -16,7 +16,9 @@ MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, de
 # What commands pass on themselves.
 NOT_THE_USERS = {
     fit: {"folder", "n_scenes", "data_range"},
+    evaluate: {"folders"},
     compare: {"folder"},
+    figure: set(),
     predict: {"models", "target"},
 }
 

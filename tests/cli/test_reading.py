@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir.cli.common import CommandError
-from skensir.cli.reading import choose_scenes, hold_out, read_pattern
+from skensir.cli.reading import choose_scenes, read_pattern, split_names
 
 NAMES = ("clip1/1", "clip1/2", "clip2/1", "10.5")
 
@@ -38,7 +38,7 @@ def test_scenes_of_a_file(tmp_path):
 def test_a_number_of_scenes_is_held_out_evenly(n, data):
     names = tuple(map(str, range(n)))
     n_held = data.draw(st.integers(1, n - 1))
-    kept, held = hold_out(names, str(n_held))
+    kept, held = split_names(names, str(n_held))
     assert len(held) == n_held
     assert sorted((*kept, *held), key=int) == list(names)
     places = [int(name) for name in held]
@@ -47,10 +47,10 @@ def test_a_number_of_scenes_is_held_out_evenly(n, data):
 
 
 def test_scenes_are_held_out_by_pattern_and_some_are_left():
-    assert hold_out(NAMES, "clip1/*") == (("clip2/1", "10.5"), ("clip1/1", "clip1/2"))
+    assert split_names(NAMES, "clip1/*") == (("clip2/1", "10.5"), ("clip1/1", "clip1/2"))
     for given_, words in {"0": "from 1 to 3", "4": "from 1 to 3", "*": "all 4 scenes"}.items():
         with pytest.raises(CommandError, match=words):
-            hold_out(NAMES, given_)
+            split_names(NAMES, given_)
 
 
 def test_patterns_of_all_models_or_of_sub_folders():
