@@ -13,7 +13,7 @@ def run(*arguments):
 def assert_one_sentence(capfd, message):
     """Check what the user sees: one line that says it, no traceback."""
     printed = capfd.readouterr()
-    lines = [line for line in printed.err.splitlines() if line.startswith("skensir: ")]
+    lines = [line for line in printed.err.splitlines() if re.match("skensir: (?!note: )", line)]
     assert len(lines) == 1
     assert re.search(message, lines[0]), lines[0]
     assert "Traceback" not in printed.err

@@ -45,7 +45,7 @@ def brute_force(bin_widths, X, y, cv, groups=None, **params):
     return search.fit(X, y, groups=groups)
 
 
-@pytest.mark.filterwarnings("ignore:EM came to max_iter")
+@pytest.mark.filterwarnings("ignore:EM came to its limit")
 @pytest.mark.parametrize(
     ("cv", "bin_widths", "whole"),
     [

@@ -47,7 +47,7 @@ def part_of(stack, rows):
     return stack.X[rows], stack.y[rows], weight
 
 
-@pytest.mark.filterwarnings("ignore:EM came to max_iter", "ignore:Most rows")
+@pytest.mark.filterwarnings("ignore:EM came to its limit", "ignore:Most rows")
 @given(stacks_in_parts(), OBJECTIVES)
 def test_any_split_of_the_rows_gives_the_table_of_one_fit(parted, objective):
     stack, parts = parted

@@ -108,7 +108,8 @@ def _run(prediction: Prediction, jobs: int | None) -> list[Outcome]:
             prediction.remove_empty_folders()
         if prediction.done or isinstance(error, Interrupted):
             n_done = f"{len(prediction.done)} of {plural(len(names), 'scene')}"
-            print(f"{n_done} done: {output}; --resume goes on from there.", file=sys.stderr)
+            done = f"{n_done} done: {output}; --resume goes on from there."
+            print(f"skensir: note: {done}", file=sys.stderr)
         if isinstance(error, Interrupted):
             raise SystemExit(prediction.interruption.exit_code) from None
         raise

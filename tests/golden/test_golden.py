@@ -72,12 +72,19 @@ def test_predictions_and_scores_are_the_same(made):
             assert_same(found[name], expected[name], name)
 
 
+def same_text(path):
+    """Return what was printed without what version 0.1 did not: what a fit is worth, and names."""
+    text = path.read_text("utf-8")
+    text = re.sub(r"^Mean PSNR in dB.*?(?=^\S+\.skensir: )", "", text, flags=re.M | re.S)
+    return re.sub(r"channel \d", "", text)
+
+
 def test_commands_print_the_same_numbers(made):
     found, expected = (
-        [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", path.read_text("utf-8"))]
+        [float(number) for number in re.findall(r"-?\d+(?:\.\d+)?", same_text(path))]
         for path in (made / "printed.txt", MADE / "printed.txt")
     )
-    assert len(expected) > 350
+    assert len(expected) > 330
     if EXACT:
         assert found == expected
     else:

@@ -29,7 +29,7 @@ def grouped(kind, *, whole):
     return arrays, lazies
 
 
-@pytest.mark.filterwarnings("ignore:EM came to max_iter")
+@pytest.mark.filterwarnings("ignore:EM came to its limit")
 @pytest.mark.parametrize("kind", ["array", "array of unknown lengths", "frame"])
 @pytest.mark.parametrize(
     ("cv", "bin_widths", "objectives"),
