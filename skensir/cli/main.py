@@ -7,13 +7,25 @@ import os
 import re
 import sys
 from collections.abc import Collection, Sequence
+from importlib import import_module
 from typing import Any, NoReturn
 
 from skensir import __version__
-from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 from skensir.cli.sentences import in_options, warnings_as_notes
+
+# The modules of the commands; that of the one which is called is loaded alone.
+_COMMANDS = (
+    "fit",
+    "predict",
+    "evaluate",
+    "compare",
+    "figure",
+    "inspect",
+    "import_released",
+    "demo",
+)
 
 # What argparse says, by its pattern, and how we say it.
 _SAID: dict[str, str] = {
@@ -48,15 +60,17 @@ class _Parser(argparse.ArgumentParser):
         return parsed, unknown
 
 
-def _make_parser() -> argparse.ArgumentParser:
+def _make_parser(called: str | None) -> argparse.ArgumentParser:
+    """Return the parser of the command that is called, or of all if there is none such."""
     parser: argparse.ArgumentParser = _Parser(
         prog="skensir",
         description="Combine the predictions of several models by a lookup table of weights.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
-    for command in (fit, predict, evaluate, compare, figure, inspect, import_released, demo):
-        add_command(commands, command.COMMAND)
+    known = [name for name in _COMMANDS if name.replace("_", "-") == called]
+    for name in known or _COMMANDS:
+        add_command(commands, import_module(f"skensir.cli.{name}").COMMAND)
     return parser
 
 
@@ -86,7 +100,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options: dict[str, Any] = {}
     try:
         # A command is a function whose parameters have the names of its options.
-        options = vars(_make_parser().parse_args(argv))
+        arguments = sys.argv[1:] if argv is None else list(argv)
+        options = vars(_make_parser(next(iter(arguments), None)).parse_args(arguments))
         command = options.pop("run")
         with warnings_as_notes(options):
             command(**options)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut
-
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._search.space import AUTO_PIXELS
 
@@ -23,10 +21,12 @@ def search_for_images(
     """Return the estimator that images get where the settings are chosen by cross-validation.
 
     One scene after the other is held out, of many a tenth at a time, or areas of a single one. What
-    is tried are the defaults
-    of pixels in whole numbers, for floats too: those of other data do better on some photographs
-    by 0.01 dB and worse by 0.06 dB where it rains, and an image is the same in both dtypes.
+    is tried are the defaults of pixels in whole numbers, for floats too: those of other data do
+    better on some photographs by 0.01 dB and worse by 0.06 dB where it rains, and an image is the
+    same in both dtypes.
     """
+    from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut  # commands start fast
+
     if n_scenes == 1:
         splitter = KFold(N_AREAS)
     else:

@@ -241,7 +241,7 @@ def test_an_interruption_while_commands_load_is_no_traceback():
         "import sys\n"
         "class Interrupted:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'skensir.cli.compare':\n"
+        "        if name == 'skensir.cli.common':\n"
         "            raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupted())\n"
         "from skensir.cli.main import main\n"
