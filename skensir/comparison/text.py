@@ -46,10 +46,13 @@ def explain_numbers(
     if len(tests) > 1:
         sentences.append("The mean is that of the test sets, each of which counts the same.")
     for test in tests:
-        if test.folder.resolve() == reference.folder.resolve():
+        known = set(test.names).intersection(reference.names)
+        if known and test.folder.resolve() == reference.folder.resolve():
+            which = f"{len(known)} of the scenes of {test.folder} are"
+            which = f"The test set {test.folder} is" if len(known) == len(test) else which
             sentences.append(
-                f"The test set {test.folder} is the reference set, so the ensembles know the truth "
-                "and look better on it than they are."
+                f"{which} in the reference set too, so the ensembles know the truth and look "
+                "better there than they are."
             )
     return " ".join(filter(None, sentences))
 

@@ -13,6 +13,7 @@ from image_folders import make_set, make_two_sets
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skensir.cli import common, compare, main
+from skensir.cli.reading import split_names
 from skensir.comparison import measure
 from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image, write_image
 from skensir.image.perceptual import PerceptualMeasure
@@ -179,8 +180,27 @@ def test_input_lies_where_it_is_said(own_folders, capsys):
 
 def test_test_set_that_is_the_reference_set_is_said(folders, capsys):
     printed = run(capsys, folders[0], folders[0], "--no-trees")
-    words = f"The test set {folders[0]} is the reference set, so the ensembles know the truth"
+    words = f"The test set {folders[0]} is in the reference set too, so the ensembles know"
     assert words in " ".join(printed.split())
+
+
+def test_scenes_that_are_held_out_are_not_known(folders, capsys):
+    printed = json.loads(run(capsys, folders[0], "--hold-out", "1", "--no-trees", "--json"))
+    assert "know the truth" not in printed["notes"]
+    names = ReferenceSet(folders[0]).names
+    kept, [held] = split_names(names, "1")
+    by_hand = json.loads(
+        run(capsys, folders[0], folders[0], "--no-trees", "--json", "--scenes", held)
+    )
+    of_models = [[r for r in t["table"] if r["name"] in MODELS] for t in (printed, by_hand)]
+    assert of_models[0] == of_models[1]
+    assert "1 scene of" in printed["notes"]
+    assert f"{len(kept)} scene" in printed["notes"]
+
+
+def test_what_is_measured_on_is_told_once(folders, no_work, capsys):
+    for arguments in ([folders[0]], [*folders, "--hold-out", "1"]):
+        assert_mistake(capsys, ["compare", *arguments], "either folders to measure on")
 
 
 def test_a_test_set_that_is_given_twice_is_a_mistake(folders, no_work, capsys):
