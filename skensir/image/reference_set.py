@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, SupportsIndex, overload
@@ -371,7 +372,10 @@ class ReferenceSet(Sequence[Scene]):
 
     def _read_together(self, paths: Sequence[Path]) -> dict[Path, Image]:
         """Return images of one size and depth, in as many channels as the set has."""
-        images = common_part({path: read_image(path) for path in paths}, self.crop)
+        # Decoding leaves the interpreter's lock, and is what takes the time.
+        with ThreadPoolExecutor(len(paths)) as pool:
+            images = dict(zip(paths, pool.map(read_image, paths), strict=True))
+        images = common_part(images, self.crop)
         whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
         for path, dtype in whole[1:]:
             if dtype != whole[0][1]:
