@@ -1,4 +1,4 @@
-"""How long does `import skensir` take, beside `import sklearn.base`, which it needs in any case?
+"""How long do the estimators take to import, beside `sklearn.base`, which they need in any case?
 
 usage: python benchmarks/import_time.py [repetitions]
 
@@ -9,26 +9,27 @@ import subprocess
 import sys
 from statistics import median
 
-MEASURE = "import time; start = time.perf_counter(); import {}; print(time.perf_counter() - start)"
+MEASURE = "import time; start = time.perf_counter(); {}; print(time.perf_counter() - start)"
+STATEMENTS = "import sklearn.base", "from skensir import EnsIRRegressor, EnsIRRegressorCV"
 
 
-def seconds(module):
-    command = [sys.executable, "-c", MEASURE.format(module)]
+def seconds(statement):
+    command = [sys.executable, "-c", MEASURE.format(statement)]
     return float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
 
 
 def main():
     repetitions = int(sys.argv[1]) if len(sys.argv) > 1 else 15
-    modules = "sklearn.base", "skensir"
-    measured = {module: [] for module in modules}
+    measured = {statement: [] for statement in STATEMENTS}
     for repetition in range(repetitions + 1):
-        for module in modules:
-            spent = seconds(module)
+        for statement in STATEMENTS:
+            spent = seconds(statement)
             if repetition:  # the first run fills the file cache
-                measured[module].append(spent)
-    for module, spent in measured.items():
-        print(f"import {module:13} {median(spent):.3f} s ({min(spent):.3f} to {max(spent):.3f})")
-    print(f"ratio {median(measured['skensir']) / median(measured['sklearn.base']):.2f}")
+                measured[statement].append(spent)
+    for statement, spent in measured.items():
+        print(f"{median(spent):.3f} s ({min(spent):.3f} to {max(spent):.3f}): {statement}")
+    base, ours = map(median, measured.values())
+    print(f"ratio {ours / base:.2f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """The command `skensir`: one module per command, each a plain function and its arguments."""
 
-try:
+from skensir.cli.interruption import ending_at_signals
+
+with ending_at_signals():  # which `main` cannot see to before it is there
     from skensir.cli.main import main
-except KeyboardInterrupt:  # which `main` cannot catch before it is there
-    raise SystemExit(130) from None
 
 __all__ = ["main"]

@@ -31,8 +31,8 @@ from skensir.image import read_image
 from skensir.image.colour import Colour
 from skensir.image.metrics import peak_of
 from skensir.image.perceptual import Perceptual
-from skensir.image.pixel_format import check_scale
 from skensir.image.progress import in_parallel
+from skensir.image.scale import check_scale
 from skensir.image.scene_files import common_part
 
 

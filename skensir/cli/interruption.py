@@ -2,10 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any, Self
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@contextmanager
+def ending_at_signals() -> Iterator[None]:
+    """End the program at once if it is asked to while libraries are loaded.
+
+    What Python raises at Ctrl-C may be lost there, or come out as an error of the library.
+    """
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other can
+        for number in _SIGNALS:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, lambda number, _: os._exit(128 + number))
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def ignore_signals() -> None:
+    """Let what comes after the work end in peace."""
+    for number in _SIGNALS:
+        signal.signal(number, signal.SIG_IGN)
 
 
 class Interrupted(Exception):  # noqa: N818 - nothing is wrong
@@ -25,7 +54,7 @@ class Interruption:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():  # no other can
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in _SIGNALS:
                 if signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background
                     self._before[number] = signal.signal(number, self._note)
         return self

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from skensir import __version__
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
+from skensir.cli.interruption import ending_at_signals
 from skensir.cli.sentences import in_options, warnings_as_notes
 
 # The modules of the commands; that of the one which is called is loaded alone.
@@ -70,7 +71,9 @@ def _make_parser(called: str | None) -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", metavar="command", required=True)
     known = [name for name in _COMMANDS if name.replace("_", "-") == called]
     for name in known or _COMMANDS:
-        add_command(commands, import_module(f"skensir.cli.{name}").COMMAND)
+        with ending_at_signals():
+            module = import_module(f"skensir.cli.{name}")
+        add_command(commands, module.COMMAND)
     return parser
 
 

@@ -161,7 +161,8 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
             f"No scene is called {given}, and there is no such file; the scenes are {_some(names)}."
         )
     lines = [line.strip() for line in Path(given).read_text("utf-8-sig").splitlines()]
-    chosen = tuple(dict.fromkeys(_without_suffix(line) for line in lines if line))
+    lines = [line for line in lines if line and not line.startswith("#")]
+    chosen = tuple(dict.fromkeys(map(_without_suffix, lines)))
     if not chosen:
         raise CommandError(f"{given} has no line with the name of a scene.")
     if unknown := [name for name in chosen if name not in names]:

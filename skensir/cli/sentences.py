@@ -62,7 +62,7 @@ def warnings_as_notes(options: Collection[str]) -> Iterator[None]:
 
     def show(message: Warning | str, *_: Any, **__: Any) -> None:
         sentence = in_options(str(message), options)
-        kind = re.sub(r"\d+", "", sentence)
+        kind = re.sub(r"(?<![\w/.-])\d[\d.,]*%?(?![\w/-])", "", sentence)
         if kind not in told:
             told.add(kind)
             print(f"skensir: note: {sentence}", file=sys.stderr)

@@ -15,9 +15,10 @@ from skensir.comparison.scores import on_scale_of, score
 from skensir.image import ImageEnsemble, ReferenceSet, peak_signal_noise_ratio, read_image
 from skensir.image.files import Image
 from skensir.image.metrics import error_map
-from skensir.image.pixel_format import check_scale, pixel_format_of
+from skensir.image.pixel_format import pixel_format_of
 from skensir.image.progress import progress
 from skensir.image.reference_set import Scene
+from skensir.image.scale import check_scale
 
 INPUT, TRUTH = "Input", "Truth"
 

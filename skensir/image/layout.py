@@ -15,8 +15,7 @@ from skensir.image.arrays import as_array
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError, add_input
 from skensir.image.metrics import peak_of
-from skensir.image.pixel_format import check_scale
-from skensir.image.scale import FAR_BEYOND_ONE
+from skensir.image.scale import FAR_BEYOND_ONE, check_scale
 
 # What stands for the images of an argument that has fewer than the others.
 _NONE_LEFT = object()

@@ -80,8 +80,8 @@ def peak_signal_noise_ratio(
     ------
     ValueError
         If the shapes differ, the border leaves nothing, "luma" meets other than one or three
-        channels, values of a whole-numbered target exceed `data_range`, or an argument is out of
-        its range.
+        channels, values of a whole-numbered target exceed `data_range` or a target in floats has
+        none above one where `data_range` is far beyond that, or an argument is out of its range.
 
     See Also
     --------
@@ -221,6 +221,11 @@ def _prepare(
         raise ValueError(
             f"data_range == {data_range}, but target has values up to {target.max()}; 16 bits "
             "have a data_range of 65535."
+        )
+    if target.dtype.kind == "f" and 0 < target.max() <= 1 and data_range >= 16:
+        raise ValueError(
+            f"data_range == {data_range}, but target has values up to {target.max():.3g}; values "
+            "from 0 to 1 have a data_range of 1."
         )
     target, image = target[inner].astype(np.float64), image[inner].astype(np.float64)
     if channel == "luma" and target.ndim == 3:

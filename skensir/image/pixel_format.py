@@ -7,10 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._text import bits
-from skensir.image.files import Image
 from skensir.image.metrics import peak_of
 from skensir.image.reference_set import ReferenceSet, Scene
-from skensir.image.scale import FAR_BEYOND_ONE
+from skensir.image.scale import check_scale
 
 
 class PixelFormat(NamedTuple):
@@ -43,26 +42,4 @@ def check_pixel_format(scenes: ReferenceSet, scene: Scene, expected: PixelFormat
         raise ValueError(
             f"Scene {scene.name!r} of {scenes.folder} is {pixel_format_of(scene)}, must be "
             f"{expected} as the first of the reference set."
-        )
-
-
-def check_scale(image: Image, name: str, peak: float = 255) -> None:
-    """Raise an error if values cannot be on the scale that they are taken to be on.
-
-    `peak` is about the largest value on that scale.
-    """
-    if peak < FAR_BEYOND_ONE:
-        highest = float(image.max(initial=0))
-        if highest > FAR_BEYOND_ONE * max(peak, 1.0):  # some images are darker than others
-            raise ValueError(
-                f"{name} has values up to {highest:g}, but values up to about {peak:g} are "
-                "expected; bring them to that scale."
-            )
-    elif image.dtype.kind == "f" and 0 < image.max(initial=0) <= 1:
-        lowest = image.min()
-        found = "0 to 1" if lowest >= 0 else f"{lowest:.3g} to {image.max():.3g}"
-        remedy = f"multiply them by {peak:g}" if lowest >= 0 else "bring them to that scale"
-        raise ValueError(
-            f"{name} has floats from {found}; floats are taken for values from 0 to {peak:g}, so "
-            f"{remedy}."
         )

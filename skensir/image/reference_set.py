@@ -17,6 +17,8 @@ from skensir._text import bits
 from skensir.image.colour import Colour
 from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch
+from skensir.image.metrics import peak_of
+from skensir.image.scale import check_scale
 from skensir.image.scene_files import add_folder, common_part, common_scenes, find_scenes
 from skensir.image.scene_names import match_names
 from skensir.image.sub_folders import find_sub_folders
@@ -152,9 +154,8 @@ class ReferenceSet(Sequence[Scene]):
         # The truth names the scenes; models that were not named may turn out to be none.
         parts = chosen if self.target is None else (self.target, *chosen)
         optional = [] if models is not None else [self.folder / name for name in chosen]
-        files, left_out = find_scenes(
-            [self.folder / part for part in parts], self._patterns, optional
-        )
+        folders = [self.folder / part for part in parts]
+        files, left_out = find_scenes(folders, self._patterns, optional)
         self.models = tuple(name for name in chosen if self.folder / name in files)
         if not self.models:
             path, reason = next(iter(left_out.items()))
@@ -163,8 +164,7 @@ class ReferenceSet(Sequence[Scene]):
                 "pattern=GLOB, such as '*_x4', tells the scene from the name."
             )
         for name in passed_over:
-            path, images = self.folder / name, "images before restoration"
-            left_out[path] = f"has the name of {images}, which are those of {self.input}"
+            left_out[self.folder / name] = "has a name of the truth or of images before restoration"
         for path, reason in left_out.items():
             warn_user(f"{path} is left out, as it {reason}.", UserWarning)
         self.names = common_scenes(files, common=common)
@@ -294,7 +294,7 @@ class ReferenceSet(Sequence[Scene]):
         chosen = copy.copy(self)
         if isinstance(names, str):
             names = match_names(self.names, names) or [names]
-        chosen.names = tuple(names)
+        chosen.names = tuple(map(str, names))
         for name in chosen.names:
             if name not in self.names:
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
@@ -377,6 +377,8 @@ class ReferenceSet(Sequence[Scene]):
             images = dict(zip(paths, pool.map(read_image, paths), strict=True))
         images = common_part(images, self.crop)
         whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
+        for path, image in images.items() if whole else ():
+            check_scale(image, str(path), peak_of(whole[0][1]))
         for path, dtype in whole[1:]:
             if dtype != whole[0][1]:
                 raise ValueError(

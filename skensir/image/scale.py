@@ -52,3 +52,25 @@ def peak_of_fitted(pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
     if pixel_dtype is not None or given_range(regressor) is not None:
         return scale or 255.0
     return 1.0 if scale is not None and scale < FAR_BEYOND_ONE else 255.0
+
+
+def check_scale(image: Image, name: str, peak: float = 255) -> None:
+    """Raise an error if values cannot be on the scale that they are taken to be on.
+
+    `peak` is about the largest value on that scale.
+    """
+    if peak < FAR_BEYOND_ONE:
+        highest = float(image.max(initial=0))
+        if highest > FAR_BEYOND_ONE * max(peak, 1.0):  # some images are darker than others
+            raise ValueError(
+                f"{name} has values up to {highest:g}, but values up to about {peak:g} are "
+                "expected; bring them to that scale."
+            )
+    elif image.dtype.kind == "f" and 0 < image.max(initial=0) <= 1:
+        lowest = image.min()
+        found = "0 to 1" if lowest >= 0 else f"{lowest:.3g} to {image.max():.3g}"
+        remedy = f"multiply them by {peak:g}" if lowest >= 0 else "bring them to that scale"
+        raise ValueError(
+            f"{name} has floats from {found}; floats are taken for values from 0 to {peak:g}, so "
+            f"{remedy}."
+        )

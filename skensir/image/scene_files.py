@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from skensir._base import warn_user
 from skensir.image.files import SUFFIXES, Image
 from skensir.image.scene_names import (
     missing_scenes,
@@ -17,6 +18,8 @@ from skensir.image.scene_names import (
 
 # What a folder of images has beside them: the weights that `skensir predict` writes.
 WEIGHT_MAPS = "weight_maps"
+
+_NO_IMAGE = "has no image of a format that is read"
 
 # The files of folders by the names of their scenes.
 FilesOfFolders: TypeAlias = dict[Path, dict[str, Path]]
@@ -56,7 +59,7 @@ def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], st
     """
     files = list_files(folder)
     if not files:
-        return {}, f"has no image that ends in one of {', '.join(SUFFIXES)}"
+        return {}, _NO_IMAGE
     if pattern is not None:
         scene_of = scene_pattern(pattern)
         files = {scene: file for path, file in files.items() if (scene := scene_of(path))}
@@ -79,8 +82,8 @@ def find_scenes(
         Of some folders, what `skensir.image.scene_names.scene_pattern` takes. Files that do not
         fit are passed over.
     optional : collection of Path
-        Those that are left out if there is no image of any scene in them. Otherwise that is an
-        error.
+        Those that are left out if there is no image of any scene in them, nor as many images as
+        there are scenes. Otherwise that is an error.
 
     Returns
     -------
@@ -99,7 +102,8 @@ def find_scenes(
         elif folder in optional:
             left_out[folder] = reason
         else:
-            raise ValueError(f"{folder} {reason}.")
+            suffixes = f" ({', '.join(SUFFIXES)})" if reason is _NO_IMAGE else ""
+            raise ValueError(f"{folder} {reason}{suffixes}.")
     return _name_or_leave_out(listed, left_out, patterns, optional), left_out
 
 
@@ -125,12 +129,11 @@ def _name_or_leave_out(
     for folder in listed:
         if folder not in named:
             first = next(iter(listed))
-            own, other = (
-                next(iter(listed[part].values())).relative_to(part) for part in (folder, first)
-            )
-            reason = f"has no image of a scene of {first.name}: there are files like {own}, and "
-            reason += f"files like {other} in {first.name}"
-            if folder not in optional:
+            own, other = (next(iter(listed[part])) for part in (folder, first))
+            kind = "scenes like" if folder in fixed else "names like"
+            reason = f"has no image of a scene of {first.name}: there are {kind} {own}, and names "
+            reason += f"like {other} in {first.name}"
+            if folder not in optional or len(listed[folder]) >= len(listed[first]):
                 raise ValueError(
                     f"{folder} {reason}; pattern=GLOB, such as '*_x4', tells the scene from the "
                     "name."
@@ -144,6 +147,13 @@ def common_scenes(files: FilesOfFolders, *, common: bool = False) -> tuple[str, 
     lacking = dict(missing_scenes(files))
     names = {name for of_folder in files.values() for name in of_folder}
     shared = names.difference(lacking)
+    if lacking and common and shared:
+        some = ", ".join(list(lacking)[:3]) + (", ..." if len(lacking) > 3 else "")
+        warn_user(
+            f"{len(lacking)} of {len(names)} scenes are passed over, as some folders lack them: "
+            f"{some}.",
+            UserWarning,
+        )
     if lacking and not (common and shared):
         name, folder = next(iter(lacking.items()))
         owner = next(of_folder[name] for of_folder in files.values() if name in of_folder)
@@ -165,9 +175,11 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
     for path, image in others:
         if image.shape[:2] != first.shape[:2] and not crop:
             sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, first)]
+            remedy = "crop=True keeps the top left part that they have in common"
+            if max(image.shape[0], first.shape[0]) >= 2 * min(image.shape[0], first.shape[0]):
+                remedy = "input=NAME says which sub-folder has the images before restoration"
             raise ValueError(
-                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; crop=True keeps "
-                "the top left part that they have in common."
+                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; {remedy}."
             )
     height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
     return {path: image[:height, :width] for path, image in images.items()}

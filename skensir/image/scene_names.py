@@ -73,8 +73,17 @@ def _possible_additions(paths: Collection[str], folder: str) -> list[Addition]:
     after = _common_start([stem[::-1] for stem in stems])[::-1]
     before, after = str(before), str(after)
     model = folder.lower()
-    heads = [before[:end] for end in range(len(before) + 1)]
-    tails = [after[start:] for start in range(len(after) + 1)]
+    # A separator goes with what is added and not with the name, which may be all that there is.
+    heads = [
+        before[:end]
+        for end in range(len(before) + 1)
+        if before[end : end + 1] not in _SEPARATORS or end in (0, len(before))
+    ]
+    tails = [
+        after[start:]
+        for start in range(len(after) + 1)
+        if start in (0, len(after)) or after[start - 1] not in _SEPARATORS
+    ]
     heads = [t for t in heads if not t or t[-1] in _SEPARATORS or t.lower() == model]
     is_scale = re.compile("[xX][0-9]").match
     tails = [t for t in tails if not t or t[0] in _SEPARATORS or t.lower() == model or is_scale(t)]
@@ -215,8 +224,14 @@ def scene_pattern(pattern: str) -> Callable[[str], str | None]:
 
 
 def match_names(names: Sequence[str], glob: str) -> tuple[str, ...]:
-    """Return the names that a pattern of ``*``, ``?`` and ``[...]`` stands for, in order."""
-    return (glob,) if glob in names else tuple(n for n in names if fnmatchcase(n, glob))
+    """Return the names that a pattern of ``*``, ``?`` and ``[...]`` stands for, in order.
+
+    A folder of scenes, such as a clip, stands for all in it.
+    """
+    if glob in names:
+        return (glob,)
+    matched = tuple(name for name in names if fnmatchcase(name, glob))
+    return matched or tuple(name for name in names if name.startswith(f"{glob.rstrip('/')}/"))
 
 
 def missing_scenes(files: Mapping[Path, Mapping[str, Path]]) -> Iterator[tuple[str, Path]]:

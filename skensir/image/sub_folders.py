@@ -9,41 +9,18 @@ from typing import NamedTuple
 
 from skensir.image.scene_names import natural_order
 
-# What the truth and the degraded images are usually called: in small letters without separators
-# and plural, the likeliest first.
+# What truth and degraded images are usually called, as `_plain` has it; the likeliest first.
 TARGETS = (
-    "gt",
-    "groundtruth",
-    "target",
-    "truth",
-    "sharp",
-    "hr",
-    "highresolution",
-    "hq",
-    "clean",
-    "cleanimage",
-    "norain",
-    "label",
-    "reference",
+    *("gt", "groundtruth", "target", "truth", "sharp", "hr", "highresolution", "hq", "clean"),
+    *("clear", "norain", "label", "reference", "gtmod"),
 )
 INPUTS = (
-    "lq",
-    "input",
-    "blur",
-    "lr",
-    "lowresolution",
-    "rain",
-    "rainy",
-    "noisy",
-    "noise",
-    "hazy",
-    "haze",
-    "degraded",
-    "low",
-    "blurry",
-    "blurgamma",
+    *("lq", "input", "blur", "lr", "lowresolution", "rain", "rainy", "noisy", "noise", "hazy"),
+    *("haze", "degraded", "low", "blurry", "bicubic", "bic", "bi", "lrbic", "lrbicubic"),
+    *("blurgamma", "blurbicubic"),
 )
-_LOW_RESOLUTION = re.compile(r"lr(bic|bicubic)?x?[0-9]")
+# In such a name: what the images are for, that they are images, and a scale.
+_MORE = re.compile(r"^(train|val|valid|test)(?=.)|images?$|s$|(?<=.)x?[0-9]+x?$")
 
 
 class SubFolders(NamedTuple):
@@ -52,7 +29,7 @@ class SubFolders(NamedTuple):
     models: tuple[str, ...]
     target: str | None
     input: str  # need not be there
-    passed_over: tuple[str, ...] = ()  # other images before restoration, by their names
+    passed_over: tuple[str, ...] = ()  # what has the name of the truth or the input, but is neither
 
 
 def find_sub_folders(
@@ -76,10 +53,10 @@ def find_sub_folders(
     passed_over: tuple[str, ...] = ()
     if models is None:
         known = {truth, degraded}
-        # What has another's name is a model where that other is named.
-        known.update(_usual_among(found, TARGETS) if target in ("auto", None) else ())
-        if input == "auto":
-            passed_over = tuple(name for name in _usual_among(found, INPUTS) if name not in known)
+        # Without a truth there is none to be mistaken for a model, but a sub-folder may have it.
+        usual = [*_usual_among(found, INPUTS), *_usual_among(found, TARGETS)]
+        known.update(usual if target is None else ())
+        passed_over = tuple(name for name in usual if name not in known)
         known.update(passed_over)
         chosen = tuple(name for name in found if name not in known)
         if not chosen:
@@ -89,13 +66,16 @@ def find_sub_folders(
 
 def _usual_among(found: Sequence[str], usual: Sequence[str]) -> list[str]:
     """Return the sub-folders with usual names, the likeliest first."""
-    places = {}
-    for name in found:
-        plain = re.sub(r"[_\-. ]", "", name.lower())
-        plain = "lr" if _LOW_RESOLUTION.fullmatch(plain) else plain.removesuffix("s")
-        if plain in usual:
-            places[name] = usual.index(plain)
+    places = {name: usual.index(_plain(name)) for name in found if _plain(name) in usual}
     return sorted(places, key=places.__getitem__)
+
+
+def _plain(name: str) -> str:
+    """Return a name in small letters, without separators and whatever else makes no difference."""
+    plain = re.sub(r"[_\-. ]", "", name.lower())
+    while (shorter := _MORE.sub("", plain)) not in (plain, ""):
+        plain = shorter
+    return plain
 
 
 def _find_target(
@@ -108,6 +88,8 @@ def _find_target(
     if target != "auto":
         if (folder / target).is_dir():
             return target
+        if Path(target).name != target and Path(target).is_dir():
+            return str(Path(target).resolve())  # as seen from where the program runs
         problem = f"has no sub-folder {target!r} with the truth; it has {_listed(found)}"
     elif len(usual) == 1:
         return usual[0]

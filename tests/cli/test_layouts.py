@@ -133,7 +133,7 @@ LAYOUTS = {
         target="wahr",
     ),
     "folders that are no model": Layout(
-        junk={"figures/loss_{n}.png": "gt", "logs/{n:02}.log": "gt"}
+        junk={"figures/loss_{clip}.png": "gt", "logs/{n:02}.log": "gt"}
     ),
     "scenes that are not everywhere": Layout(
         junk={"gt/more{n}.png": "gt", "sharp5/extra{n}.png": "lq"},

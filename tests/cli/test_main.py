@@ -93,7 +93,7 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
         (["evaluate", "nowhere", "test/gt"], "nowhere is not a folder"),
         (
             ["evaluate", "test/alpha", "test"],
-            "files like 10.png, and files like .*alpha.10.png in test",
+            "names like 10, and names like alpha/10 in test",
         ),
         (
             ["evaluate", "test/alpha", "test/gt", "--crop-border", "30"],

@@ -2,6 +2,7 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import warnings
@@ -236,15 +237,18 @@ def test_notes_leave_other_warnings_and_the_filters_alone(capsys):
     assert (warnings.filters, warnings.showwarning) == before
 
 
-def test_an_interruption_while_commands_load_is_no_traceback():
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("module", ["sklearn.base", "skensir.cli.common", "skensir.cli.fit"])
+def test_an_interruption_while_commands_load_is_no_traceback(number, module):
     program = (
-        "import sys\n"
+        "import os, sys\n"
         "class Interrupted:\n"
         "    def find_spec(self, name, *_):\n"
-        "        if name == 'skensir.cli.common':\n"
-        "            raise KeyboardInterrupt\n"
+        f"        if name == {module!r}:\n"
+        f"            os.kill(os.getpid(), {int(number)})\n"
         "sys.meta_path.insert(0, Interrupted())\n"
-        "from skensir.cli.main import main\n"
+        "from skensir.cli.__main__ import console\n"
+        "console()\n"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (130, "")
+    done = subprocess.run([sys.executable, "-c", program, "fit"], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (128 + number, "")

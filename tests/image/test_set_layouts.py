@@ -52,7 +52,7 @@ def test_the_input_is_found_by_usual_names(tmp_path, name):
 
 def test_of_several_inputs_the_likeliest_is_taken_and_none_is_a_model(tmp_path):
     make(tmp_path, ("sharp", *MODELS, "blur_gamma", "blur"))
-    with pytest.warns(UserWarning, match="blur_gamma is left out, .* those of blur"):
+    with pytest.warns(UserWarning, match="blur_gamma is left out, as it has a name of"):
         scenes = ReferenceSet(tmp_path)
     assert (scenes.models, scenes.input) == (MODELS, "blur")
 
@@ -63,8 +63,10 @@ def test_what_may_be_the_truth_is_named_where_it_is_not_clear(tmp_path):
         ValueError, match="has 2 sub-folders that may have the truth: sharp, HR; target=NAME"
     ):
         ReferenceSet(tmp_path)
-    scenes = ReferenceSet(tmp_path, target="HR")
-    assert (scenes.target, scenes.models) == ("HR", ("A", "B", "sharp"))
+    with pytest.warns(UserWarning, match="sharp is left out, as it has a name of the truth"):
+        scenes = ReferenceSet(tmp_path, target="HR")
+    assert (scenes.target, scenes.models) == ("HR", MODELS)
+    assert ReferenceSet(tmp_path, ["A", "sharp"], target="HR").models == ("A", "sharp")
     with pytest.raises(
         ValueError, match="no sub-folder 'gt' with the truth; it has A, B, HR, sharp"
     ):
@@ -99,10 +101,10 @@ def test_folders_that_are_no_model_are_told_of_and_left_out(tmp_path):
     texts = sorted(str(warning.message) for warning in caught)
     assert len(texts) == 2
     assert (
-        "figures is left out, as it has no image of a scene of gt: there are files like loss.png"
+        "figures is left out, as it has no image of a scene of gt: there are names like loss,"
         in texts[0]
     )
-    assert "logs is left out, as it has no image that ends in one of .png" in texts[1]
+    assert "logs is left out, as it has no image of a format that is read" in texts[1]
     # By name they are an error: they were meant.
     for name in ("logs", "figures"):
         with pytest.raises(ValueError, match=f"{name} has no image "):
@@ -117,7 +119,8 @@ def test_a_model_that_lacks_some_scenes_is_not_left_out(tmp_path):
         match=r"A has no image of the scene '2', .* 1 of 2 scenes; common=True keeps",
     ):
         ReferenceSet(tmp_path)
-    scenes = ReferenceSet(tmp_path, common=True)
+    with pytest.warns(UserWarning, match="1 of 2 scenes are passed over, as some .* them: 2"):
+        scenes = ReferenceSet(tmp_path, common=True)
     assert (scenes.models, scenes.names) == (MODELS, ("1",))
 
 
