@@ -37,6 +37,7 @@ PERCEPTUAL = {
 _DOMAINS: dict[str, tuple[Callable[[Any], bool], str]] = {
     "W": (lambda width: 0 < width < math.inf, "a number above zero"),
     "S": (lambda rows: 0 <= rows < math.inf, "a number, zero or more"),
+    "JOBS": (lambda number: number >= 1, "a whole number above zero"),
     "N": (lambda number: number >= 0, "a whole number, zero or more"),
 }
 
@@ -54,7 +55,8 @@ class Command(NamedTuple):
     arguments : mapping of str to str
         What each argument is, by how it is written. ``model MODEL`` stands for the parameter
         `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these. ``W``
-        is a number above zero, ``S`` one that may be zero, ``N`` a whole number. A list of paths is
+        is a number above zero, ``S`` one that may be zero, ``N`` a whole number, ``JOBS`` one above
+        zero. A list of paths is
         given as several arguments, or by repeating the option.
     details : str
         More sentences, for the help of the command alone.

@@ -15,7 +15,7 @@ from skensir._text import plural
 from skensir.cli.arguments import Command
 from skensir.cli.common import CommandError, channel_names, check_installed, check_output_file
 from skensir.cli.reading import HOLD_OUT, READING, open_set, reading_options, split
-from skensir.cli.worth import describe_held_out, describe_worth
+from skensir.cli.worth import about_clips, describe_held_out, describe_worth
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, fit_and_hold_out
 from skensir.image.files import Image
 from skensir.image.inputs import UnfitInputError
@@ -129,7 +129,8 @@ def fit(
         print(f"  {channel}: {line}")
     print(f"Model: {output}\n")
     print(describe_worth(worth, ensemble.regressors_[0], len(scenes)))
-    if held_out is not None:
+    print(end=about_clips(scenes.names))
+    if held_out:
         print(f"\n{describe_held_out(ensemble, held_out, pixel_format.data_range)}")
 
 

@@ -57,8 +57,6 @@ def predict(
         where it is one of the models.
     """
     check_installed("skensir predict", "cv2", "tqdm")
-    if jobs is not None and jobs < 1:
-        raise CommandError(f"--jobs {jobs} must be at least 1.")
     ensemble = load_ensemble(model)
     scenes = _open(folder, ensemble, model, reading)
     if output.exists() and not output.is_dir():
@@ -123,6 +121,9 @@ def _report(prediction: Prediction, outcomes: list[Outcome]) -> None:
     names = ", ".join(prediction.ensemble.model_names_ or ())
     n_there = sum(outcome.was_there for outcome in outcomes)
     there = f"; {n_there} of them had been there" if n_there else ""
+    if n_others := sum(outcome.was_other for outcome in outcomes):
+        there += f"; {n_others} were made anew, as theirs were of another model, other options or "
+        there += "sources, or damaged"
     n_done = len(outcomes) - len(left_out)
     print(f"Combined {names} in {plural(n_done, 'scene')}: {output}{there}")
     if others := prediction.others({path for outcome in outcomes for path in outcome.files}):
@@ -154,8 +155,8 @@ COMMAND = Command(
         "options, and no older than what they are made of",
         "--keep-going": "leave out scenes that cannot be read; they are named at the end, with "
         "exit code 1",
-        "--jobs N": "work on N scenes at a time, each of which is in memory (default: one for each "
-        "core)",
+        "--jobs JOBS": "work on so many scenes at a time, each of which is in memory (default: one "
+        "for each core)",
         **INPUT,
         **NAMES,
         **SCENES,

@@ -37,6 +37,9 @@ class Outcome(NamedTuple):
         Its results; none where it is left out.
     was_there : bool
         Whether they were there and whole.
+    was_other : bool
+        Whether there were others in their place, of another model, other options or sources, or
+        damaged.
     error : str or None
         Why it is left out.
     """
@@ -44,6 +47,7 @@ class Outcome(NamedTuple):
     name: str
     files: tuple[Path, ...] = ()
     was_there: bool = False
+    was_other: bool = False
     error: str | None = None
 
 
@@ -103,9 +107,10 @@ class Prediction:
                 raise
             return Outcome(name, error=say(error))
         self.interruption.check()
+        was_other = self.resume and any(path.exists() for path in self._images(name))
         files = self._write(name, combined, seal)
         self.done.append(name)
-        return Outcome(name, files)
+        return Outcome(name, files, was_other=was_other)
 
     def others(self, files: set[Path]) -> list[Path]:
         """Return the images in the folder for results that are not among the files."""

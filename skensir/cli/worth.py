@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Sequence
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural, wrap
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, peak_signal_noise_ratio
+from skensir.image.inputs import INPUT_MODEL
 from skensir.image.progress import progress
 from skensir.image.search import MAX_FOLDS, N_AREAS
-from skensir.image.worth import AVERAGE
+from skensir.image.worth import AVERAGE, LEAST_LOSS
 
 _NO_BREAK = "\xa0"
+# In dB: what an option has to gain to be named, and by how much nothing restored is worse.
+_WORTH_AN_OPTION = 0.005
+_FAR = 6.0
 
 
 def describe_worth(
@@ -41,10 +47,31 @@ def describe_held_out(ensemble: ImageEnsemble, scenes: ReferenceSet, data_range:
         for row, image in images.items():
             score = peak_signal_noise_ratio(target, image, data_range=data_range)
             psnr.setdefault(row, []).append(score)
-    width = max(map(len, psnr))
-    lines = [f"  {row:{width}}  {sum(scores) / len(scores):8.3f}" for row, scores in psnr.items()]
+    means = {row: sum(scores) / len(scores) for row, scores in psnr.items()}
+    width = max(map(len, means))
+    lines = [f"  {row:{width}}  {mean:8.3f}" for row, mean in means.items()]
     held_out = f"Mean PSNR in dB on {plural(len(scenes), 'scene')} not fitted on:"
-    return "\n".join([held_out, f"  {'':{width}}      PSNR", *lines])
+    *rivals, ours = means
+    best = max(rivals, key=means.__getitem__)
+    gain, who = means[ours] - means[best], "the average" if best == AVERAGE else best
+    said = f"The gain there is {max(gain, 0.0):.3f} dB over {who}."
+    if gain <= -LEAST_LOSS:
+        said = f"Warning: {who} does better there, by {-gain:.3f} dB."
+    return "\n".join([held_out, f"  {'':{width}}      PSNR", *lines, _wrapped(said)])
+
+
+def about_clips(names: Sequence[str]) -> str:
+    """Say in lines what to know where scenes are frames of clips; nothing where they are not."""
+    clips = Counter(name.rpartition("/")[0] for name in names)
+    clip, n_frames = max(clips.items(), key=lambda item: (bool(item[0]), item[1]))
+    if not clip or n_frames < 2:
+        return ""
+    text = _wrapped(
+        "Frames of one clip are alike, so what is held out frame by frame looks better than a new "
+        f"clip would: {f'--hold-out {clip}'.replace(' ', _NO_BREAK)} measures on that clip, which "
+        "is not fitted on then."
+    )
+    return f"{text}\n"
 
 
 def _wrapped(paragraph: str) -> str:
@@ -108,14 +135,32 @@ def _explain(worth: Worth, n_scenes: int, *, searched: bool) -> list[str]:
     sentences = []
     if worth.losses.size and not math.isnan(worth.losses[0]):
         of_what = " of plainer tables, in wide bins," if searched else ""
-        sentences.append(f'"Without it" is how the PSNR{of_what} changes if a model is left out.')
+        sentences.append(
+            f'"Without it" is how the PSNR{of_what} changes if a model is left out: the more is '
+            "lost, the more the model is worth."
+        )
     if searched:
         sentences.append(
-            "For each fold the settings are chosen on the others. Averaged tables count as no "
-            "better than they are on average, so the search does rather better than this."
+            "The settings are chosen anew without what is held out. Where tables are averaged, "
+            "the mean of their errors stands for that of the average, which is smaller, so this "
+            "is a cautious figure."
         )
+    sentences += _far_below(worth)
     rival, psnr = worth.best_rival
     return [" ".join(sentences), _compare(worth, rival, psnr)]
+
+
+def _far_below(worth: Worth) -> list[str]:
+    """Say which base model is so much worse than all others that it may be their input."""
+    means = dict(zip(worth.model_names, worth.base_models.mean(axis=1).tolist(), strict=True))
+    means.pop(INPUT_MODEL, None)
+    worst, *others = sorted(means, key=means.__getitem__)
+    if len(others) < 2 or not means[others[0]] - means[worst] >= _FAR:  # nor infinity less itself
+        return []
+    return [
+        f"{worst} is {means[others[0]] - means[worst]:.1f} dB below the other models; if it is "
+        f"what they have restored, {f'--input {worst}'.replace(' ', _NO_BREAK)} says so."
+    ]
 
 
 def _compare(worth: Worth, rival: str, psnr: float) -> str:
@@ -128,7 +173,7 @@ def _compare(worth: Worth, rival: str, psnr: float) -> str:
     text = f"Warning: {who} does better than this fit{by}"
     tried = {shrinkage: float(found.mean()) for shrinkage, found in worth.squared_error.items()}
     best_tried = max(tried, key=tried.__getitem__, default=None)
-    if best_tried is None or tried[best_tried] < psnr:
+    if best_tried is None or tried[best_tried] < psnr + _WORTH_AN_OPTION:
         return f"{text}; take {'plain averaging' if rival == AVERAGE else rival + ' alone'}."
     option = "--objective squared_error"
     if best_tried:

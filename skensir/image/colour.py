@@ -18,9 +18,17 @@ class Colour:
         All images of the set.
     is_rgb : bool, default=None
         Whether some image is RGB; None is to be found out.
+    others : str, default="other images are RGB"
+        Why grey images are repeated in three channels.
     """
 
-    def __init__(self, files: Iterable[Path], is_rgb: bool | None = None) -> None:
+    def __init__(
+        self,
+        files: Iterable[Path],
+        is_rgb: bool | None = None,
+        others: str = "other images are RGB",
+    ) -> None:
+        self._others = others
         self.is_rgb = is_rgb
         self._files = files
         self._is_said = False
@@ -44,7 +52,7 @@ class Colour:
         if not self._is_said:
             self._is_said = True
             warn_user(
-                f"{grey} is grey and other images are RGB: grey is repeated in three channels.",
+                f"{grey} is grey and {self._others}: grey is repeated in three channels.",
                 UserWarning,
             )
         return {

@@ -427,7 +427,8 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
                 f"{', '.join(fitted_on)}, in this order."
             )
         n_models = self.n_models_ - bool(self.include_input)
-        layout = Layout(self._axis(), n_models, self.n_channels_, self.pixel_dtype_)
+        known = n_models, self.n_channels_, self.pixel_dtype_
+        layout = Layout(self._axis(), *known, like=", as those of the fit are")
         inputs = self._inputs(predictions, inputs)
         scale = scale_of(self.pixel_dtype_, self.regressors_[0])
         return read_images(layout, predictions, targets, inputs, peak=scale)

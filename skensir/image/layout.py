@@ -46,12 +46,15 @@ class Layout:
         Number of channels.
     pixel_dtype : dtype or None
         uint8 or uint16 where images have such values.
+    like : str
+        What else is so.
     """
 
     axis: int | None
     n_models: int | None = None
     n_channels: int | None = None
     pixel_dtype: np.dtype[Any] | None = None
+    like: str = " as before"
 
     def check(self, prediction: Image, target: Image | None) -> None:
         """Raise an error unless an image fits to its truth and to the layout; add to that."""
@@ -87,7 +90,7 @@ class Layout:
             elif value is not None and value != known:
                 say: Any = bits if name == "pixel_dtype" else str
                 found_here = _COMMON[name].format(say(value))
-                raise ValueError(f"{found_here}, must be {say(known)} as before")
+                raise ValueError(f"{found_here}, must be {say(known)}{self.like}")
 
     def _count_channels(self, prediction: Image) -> int:
         """Return the number of channels; rows or columns of pixels are not taken for them."""

@@ -333,7 +333,7 @@ class ReferenceSet(Sequence[Scene]):
             Whose images have the shape (height, width, 3).
         """
         chosen = copy.copy(self)
-        chosen._colour = Colour((), is_rgb=True)
+        chosen._colour = Colour((), True, "the ensemble is for RGB")
         return chosen
 
     def _read_part(self, name: str, part: str) -> Image:

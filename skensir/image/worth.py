@@ -36,7 +36,7 @@ _LIKE_SEARCH: dict[str, Any] = {
     "shrink_to": "parent",
 }
 # Losses in dB below this are not seen.
-_LEAST_LOSS = 5e-4
+LEAST_LOSS = 5e-4
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Worth:
     @property
     def loses(self) -> bool:
         """Whether a base model or the average does better than the ensemble."""
-        return self.best_rival[1] - float(self.ensemble.mean()) >= _LEAST_LOSS
+        return self.best_rival[1] - float(self.ensemble.mean()) >= LEAST_LOSS
 
 
 def fit_and_hold_out(

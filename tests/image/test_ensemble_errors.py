@@ -25,12 +25,14 @@ def spoil(predictions, targets, what):
         targets[2] = targets[2].astype(np.uint16)
 
 
+# Images of a fit are compared with the first, those of later calls with the fit.
+LIKE = "( as before|, as those of the fit are)"
 MISTAKES = {
-    "model": "Image 2: there are 2 models, must be 3 as before",
-    "channel": "Image 2: there are 2 channels, must be 3 as before",
+    "model": f"Image 2: there are 2 models, must be 3{LIKE}",
+    "channel": f"Image 2: there are 2 channels, must be 3{LIKE}",
     "grey": r"Image 2: the predictions are 3 x 16 x 16, .* channel_axis=None",
     "size": r"Image 2: each prediction is 16 x 16 x 3, but the target 15 x 16 x 3",
-    "depth": "Image 2: the pixels are of 16 bits, must be of 8 bits as before",
+    "depth": f"Image 2: the pixels are of 16 bits, must be of 8 bits{LIKE}",
     "target depth": "Image 2: the predictions are of 8 bits, but the target is of 16 bits",
 }
 

@@ -388,7 +388,7 @@ def test_formats_and_bits_that_do_not_fit(tmp_path, name, image, bits, words):
         ("tifffile", "write_image('a.tif', [[1.0]])", "Writing TIFF files needs tifffile"),
         (
             "cv2",
-            "structural_similarity(*[[[1.0] * 11] * 11] * 2)",
+            "structural_similarity(*[[[2.0] * 11] * 11] * 2)",
             "structural_similarity needs opencv-python-headless",
         ),
     ],

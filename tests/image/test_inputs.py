@@ -130,7 +130,9 @@ def test_inputs_that_are_missing_or_not_wanted_are_said():
         ensemble.predict(others)
     with pytest.raises(ValueError, match="inputs has 2 images only, predictions has more"):
         ensemble.predict(others, inputs[:2])
-    with pytest.raises(ValueError, match=r"Image 0: there are 3 models, must be 2 as before"):
+    with pytest.raises(
+        ValueError, match=r"Image 0: there are 3 models, must be 2, as those of the fit are"
+    ):
         ensemble.predict(predictions, inputs)
     with pytest.raises(ValueError, match="inputs are given, but include_input == False"):
         ImageEnsemble(AverageRegressor()).fit(others, targets, inputs)

@@ -267,7 +267,7 @@ def test_a_set_of_grey_images_stays_grey_unless_colour_is_asked_for(tmp_path):
         warnings.simplefilter("error")
         scenes = ReferenceSet(tmp_path)
         assert [scene.predictions.shape for scene in scenes] == [(2, 5, 6)] * 2
-    with pytest.warns(UserWarning, match="is grey and other images are RGB"):
+    with pytest.warns(UserWarning, match="is grey and the ensemble is for RGB"):
         assert scenes.in_colour()[0].predictions.shape == (2, 5, 6, 3)
     assert scenes[0].target.shape == (5, 6)
 
