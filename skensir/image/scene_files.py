@@ -134,9 +134,10 @@ def _name_or_leave_out(
             reason = f"has no image of a scene of {first.name}: there are {kind} {own}, and names "
             reason += f"like {other} in {first.name}"
             if folder not in optional or len(listed[folder]) >= len(listed[first]):
+                is_chosen = "; models=NAMES leaves it out" if folder in optional else ""
                 raise ValueError(
                     f"{folder} {reason}; pattern=GLOB, such as '*_x4', tells the scene from the "
-                    "name."
+                    f"name{is_chosen}."
                 )
             left_out[folder] = reason
     return named

@@ -1,5 +1,6 @@
 """`skensir fit`: tables of a folder of images, and mistakes in the folder."""
 
+import json
 import re
 from collections import Counter
 from pathlib import Path
@@ -243,3 +244,71 @@ def test_models_without_error_are_no_reason_to_warn(in_tmp_path, capsys):
     text = " ".join(lines_of(capsys))
     assert "nan" not in text
     assert "The gain is 0.000 dB over alpha, the best base model, and 0.000 dB over" in text
+
+
+# ---- scenes that are held out by name
+
+
+def noisy_set(folder, names, sigmas, seed=0):
+    """Write scenes of which base models see the truth through noise."""
+    rng = np.random.default_rng(seed)
+    for name in names:
+        truth = rng.integers(40, 216, (32, 40, 3))
+        images = {"gt": truth}
+        for model, sigma in sigmas.items():
+            images[model] = np.clip(truth + rng.normal(0, sigma, truth.shape), 0, 255)
+        for part, image in images.items():
+            path = folder / part / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            write_image(path, np.rint(image).astype(np.uint8))
+    return folder
+
+
+def test_what_scenes_that_are_held_out_say_is_what_evaluate_says(in_tmp_path, capsys):
+    folder = noisy_set(in_tmp_path / "set", "abcde", {"A": 4, "B": 5, "C": 6})
+    options = "--objective", "squared_error", "--shrinkage", "1000"
+    assert run("fit", folder, "-o", "model", "--hold-out", "2", *options) == 0
+    printed = capsys.readouterr().out
+    assert run("predict", "model", folder, "-o", "out", "--bits", "16") == 0
+    capsys.readouterr()
+    expected = {}
+    for row, path in {"A": folder / "A", "B": folder / "B", "table": "out"}.items():
+        assert run("evaluate", path, folder / "gt", "--hold-out", "2", "--json") == 0
+        found = json.loads(capsys.readouterr().out)
+        assert [scene["name"] for scene in found["scenes"]] == ["b", "d"]
+        expected[row] = found["mean"]["psnr"]
+    _, _, held_out = printed.partition("Mean PSNR in dB on 2 scenes not fitted on:")
+    for row, psnr in expected.items():
+        [value] = re.findall(rf"^  {row}\b.*?([0-9.]+)$", held_out, flags=re.M)
+        assert float(value) == pytest.approx(psnr, abs=2e-3)
+    assert re.search(r"The gain there is \d\.\d{3} dB over the average\.", held_out)
+
+
+def test_a_loss_on_scenes_that_are_held_out_is_a_warning(in_tmp_path, capsys):
+    noisy_set(in_tmp_path / "set", "abcd", {"A": 3, "B": 30, "C": 30})
+    noisy_set(in_tmp_path / "set", "z", {"A": 30, "B": 3, "C": 30}, seed=1)
+    options = "--objective", "squared_error", "--shrinkage", "1000"
+    assert run("fit", "set", "-o", "model", "--hold-out", "z", *options) == 0
+    assert re.search(r"Warning: B does better there, by \d+\.\d+ dB\.", capsys.readouterr().out)
+
+
+def test_frames_of_clips_are_told_of(in_tmp_path, capsys):
+    clips = [f"{clip}/{frame}" for clip in ("c1", "c2") for frame in "123"]
+    noisy_set(in_tmp_path / "video", clips, {"A": 4, "B": 5})
+    noisy_set(in_tmp_path / "stills", ["a/1", "b/1", "2"], {"A": 4, "B": 5})
+    for folder, said in (("video", True), ("stills", False)):
+        assert run("fit", folder, "-o", "model") == 0
+        text = " ".join(capsys.readouterr().out.split())
+        assert ("Frames of one clip are alike" in text) is said
+        assert ("--hold-out c" in text) is said
+    assert run("fit", "video", "-o", "model", "--hold-out", "c2") == 0
+    assert "on 3 scenes not fitted on" in capsys.readouterr().out
+
+
+def test_a_model_far_below_the_others_may_be_their_input(in_tmp_path, capsys):
+    noisy_set(in_tmp_path / "set", "abc", {"A": 4, "B": 5, "wet": 30})
+    assert run("fit", "set", "-o", "model") == 0
+    text = " ".join(capsys.readouterr().out.split())
+    assert re.search(r"wet is 1\d\.\d dB below the other models; .* --input wet says so", text)
+    assert run("fit", "set", "-o", "model", "--input", "wet") == 0
+    assert "Fitted A, B on" in capsys.readouterr().out

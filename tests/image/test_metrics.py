@@ -205,3 +205,12 @@ def test_mistakes_are_named(metric, arguments, options, words):
 def test_too_few_pixels_for_the_window():
     with pytest.raises(ValueError, match="`crop_border` of 1 leaves 10 x 18"):
         structural_similarity(np.zeros((12, 20)), np.zeros((12, 20)), crop_border=1)
+
+
+@pytest.mark.parametrize("measure", [peak_signal_noise_ratio, structural_similarity])
+def test_values_from_0_to_1_need_their_data_range(measure):
+    target = np.linspace(0, 1, 256).reshape(16, 16)
+    with pytest.raises(ValueError, match="data_range == 255, but target has values up to 1; "):
+        measure(target, target / 2)
+    scaled = measure(255 * target, 255 * target / 2)
+    assert measure(target, target / 2, data_range=1) == pytest.approx(scaled)

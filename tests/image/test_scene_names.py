@@ -71,6 +71,14 @@ def test_the_name_of_a_scene_is_what_the_folders_share():
     assert set(scenes_of(gt=["a_1", "b_1"], A=["a_1_A", "b_1_A"])["A"]) == {"a_1", "b_1"}
 
 
+def test_separators_go_with_what_is_added():
+    names = {"A": ["1_A", "2_A"], "B": ["1_B", "2_B"]}
+    assert [set(found) for found in scenes_of(**names).values()] == [{"1", "2"}] * 2
+    names = {"A": ["img_1_SRF_4_A", "img_2_SRF_4_A"], "B": ["img_1_SRF_4_B", "img_2_SRF_4_B"]}
+    assert set(scenes_of(**names)["B"]) == {"img_1_SRF_4", "img_2_SRF_4"}
+    assert set(scenes_of(A=["A-1", "A-2"], B=["B__1", "B__2"])["B"]) == {"1", "2"}
+
+
 def test_folders_around_the_scenes_are_passed():
     found = scenes_of(
         gt=["c1/0001", "c2/0001"],
@@ -190,6 +198,7 @@ def test_patterns_of_names():
     assert match_names(("a/1", "b/1"), "b/?") == ("b/1",)
     assert match_names(("x", "[x]"), "[x]") == ("[x]",)  # a name is meant as it is
     assert match_names(("A",), "a") == ()
+    assert match_names(("a/1", "a/2", "ab/1"), "a") == ("a/1", "a/2")  # a clip
 
 
 def test_numbers_are_sorted_by_value():

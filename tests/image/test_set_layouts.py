@@ -10,6 +10,7 @@ import skensir.image.reference_set as module
 from skensir.image import ReferenceSet, read_image, write_image
 
 MODELS = ("A", "B")
+WET = ("rainy_image", "LRbicx4", "BIx4", "blur_bicubic", "train_blur")
 
 
 def write(folder, files, value=0, shape=(5, 6, 3)):
@@ -31,7 +32,20 @@ def make(folder, parts=("gt", *MODELS), names=("1", "2")):
 
 @pytest.mark.parametrize(
     "name",
-    ["gt", "GT", "target", "targets", "sharp", "HR", "groundtruth", "ground_truth", "norain"],
+    [
+        "gt",
+        "GT",
+        "target",
+        "targets",
+        "sharp",
+        "HR",
+        "groundtruth",
+        "ground_truth",
+        "norain",
+        "val_sharp",
+        "GTmod4",
+        "clear",
+    ],
 )
 def test_the_truth_is_found_by_usual_names(tmp_path, name):
     scenes = ReferenceSet(make(tmp_path, (name, *MODELS)))
@@ -42,7 +56,7 @@ def test_the_truth_is_found_by_usual_names(tmp_path, name):
 
 @pytest.mark.parametrize(
     "name",
-    ["lq", "LQ", "input", "inputs", "blur", "rainy", "noisy", "LR", "LR_x4", "lr_bicubic_X4"],
+    ["lq", "LQ", "input", "inputs", "blur", "rainy", "noisy", "LR", "LR_x4", "lr_bicubic_X4", *WET],
 )
 def test_the_input_is_found_by_usual_names(tmp_path, name):
     scenes = ReferenceSet(make(tmp_path, ("sharp", *MODELS, name)))
@@ -109,6 +123,28 @@ def test_folders_that_are_no_model_are_told_of_and_left_out(tmp_path):
     for name in ("logs", "figures"):
         with pytest.raises(ValueError, match=f"{name} has no image "):
             ReferenceSet(tmp_path, ["A", name])
+
+
+def test_as_many_images_as_there_are_scenes_may_be_a_model(tmp_path):
+    make(tmp_path)
+    write(tmp_path, ["C/x.png", "C/y.png"])
+    with pytest.raises(
+        ValueError, match=r"C has no image of a scene of gt: .* like x, .*GLOB.*models="
+    ):
+        ReferenceSet(tmp_path)
+    assert ReferenceSet(tmp_path, MODELS).names == ("1", "2")
+
+
+def test_floats_beside_whole_numbers_are_on_their_scale(tmp_path):
+    make(tmp_path)
+    for value in (0.5, 77.5):
+        write_image(tmp_path / "A/1.tif", np.full((5, 6, 3), value, np.float32))
+        (tmp_path / "A/1.png").unlink(missing_ok=True)
+        scenes = ReferenceSet(tmp_path)
+        if value < 1:
+            with pytest.raises(ValueError, match=r"A/1\.tif has floats from 0 to 1"):
+                scenes[0]
+    assert scenes[0].predictions[0, 0, 0, 0] == 77.5
 
 
 def test_a_model_that_lacks_some_scenes_is_not_left_out(tmp_path):
