@@ -218,6 +218,8 @@ COMMAND = Command(
         "test TEST_SET": "such a folder to measure on, of other scenes; several get one table with "
         "their mean",
         **READING,
+        "--scenes FILE|GLOB": "measure on these scenes only: a file with a name in each line, or a "
+        "pattern such as 'clip1/*'; with --hold-out, fit on no others either",
         **HOLD_OUT,
         **SCORING,
         "--bin-width W": "of EnsIR, where it is not chosen by cross-validation (default: 32 for 8 "
