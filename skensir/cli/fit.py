@@ -129,7 +129,7 @@ def fit(
         print(f"  {channel}: {line}")
     print(f"Model: {output}\n")
     print(describe_worth(worth, ensemble.regressors_[0], len(scenes)))
-    print(end=about_clips(scenes.names))
+    print(end="" if held_out else about_clips(scenes.names))
     if held_out:
         print(f"\n{describe_held_out(ensemble, held_out, pixel_format.data_range)}")
 

@@ -31,6 +31,24 @@ def ending_at_signals() -> Iterator[None]:
             signal.signal(number, handler)
 
 
+@contextmanager
+def leaving_at_sigterm() -> Iterator[None]:
+    """Leave the program at SIGTERM as at Ctrl-C, so that nothing half done is left behind."""
+
+    def leave(number: int, _: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    is_main = threading.current_thread() is threading.main_thread()
+    if not is_main or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def ignore_signals() -> None:
     """Let what comes after the work end in peace."""
     for number in _SIGNALS:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 from skensir import __version__
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
-from skensir.cli.interruption import ending_at_signals
+from skensir.cli.interruption import ending_at_signals, leaving_at_sigterm
 from skensir.cli.sentences import in_options, warnings_as_notes
 
 # The modules of the commands; that of the one which is called is loaded alone.
@@ -97,7 +97,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 after success, 2 after a mistake of the user, 130 after an interruption.
+        0 after success, 2 after a mistake of the user, 130 after an interruption. SIGTERM leaves
+        the program with 143.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
     options: dict[str, Any] = {}
@@ -106,7 +107,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if argv is None else list(argv)
         options = vars(_make_parser(next(iter(arguments), None)).parse_args(arguments))
         command = options.pop("run")
-        with warnings_as_notes(options):
+        with leaving_at_sigterm(), warnings_as_notes(options):
             command(**options)
         sys.stdout.flush()
     except BrokenPipeError:

@@ -120,10 +120,10 @@ def _report(prediction: Prediction, outcomes: list[Outcome]) -> None:
     left_out = [outcome for outcome in outcomes if outcome.error is not None]
     names = ", ".join(prediction.ensemble.model_names_ or ())
     n_there = sum(outcome.was_there for outcome in outcomes)
-    there = f"; {n_there} of them had been there" if n_there else ""
+    there = f"; {n_there} already there" if n_there else ""
     if n_others := sum(outcome.was_other for outcome in outcomes):
-        there += f"; {n_others} were made anew, as theirs were of another model, other options or "
-        there += "sources, or damaged"
+        there += f"; {n_others} made anew, in place of results of another model, other options or "
+        there += "sources, or damaged ones"
     n_done = len(outcomes) - len(left_out)
     print(f"Combined {names} in {plural(n_done, 'scene')}: {output}{there}")
     if others := prediction.others({path for outcome in outcomes for path in outcome.files}):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from inspect import signature
 from pathlib import Path
@@ -11,7 +12,7 @@ from skensir.cli.common import CommandError
 from skensir.image import ReferenceSet
 from skensir.image.files import SUFFIXES
 from skensir.image.scene_files import FilesOfFolders, common_scenes, find_scenes
-from skensir.image.scene_names import match_names
+from skensir.image.scene_names import match_names, natural_order
 
 CROP = {
     "--crop": "cut outputs and truth of a scene that differ in size to their common top left part"
@@ -72,16 +73,26 @@ def open_set(
     scenes : str, default=None
         As in `choose_scenes`.
     """
-    images = ReferenceSet(
-        folder,
-        models,
-        target,
-        input=input,
-        crop=crop,
-        common=common,
-        pattern=read_pattern(suffix, pattern),
-    )
-    return images if scenes is None else images.subset(choose_scenes(images.names, scenes))
+    settings: dict[str, Any] = {"input": input, "crop": crop}
+    settings["pattern"] = read_pattern(suffix, pattern)
+    if scenes is None:
+        return ReferenceSet(folder, models, target, common=common, **settings)
+    with warnings.catch_warnings():
+        # What others lack does not matter where it is not asked for.
+        warnings.filterwarnings("ignore", message=".* scenes are passed over")
+        images = ReferenceSet(folder, models, target, common=True, **settings)
+    return images.subset(_complete(choose_scenes(images.all_names, scenes), images.names, common))
+
+
+def _complete(chosen: Sequence[str], complete: Sequence[str], common: bool) -> tuple[str, ...]:
+    """Return the chosen scenes that all folders have; the others are an error if not `common`."""
+    lacking = [name for name in chosen if name not in complete]
+    if lacking and (not common or len(lacking) == len(chosen)):
+        raise CommandError(
+            f"{len(lacking)} of the {len(chosen)} scenes that --scenes chooses are not in all "
+            f"folders, such as {lacking[0]}; --common passes over them."
+        )
+    return tuple(name for name in chosen if name in complete)
 
 
 def open_folders(
@@ -118,9 +129,12 @@ def open_folders(
             raise CommandError(f"--pattern is for {name}, but the folders are {', '.join(named)}.")
     patterns = {named[name]: pattern for name, pattern in (given or {}).items()}
     files, _ = find_scenes(folders, patterns)
-    names = common_scenes(files, common=common)
-    if scenes is not None:
-        names = choose_scenes(names, scenes)
+    if scenes is None:
+        names = common_scenes(files, common=common)
+    else:
+        there = [set(of_folder) for of_folder in files.values()]
+        every = sorted(set().union(*there), key=natural_order)
+        names = _complete(choose_scenes(every, scenes), list(set.intersection(*there)), common)
     if hold_out is not None:
         _, names = split_names(names, hold_out)
     return files, names

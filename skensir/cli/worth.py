@@ -145,7 +145,11 @@ def _explain(worth: Worth, n_scenes: int, *, searched: bool) -> list[str]:
             "the mean of their errors stands for that of the average, which is smaller, so this "
             "is a cautious figure."
         )
+    if INPUT_MODEL in worth.model_names[-1:]:
+        sentences.append("The average is that of the models, without the input.")
     sentences += _far_below(worth)
+    if len(worth.model_names) == 1:
+        sentences.append("With a single base model there is nothing to combine.")
     rival, psnr = worth.best_rival
     return [" ".join(sentences), _compare(worth, rival, psnr)]
 
@@ -154,7 +158,7 @@ def _far_below(worth: Worth) -> list[str]:
     """Say which base model is so much worse than all others that it may be their input."""
     means = dict(zip(worth.model_names, worth.base_models.mean(axis=1).tolist(), strict=True))
     means.pop(INPUT_MODEL, None)
-    worst, *others = sorted(means, key=means.__getitem__)
+    worst, *others = sorted(means, key=means.__getitem__) or [""]
     if len(others) < 2 or not means[others[0]] - means[worst] >= _FAR:  # nor infinity less itself
         return []
     return [
@@ -171,6 +175,8 @@ def _compare(worth: Worth, rival: str, psnr: float) -> str:
         return _gains(worth)
     by = f" by {-gain:.3f} dB" if math.isfinite(gain) else ""
     text = f"Warning: {who} does better than this fit{by}"
+    if INPUT_MODEL in worth.model_names[-1:] and worth.losses[-1] < 0:
+        return f"{text}; on plainer tables --no-input does {-worth.losses[-1]:.3f} dB better."
     tried = {shrinkage: float(found.mean()) for shrinkage, found in worth.squared_error.items()}
     best_tried = max(tried, key=tried.__getitem__, default=None)
     if best_tried is None or tried[best_tried] < psnr + _WORTH_AN_OPTION:

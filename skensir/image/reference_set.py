@@ -19,8 +19,14 @@ from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch
 from skensir.image.metrics import peak_of
 from skensir.image.scale import check_scale
-from skensir.image.scene_files import add_folder, common_part, common_scenes, find_scenes
-from skensir.image.scene_names import match_names
+from skensir.image.scene_files import (
+    add_folder,
+    common_part,
+    common_scenes,
+    find_scenes,
+    patterns_by_folder,
+)
+from skensir.image.scene_names import match_names, natural_order
 from skensir.image.sub_folders import find_sub_folders
 
 
@@ -150,7 +156,7 @@ class ReferenceSet(Sequence[Scene]):
         self.crop = crop
         sub_folders = find_sub_folders(self.folder, models, target, input)
         chosen, self.target, self.input, passed_over = sub_folders
-        self._patterns = self._patterns_of(pattern, chosen)
+        self._patterns = patterns_by_folder(self.folder, chosen, pattern)
         # The truth names the scenes; models that were not named may turn out to be none.
         parts = chosen if self.target is None else (self.target, *chosen)
         optional = [] if models is not None else [self.folder / name for name in chosen]
@@ -164,7 +170,10 @@ class ReferenceSet(Sequence[Scene]):
                 "pattern=GLOB, such as '*_x4', tells the scene from the name."
             )
         for name in passed_over:
-            left_out[self.folder / name] = "has a name of the truth or of images before restoration"
+            those = " and ".join(filter(None, (self.target, self.input)))
+            left_out[self.folder / name] = (
+                f"has a name of truth or of images before restoration, which are in {those}"
+            )
         for path, reason in left_out.items():
             warn_user(f"{path} is left out, as it {reason}.", UserWarning)
         self.names = common_scenes(files, common=common)
@@ -177,21 +186,6 @@ class ReferenceSet(Sequence[Scene]):
         self._colour = Colour(
             [files[name] for files in self._files.values() for name in self.names]
         )
-
-    def _patterns_of(
-        self, pattern: str | Mapping[str, str] | None, models: Sequence[str]
-    ) -> dict[Path, str]:
-        """Return the patterns by their folders."""
-        if pattern is None:
-            return {}
-        if isinstance(pattern, str):
-            return {self.folder / name: pattern for name in models}
-        for name in pattern:
-            if not (self.folder / name).is_dir():
-                raise ValueError(
-                    f"pattern is for {name!r}, but {self.folder} has no such sub-folder."
-                )
-        return {self.folder / name: text for name, text in pattern.items()}
 
     def __len__(self) -> int:
         return len(self.names)
@@ -278,8 +272,8 @@ class ReferenceSet(Sequence[Scene]):
         Parameters
         ----------
         names : str or iterable of str
-            Names of scenes; their order is kept. A string is one name, or a pattern of ``*``,
-            ``?`` and ``[...]``, such as ``"clip1/*"``.
+            Names of scenes, whose order is kept; of clips, for all scenes in them; or patterns of
+            ``*``, ``?`` and ``[...]``.
 
         Returns
         -------
@@ -292,9 +286,8 @@ class ReferenceSet(Sequence[Scene]):
             If there is no scene of a name.
         """
         chosen = copy.copy(self)
-        if isinstance(names, str):
-            names = match_names(self.names, names) or [names]
-        chosen.names = tuple(map(str, names))
+        given = [names] if isinstance(names, str) else map(str, names)
+        chosen.names = tuple(n for one in given for n in match_names(self.names, one) or [one])
         for name in chosen.names:
             if name not in self.names:
                 raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
@@ -320,6 +313,12 @@ class ReferenceSet(Sequence[Scene]):
         """
         files = {self.folder / part: files for part, files in self._files.items()}
         return add_folder(files, folder, self._patterns.get(folder))
+
+    @property
+    def all_names(self) -> tuple[str, ...]:
+        """The names of all scenes of which some sub-folder has an image, sorted."""
+        names = {name for files in self._files.values() for name in files}
+        return tuple(sorted(names, key=natural_order))
 
     def in_colour(self) -> Self:
         """Return the same set in RGB: grey images are repeated in three channels.

@@ -66,6 +66,20 @@ def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], st
     return files, f"has no image whose name fits to the pattern {pattern}"
 
 
+def patterns_by_folder(
+    folder: Path, models: Sequence[str], pattern: str | Mapping[str, str] | None
+) -> dict[Path, str]:
+    """Return the patterns of sub-folders, of which a single one is for all base models."""
+    if pattern is None:
+        return {}
+    if isinstance(pattern, str):
+        return {folder / name: pattern for name in models}
+    for name in pattern:
+        if not (folder / name).is_dir():
+            raise ValueError(f"pattern is for {name!r}, but {folder} has no such sub-folder.")
+    return {folder / name: text for name, text in pattern.items()}
+
+
 def find_scenes(
     folders: Sequence[Path],
     patterns: Mapping[Path, str] | None = None,

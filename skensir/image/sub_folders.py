@@ -21,7 +21,7 @@ INPUTS = (
 )
 # In such a name: what the images are for, that they are images, and a scale.
 _MORE = re.compile(
-    r"^(train|val|valid|test)(?=.)|images?$|s$|(?<=.)(x[0-9]+|[0-9]+x)$|(?<=mod)[0-9]+$"
+    r"^(train|val|valid|test)(?=.)|(?<=.)(train|val|valid|test)$|images?$|s$|(?<=.)(x[0-9]+|[0-9]+x)$|(?<=mod)[0-9]+$"
 )
 
 

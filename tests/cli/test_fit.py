@@ -312,3 +312,19 @@ def test_a_model_far_below_the_others_may_be_their_input(in_tmp_path, capsys):
     assert re.search(r"wet is 1\d\.\d dB below the other models; .* --input wet says so", text)
     assert run("fit", "set", "-o", "model", "--input", "wet") == 0
     assert "Fitted A, B on" in capsys.readouterr().out
+
+
+def test_what_is_not_chosen_may_be_missing(in_tmp_path, capsys):
+    noisy_set(in_tmp_path / "set", ["a1", "a2", "b1", "b2"], {"A": 4, "B": 5})
+    (in_tmp_path / "set/A/b1.png").unlink()
+    assert run("fit", "set", "-o", "model", "--scenes", "a*") == 0
+    assert "on 2 scenes of set" in capsys.readouterr().out
+    assert run("evaluate", "set/A", "set/gt", "--scenes", "a*") == 0
+    assert "of 2 scenes" in capsys.readouterr().out
+    for command in (["fit", "set", "-o", "other"], ["evaluate", "set/A", "set/gt"]):
+        assert run(*command, "--scenes", "b*") == 2
+        assert "1 of the 2 scenes that --scenes chooses are not in" in capsys.readouterr().err
+        assert run(*command, "--scenes", "b*", "--common") == 0
+        capsys.readouterr()
+        assert run(*command, "--scenes", "z*") == 2
+        assert "No scene is called z*" in capsys.readouterr().err

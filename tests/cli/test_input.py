@@ -151,7 +151,7 @@ def test_a_base_model_named_input_is_a_mistake(folders, capfd):
     assert run("fit", train, "-o", "model", "--cv", "--no-input", *models) == 0
     capfd.readouterr()
     assert run("fit", train, "-o", "model") == 0
-    note = "input is left out, as it has a name of the truth or of images before restoration"
+    note = "input is left out, as it has a name of truth or of .*, which are in gt and lq"
     assert re.search(note, capfd.readouterr().err)
 
 

@@ -1,8 +1,11 @@
 """What all commands have in common: how they start, and how they answer mistakes."""
 
+import os
+import signal
 import subprocess
 import sys
 import sysconfig
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +13,9 @@ import pytest
 from commands import assert_mistake, assert_one_sentence, run
 
 import skensir
-from skensir.cli import main
+from skensir._files import whole_file
+from skensir.cli import evaluate, main
+from skensir.cli.arguments import Command
 from skensir.image import read_image
 
 
@@ -130,3 +135,20 @@ def test_floats_from_0_to_1_are_refused(folders, capfd):
     ):
         assert run(*command) == 2
         assert_one_sentence(capfd, "has floats from 0 to 1; .* multiply them by 255")
+
+
+def test_a_command_that_is_terminated_leaves_nothing_half_done(in_tmp_path, monkeypatch):
+    def evaluate_nothing():
+        with whole_file("report.html") as file:
+            file.write(b"<html>")
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    command = Command(evaluate_nothing, "End in the middle.", {})
+    monkeypatch.setattr(evaluate, "COMMAND", command)
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as caught:
+        main(["evaluate-nothing"])
+    assert caught.value.code == 143
+    assert list(Path().iterdir()) == []
+    assert signal.getsignal(signal.SIGTERM) is handler

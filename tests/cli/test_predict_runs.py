@@ -79,7 +79,7 @@ def test_what_is_there_and_whole_is_not_made_again(model_and_scenes, capfd):
     shutil.copy("out/1.png", "out/8.png")  # of another scene
     capfd.readouterr()
     assert run("predict", "model", "test", "-o", "out", "--weight-maps", "--resume") == 0
-    assert "8 scenes: out; 2 of them had been there" in capfd.readouterr().out
+    assert "8 scenes: out; 2 already there" in capfd.readouterr().out
     assert content("out") == whole
     kept = {name for name, since in times("out").items() if since == before[name]}
     assert kept == {"1.png", "2.png"}
@@ -111,7 +111,7 @@ def test_results_of_something_else_are_made_again(model_and_scenes, capfd):
     write_image(image, 255 - read_image(image))
     capfd.readouterr()
     assert run(*base, "-o", "out", "--resume") == 0
-    assert "; 7 of them had been there" in capfd.readouterr().out
+    assert "; 7 already there" in capfd.readouterr().out
     run(*base, "-o", "fresh")
     assert content("out") == content("fresh")
 
@@ -165,7 +165,7 @@ def test_floats_are_resumed_too(model_and_scenes, capfd):
     Path("out/2.tif").write_bytes(cut)
     capfd.readouterr()
     assert run("predict", "model", floats, "-o", "out", "--resume") == 0
-    assert "; 7 of them had been there" in capfd.readouterr().out
+    assert "; 7 already there" in capfd.readouterr().out
     assert content("out") == whole
 
 

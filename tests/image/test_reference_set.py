@@ -81,7 +81,7 @@ def test_what_is_no_prediction_is_passed_over(tmp_path):
     assert (reference_set.models, reference_set.names) == (("A", "B"), ("a",))
     # Unless it is named, or another is named instead.
     assert ReferenceSet(tmp_path, ["lq", "A"])[0].predictions[0, 0, 0, 0] == 30
-    with pytest.warns(UserWarning, match="left out, as it has a name of the truth or of images"):
+    with pytest.warns(UserWarning, match="left out, as it has a name of truth or of images"):
         assert ReferenceSet(tmp_path, target="B", input="b").models == ("A",)
 
 
@@ -106,6 +106,12 @@ def test_slices_and_subsets(tmp_path):
     assert reference_set.subset("2").names == ("2",)
     assert reference_set.names == ("1", "2", "10")
     assert reference_set.subset("1*").names == ("1", "10")
+    assert reference_set.subset(["2", "1*"]).names == ("2", "1", "10")
+    (tmp_path / "gt" / "10.png").rename(tmp_path / "gt" / "11.png")
+    with pytest.warns(UserWarning, match="2 of 4 scenes are passed over"):
+        some = ReferenceSet(tmp_path, common=True)
+    assert (some.names, some.all_names) == (("1", "2"), ("1", "2", "10", "11"))
+    (tmp_path / "gt" / "11.png").rename(tmp_path / "gt" / "10.png")
     for names in ("3", "3*", ["1", "3"]):
         with pytest.raises(ValueError, match=r"no scene '3\*?'"):
             reference_set.subset(names)

@@ -77,7 +77,7 @@ def test_what_may_be_the_truth_is_named_where_it_is_not_clear(tmp_path):
         ValueError, match="has 2 sub-folders that may have the truth: sharp, HR; target=NAME"
     ):
         ReferenceSet(tmp_path)
-    with pytest.warns(UserWarning, match="sharp is left out, as it has a name of the truth"):
+    with pytest.warns(UserWarning, match="sharp is left out, as it has a name of truth"):
         scenes = ReferenceSet(tmp_path, target="HR")
     assert (scenes.target, scenes.models) == ("HR", MODELS)
     assert ReferenceSet(tmp_path, ["A", "sharp"], target="HR").models == ("A", "sharp")
