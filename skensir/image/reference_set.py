@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self, SupportsIndex, overload
@@ -18,6 +17,7 @@ from skensir.image.colour import Colour
 from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch
 from skensir.image.metrics import peak_of
+from skensir.image.progress import side_by_side
 from skensir.image.scale import check_scale
 from skensir.image.scene_files import (
     add_folder,
@@ -371,9 +371,7 @@ class ReferenceSet(Sequence[Scene]):
 
     def _read_together(self, paths: Sequence[Path]) -> dict[Path, Image]:
         """Return images of one size and depth, in as many channels as the set has."""
-        # Decoding leaves the interpreter's lock, and is what takes the time.
-        with ThreadPoolExecutor(len(paths)) as pool:
-            images = dict(zip(paths, pool.map(read_image, paths), strict=True))
+        images = dict(zip(paths, side_by_side(read_image, paths), strict=True))
         images = common_part(images, self.crop)
         whole = [(path, image.dtype) for path, image in images.items() if image.dtype.kind == "u"]
         for path, image in images.items() if whole else ():
