@@ -56,8 +56,7 @@ class Command(NamedTuple):
         What each argument is, by how it is written. ``model MODEL`` stands for the parameter
         `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these. ``W``
         is a number above zero, ``S`` one that may be zero, ``N`` a whole number, ``JOBS`` one above
-        zero. A list of paths is
-        given as several arguments, or by repeating the option.
+        zero. A list of paths is given as several arguments, or by repeating the option.
     details : str
         More sentences, for the help of the command alone.
     epilog : str

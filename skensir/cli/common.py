@@ -19,8 +19,6 @@ from skensir.persistence import load_table
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from skensir.image import ImageEnsemble
-
 
 class CommandError(Exception):
     """A mistake of the user; the message is one plain sentence that names it."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any, Self
 
@@ -14,39 +14,37 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 @contextmanager
-def ending_at_signals() -> Iterator[None]:
+def _handled_by(
+    handler: Callable[[int, FrameType | None], Any], *signals: signal.Signals
+) -> Iterator[None]:
+    """Have signals handled so meanwhile, but for those that are ignored, as in the background."""
+    before = {}
+    if threading.current_thread() is threading.main_thread():  # no other can
+        for number in signals:
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                before[number] = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        for number, former in before.items():
+            signal.signal(number, former)
+
+
+def ending_at_signals() -> AbstractContextManager[None]:
     """End the program at once if it is asked to while libraries are loaded.
 
     What Python raises at Ctrl-C may be lost there, or come out as an error of the library.
     """
-    before = {}
-    if threading.current_thread() is threading.main_thread():  # no other can
-        for number in _SIGNALS:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                before[number] = signal.signal(number, lambda number, _: os._exit(128 + number))
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    return _handled_by(lambda number, _: os._exit(128 + number), *_SIGNALS)
 
 
-@contextmanager
-def leaving_at_sigterm() -> Iterator[None]:
+def leaving_at_sigterm() -> AbstractContextManager[None]:
     """Leave the program at SIGTERM as at Ctrl-C, so that nothing half done is left behind."""
 
     def leave(number: int, _: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    is_main = threading.current_thread() is threading.main_thread()
-    if not is_main or signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    return _handled_by(leave, signal.SIGTERM)
 
 
 def ignore_signals() -> None:
@@ -68,18 +66,14 @@ class Interruption:
 
     def __init__(self) -> None:
         self.signal: int | None = None
-        self._before: dict[int, Any] = {}
+        self._noting = _handled_by(self._note, *_SIGNALS)
 
     def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():  # no other can
-            for number in _SIGNALS:
-                if signal.getsignal(number) is not signal.SIG_IGN:  # as in a shell's background
-                    self._before[number] = signal.signal(number, self._note)
+        self._noting.__enter__()
         return self
 
-    def __exit__(self, *_: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
+    def __exit__(self, *error: Any) -> None:
+        self._noting.__exit__(*error)
 
     def check(self) -> None:
         """Raise Interrupted if the program is to end."""

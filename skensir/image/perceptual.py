@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from skensir._text import sizes
 from skensir.image.files import Image
 
 # What compares an image with the truth, the first argument: both (3, height, width), from 0 to 1.
@@ -45,7 +46,7 @@ class PerceptualMeasure:
             pair = (_channels_first(part, crop_border, data_range) for part in (target, image))
             return self.distance(*pair)
         except Exception as error:  # networks refuse in their own ways, such as small images
-            size = " x ".join(str(length) for length in np.shape(image)[:2])
+            size = sizes(np.shape(image)[:2])
             raise ValueError(
                 f"{self.name} of an image of {size} pixels cannot be computed: {_reason(error)}."
             ) from error

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 from skensir._base import warn_user
+from skensir._text import sizes
 from skensir.image.files import SUFFIXES, Image
 from skensir.image.scene_names import (
     missing_scenes,
@@ -189,12 +190,12 @@ def common_part(images: dict[Path, Image], crop: bool) -> dict[Path, Image]:
     (first_path, first), *others = images.items()
     for path, image in others:
         if image.shape[:2] != first.shape[:2] and not crop:
-            sizes = [" x ".join(map(str, part.shape[:2])) for part in (image, first)]
             remedy = "crop=True keeps the top left part that they have in common"
             if max(image.shape[0], first.shape[0]) >= 2 * min(image.shape[0], first.shape[0]):
                 remedy = "input=NAME says which sub-folder has the images before restoration"
             raise ValueError(
-                f"{path} has {sizes[0]} pixels, but {first_path} has {sizes[1]}; {remedy}."
+                f"{path} has {sizes(image.shape[:2])} pixels, but {first_path} has "
+                f"{sizes(first.shape[:2])}; {remedy}."
             )
     height, width = (min(image.shape[axis] for image in images.values()) for axis in (0, 1))
     return {path: image[:height, :width] for path, image in images.items()}

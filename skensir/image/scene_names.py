@@ -202,9 +202,9 @@ def scene_pattern(pattern: str) -> Callable[[str], str | None]:
     ``*_x4`` has the scene before ``_x4``, and ``*/sharp/*`` drops a folder between two parts of a
     name. None is for a path that does not fit.
     """
-    first, *texts, last = pattern.split("*") if "*" in pattern else (pattern, "")
     if "*" not in pattern:
         raise ValueError(f"pattern == {pattern}, must have a star for the name of the scene.")
+    first, *texts, last = pattern.split("*")
     between = ["/" if "/" in text else text for text in texts]
     expression = re.compile(
         re.escape(first)
