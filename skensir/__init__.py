@@ -1,8 +1,8 @@
 """EnsIR as a scikit-learn estimator: several models' predictions in, one better prediction out."""
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from skensir._lazy import load_when_asked
 from skensir._version import __version__ as __version__
 
 if TYPE_CHECKING:
@@ -30,17 +30,10 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded when they are asked for: scikit-learn takes a second, in which the command line has to
-    # know already what to do at Ctrl-C.
-    if name in _HOMES:
-        # First and from here: imported from a module further in, it takes a tenth longer on
-        # CPython 3.11.
-        import_module("sklearn.base")
-        value = getattr(import_module(_HOMES[name]), name)
-        globals()[name] = value
-        return value
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# scikit-learn takes a second, in which the command line has to know already what to do at Ctrl-C,
+# and which not all of its commands need.
+# From here it takes a tenth less on CPython 3.11 than from a module further in.
+__getattr__ = load_when_asked(__name__, _HOMES, first="sklearn.base")
 
 
 def __dir__() -> list[str]:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import sys
-import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import wraps
 from numbers import Real
 from typing import Any, TypeVar, cast
@@ -12,9 +10,10 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, check_scalar, metaestimators
+from sklearn.utils import check_array, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skensir._checks import check_option
 from skensir._core.pooled import WEIGHTINGS
 from skensir._state import PlainState
 from skensir._typing import AnyArray, FloatArray
@@ -34,28 +33,6 @@ PREDICTION_DTYPES = [
 DEFAULT_WEIGHTS = ("auto", *WEIGHTINGS)
 
 Method = TypeVar("Method", bound=Callable[..., Any])
-
-
-def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
-    """Raise an error that names the argument unless `value` is finite and positive."""
-    boundaries = "left" if zero_allowed else "neither"
-    check_scalar(value, name, Real, min_val=0, include_boundaries=boundaries)
-    if not np.isfinite(value):
-        raise ValueError(f"{name} == {value}, must be finite.")
-
-
-def check_automatic(value: Any, name: str) -> None:
-    """Raise an error that names the argument unless `value` is "auto" or a positive number."""
-    if not isinstance(value, str):
-        check_number(value, name)
-    elif value != "auto":
-        raise ValueError(f"{name} == {value!r}, must be 'auto' or a number above zero.")
-
-
-def check_option(value: Any, name: str, allowed: Iterable[str]) -> None:
-    """Raise an error that names the argument unless `value` is one of the allowed strings."""
-    if not isinstance(value, str) or value not in allowed:
-        raise ValueError(f"{name} == {value!r}, must be one of {', '.join(map(repr, allowed))}.")
 
 
 def check_default_weights(default_weights: Any, n_models: int) -> str | FloatArray:
@@ -123,19 +100,6 @@ def whole_or_nothing(method: Method) -> Method:
 def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
     """Do what scikit-learn's decorator does, and keep the method's types."""
     return cast(Callable[[Method], Method], metaestimators.available_if(check))
-
-
-def warn_user(message: str, category: type[Warning]) -> None:
-    """Warn at the line that called this package, however deep inside of it the reason lies."""
-    level, frame = 1, sys._getframe()
-    while frame.f_back is not None and _is_inside(frame.f_globals.get("__name__", "")):
-        level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level)
-
-
-def _is_inside(module: str) -> bool:
-    """Tell whether a module is of this package, or of those that may call it for the user."""
-    return module.partition(".")[0] in ("skensir", "sklearn", "joblib")
 
 
 class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_scalar
 
 from skensir._advice import say_thin
-from skensir._base import (
+from skensir._base import check_default_weights, whole_or_nothing
+from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skensir._checks import (
     check_automatic,
-    check_default_weights,
+    check_flag,
     check_number,
     check_option,
-    warn_user,
-    whole_or_nothing,
+    check_verbosity,
+    check_whole,
 )
-from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._core.objective import Objective
-from skensir._core.table import FITTED, OBJECTIVES, THIN, LookupTable, Settings, solve_table
+from skensir._core.solve import OBJECTIVES, Settings, solve_table
+from skensir._core.table import FITTED, THIN, LookupTable
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
 from skensir._sums.axes import KINDS
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._units import auto_bin_width, unit_of
+from skensir._warn import warn_user
 
 REFERENCE_PARAMS: dict[str, Any] = {
     "objective": "likelihood",
@@ -316,8 +317,8 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         check_number(self.shrinkage, "shrinkage", zero_allowed=True)
         check_option(self.axes, "axes", KINDS)
         check_option(self.shrink_to, "shrink_to", SHRINK_TO)
-        check_scalar(self.positive, "positive", (bool, np.bool_))
-        check_scalar(self.fit_intercept, "fit_intercept", (bool, np.bool_))
+        check_flag(self.positive, "positive")
+        check_flag(self.fit_intercept, "fit_intercept")
         if self.objective != "squared_error":
             for name, default in PLAIN_PARAMS.items():
                 if getattr(self, name) != default:
@@ -327,12 +328,12 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
                     )
         check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
         check_option(self.variance_center, "variance_center", ("model", "responsibility"))
-        check_scalar(self.max_iter, "max_iter", Integral, min_val=1)
+        check_whole(self.max_iter, "max_iter", 1)
         check_number(self.tol, "tol", zero_allowed=True)
         check_number(self.reg_var, "reg_var")
         check_automatic(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
-        check_scalar(self.verbose, "verbose", Integral, min_val=0)
+        check_verbosity(self.verbose)
 
     def _settings(self, n_models: int) -> Settings:
         """Return the parameters that say how statistics become a table."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
-from skensir._core.combine import combine, find_cells, with_unseen
+from skensir._core.lookup import Lookup
 from skensir._core.objective import Objective
 from skensir._core.table import FIELDS, LookupTable
 from skensir._incremental import IncrementalRegressor
@@ -20,7 +20,7 @@ from skensir._sums.histogram import auto_resolution, resolve_target_resolution
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
-from skensir._units import summary_unit
+from skensir._units import make_axes
 
 # What these parameters are where the objective is not the squared error, and were in version 0.1.
 PLAIN_PARAMS: dict[str, Any] = {
@@ -192,35 +192,10 @@ class FittedTable(IncrementalRegressor):
         self._look_at(*rows)
         return self._sum_up(*rows)
 
-    def _combine_rows(
-        self, predictions: AnyArray, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Do so for validated predictions."""
-        if return_std and np.isnan(self.default_rmse_):
-            raise ValueError("return_std == True, but a released table holds no errors.")
-        weights = self._lines("weights")
-        intercepts = self._lines("intercepts")
-        combined = combine(
-            predictions,
-            self._index,
-            self._table_axes(),
-            weights,
-            intercepts if intercepts.any() else None,
-            convex=bool(weights.min() >= 0),
-        )
-        if not return_std:
-            return combined
-        rmse = with_unseen(self.cell_rmse_, self.ancestor_rmse_, self.default_rmse_)
-        return combined, rmse[find_cells(predictions, self._index, self._table_axes())]
-
-    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
-        """Return the weights of validated predictions."""
-        return self._lines("weights")[find_cells(predictions, self._index, self._table_axes())]
-
-    def _lines(self, name: str) -> FloatArray:
-        """Return weights or intercepts in the order that the index counts: the default at last."""
-        default = getattr(self, f"default_{name}_" if name == "weights" else "default_intercept_")
-        return with_unseen(getattr(self, f"{name}_"), getattr(self, f"ancestor_{name}_"), default)
+    def _lookup(self) -> Lookup:
+        """Return the table, made ready; its attributes may have been set since."""
+        table = LookupTable(**{name: getattr(self, f"{name}_") for name in FIELDS})
+        return Lookup.of(table, self._table_axes(), self._index)
 
     def _table_axes(self) -> Axes:
         """Return what the cells of the table are made of."""
@@ -271,10 +246,3 @@ class FittedTable(IncrementalRegressor):
         for axis, bins in enumerate(self.cells_.T):
             edges.append(axes.lower_edges(axis, np.union1d(bins, bins + 1)))
         return edges
-
-
-def make_axes(bin_width: float, kind: str, data_range: float) -> Axes:
-    """Return axes in bins of this width; the scale of a summary starts at the range's unit."""
-    if kind != "summary":
-        return Axes(bin_width, kind)
-    return Axes(bin_width, kind, summary_unit(data_range))

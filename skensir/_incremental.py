@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
+from skensir._core.lookup import AveragedLookups, Lookup
 from skensir._table_regressor import TableRegressor
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, FloatArray
@@ -53,14 +54,8 @@ class IncrementalRegressor(InUnits, TableRegressor):
         """Set the fitted attributes that follow from the statistics of all rows."""
         raise NotImplementedError
 
-    def _combine_rows(
-        self, predictions: AnyArray, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Combine validated predictions by the table, which is solved."""
-        raise NotImplementedError
-
-    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
-        """Return the weights of validated predictions, likewise."""
+    def _lookup(self) -> Lookup | AveragedLookups:
+        """Return what rows are combined by; the table is solved."""
         raise NotImplementedError
 
     def _predict_rows(
@@ -68,12 +63,16 @@ class IncrementalRegressor(InUnits, TableRegressor):
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         predictions = self._validate_predictions(X)
         self.solve()._check_scale(predictions)
-        return self._combine_rows(predictions, return_std)
+        lookup = self._lookup()
+        if not return_std:
+            return lookup.combine(predictions)
+        errors = lookup.errors(predictions)  # may be an error, which comes first
+        return lookup.combine(predictions), errors
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         predictions = self._validate_predictions(X)
         self.solve()._check_scale(predictions)
-        return self._weights_of_rows(predictions)
+        return self._lookup().weigh(predictions)
 
     @whole_or_nothing
     def merge(self, other: IncrementalRegressor) -> Self:

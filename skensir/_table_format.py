@@ -17,6 +17,8 @@ from skensir._sums.axes import KINDS
 Record = dict[str, Any]  # a JSON object
 
 FORMAT, HEADER = "skensir lookup table", "header.json"
+# Without and with images.
+KINDS_OF_MODEL = ("EnsIRRegressor", "ImageEnsemble")
 PIXEL_DTYPES = (None, "uint8", "uint16", "uint32", "uint64")
 
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Real
 from typing import Literal, Self, overload
 
-import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
 from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._checks import check_share
 from skensir._core.calibration import count_ratios, ratio_that_covers
 from skensir._typing import FloatArray
 
@@ -145,10 +143,7 @@ class TableRegressor(StackedRegressor):
         ValueError
             If the coverage is not between zero and one, or the estimator is not calibrated.
         """
-        limits = {"min_val": 0, "max_val": 1, "include_boundaries": "neither"}
-        check_scalar(coverage, "coverage", Real, **limits)
-        if np.isnan(coverage):
-            raise ValueError("coverage == nan, must be between zero and one.")
+        check_share(coverage, "coverage")
         prediction, std = self.predict(X, return_std=True)
         if "calibration_" not in vars(self):
             raise ValueError(

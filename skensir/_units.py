@@ -13,10 +13,11 @@ from skensir._advice import (
     say_other_scales,
     say_small_weights,
 )
-from skensir._base import warn_user
 from skensir._sample import MAX_VALUES, Sample
+from skensir._sums.axes import Axes
 from skensir._sums.scale import dtype_range
 from skensir._typing import AnyArray, FloatArray
+from skensir._warn import warn_user
 
 # Of estimators and table files of version 0.1, which knew values from 0 to 255 only.
 FORMER_DATA_RANGE = 255.0
@@ -48,6 +49,13 @@ def summary_unit(data_range: float) -> float:
 _PIXEL_RANGES = (255.0, 65535.0)
 # A few dark pixels may be floats below one; so many rows are on another scale.
 _MANY_ROWS = 1000
+
+
+def make_axes(bin_width: float, kind: str, data_range: float) -> Axes:
+    """Return axes in bins of this width; the scale of a summary starts at the range's unit."""
+    if kind != "summary":
+        return Axes(bin_width, kind)
+    return Axes(bin_width, kind, summary_unit(data_range))
 
 
 class InUnits:

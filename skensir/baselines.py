@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
 from typing import Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.special import softmax
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
-from skensir._base import StackedRegressor, check_automatic, whole_or_nothing
+from skensir._base import StackedRegressor, whole_or_nothing
+from skensir._checks import check_automatic, check_share, check_whole
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import average_weights, best_model_weights, greedy_weights
@@ -254,10 +254,9 @@ class GreedyRegressor(BaselineRegressor):
         self.random_state = random_state
 
     def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
-        check_scalar(self.n_selections, "n_selections", Integral, min_val=1)
-        check_scalar(self.n_bags, "n_bags", Integral, min_val=1)
-        options = {"min_val": 0, "max_val": 1, "include_boundaries": "right"}
-        check_scalar(self.bag_fraction, "bag_fraction", Real, **options)
+        check_whole(self.n_selections, "n_selections", 1)
+        check_whole(self.n_bags, "n_bags", 1)
+        check_share(self.bag_fraction, "bag_fraction", one_allowed=True)
         super()._learn(X, y, sample_weight)
 
     def _find_weights(self, moments: FloatArray) -> FloatArray:

@@ -15,7 +15,16 @@ from sklearn.utils.validation import check_is_fitted
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, write_whole
-from skensir._table_format import FORMAT, FORMATS, HEADER, NEW_PARAMS, Format, Record, npy_head
+from skensir._table_format import (
+    FORMAT,
+    FORMATS,
+    HEADER,
+    KINDS_OF_MODEL,
+    NEW_PARAMS,
+    Format,
+    Record,
+    npy_head,
+)
 from skensir._table_reader import read_table_file
 from skensir._units import FORMER_DATA_RANGE
 from skensir._version import __version__
@@ -128,10 +137,10 @@ def load_table(
 def _to_bytes(model: Any) -> bytes:
     """Return what a file of the model holds."""
     if type(model) in (EnsIRRegressor, EnsIRRegressorCV):
-        kind, combinations, ensemble = "EnsIRRegressor", [_combination_of(model)], None
+        combinations, ensemble = [_combination_of(model)], None
     else:
         ensemble = _image_ensemble(model)
-        kind, combinations = "ImageEnsemble", list(map(_combination_of, ensemble.regressors_))
+        combinations = list(map(_combination_of, ensemble.regressors_))
     tables = [table for combination in combinations for table in combination.tables]
     number = _number_for(combinations, ensemble)
     form = FORMATS[number]
@@ -139,7 +148,7 @@ def _to_bytes(model: Any) -> bytes:
         "format": FORMAT,
         "format_number": number,
         "skensir": __version__,
-        "class": kind,
+        "class": KINDS_OF_MODEL[ensemble is not None],
         "ensemble": ensemble and _ensemble_header(ensemble, tables, form),
         "tables": [_table_header(table, form) for table in tables],
     }

@@ -59,7 +59,7 @@ BAD_PARAMS = [
     ({"shrinkage": np.inf}, "shrinkage == inf"),
     ({"min_samples_cell": -1}, "min_samples_cell == -1, must be >= 0"),
     ({"max_iter": 0}, "max_iter == 0, must be >= 1"),
-    ({"max_iter": 2.5}, "max_iter must be an instance of int"),
+    ({"max_iter": 2.5}, "max_iter == 2.5, must be a whole number >= 1"),
     ({"tol": -1e-5}, "tol == -1e-05, must be >= 0"),
     ({"tol": np.nan}, "tol == nan"),
     ({"reg_var": -1.0}, "reg_var == -1.0, must be >"),
@@ -68,7 +68,7 @@ BAD_PARAMS = [
         {"target_resolution": "fine"},
         "target_resolution == 'fine', must be 'auto' or a number above zero",
     ),
-    ({"target_resolution": None}, "target_resolution must be an instance of float"),
+    ({"target_resolution": None}, "target_resolution == None, must be a number > 0"),
     ({"target_resolution": 1e-300}, "target_resolution.*1e-300 is too fine"),
 ]
 

@@ -116,7 +116,7 @@ def loaded_after(statement):
         "from skensir import EnsIRRegressor, EnsIRRegressorCV",
         "import skensir.baselines",
         "import skensir.display",
-        "import skensir.image",
+        "from skensir.image import ImageEnsemble",
     ],
 )
 def test_import_loads_nothing_that_is_needed_elsewhere_only(statement):
@@ -126,6 +126,14 @@ def test_import_loads_nothing_that_is_needed_elsewhere_only(statement):
     unneeded = {"matplotlib", "skimage", "dask", "pandas", "tqdm", "numba", "onnx", "cv2", "PIL"}
     unneeded |= {"imageio", "tifffile"}
     assert not loaded & unneeded - loaded_after("import sklearn.base, sklearn.model_selection")
+
+
+@pytest.mark.parametrize("command", ["predict", "evaluate", "figure"])
+def test_commands_that_fit_nothing_start_without_scikit_learn(command):
+    """It takes a second, in which sixty scenes are read, combined and written."""
+    loaded = loaded_after(f"from skensir.cli.main import main; import skensir.cli.{command}")
+    assert {"numpy", "skensir"} <= loaded
+    assert not loaded & {"sklearn", "scipy", "joblib", "matplotlib"}
 
 
 def test_the_core_is_usable_without_scikit_learn():

@@ -13,9 +13,13 @@ The modules in reading order; each uses only those above it, and a test holds th
 ``hierarchy``
     cells within wider cells, and their moments shrunk from the top down
 ``table``
-    the lookup table: what it is, and how statistics become one
+    the lookup table: what it is, and what must hold for it
+``solve``
+    how statistics become a table
 ``combine``
     the look-up and the weighted sum, and what rows in unseen cells get
+``lookup``
+    tables made ready to predict, one or several that are averaged
 ``calibration``
     how large errors are against what was expected, and the intervals that follow
 ``average``

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from skensir._core.combine import with_unseen
 from skensir._core.hierarchy import Hierarchy
+from skensir._core.lookup import table_lines
 from skensir._core.table import FITTED, LookupTable
 from skensir._sums.cells import CellIndex, NestedCellIndex
 from skensir._typing import FloatArray, IntArray
@@ -66,12 +66,6 @@ def average_tables(tables: Sequence[LookupTable], shares: FloatArray) -> LookupT
         ancestor_intercepts=ancestor_intercepts,
         ancestor_rmse=ancestor_rmse,
     )
-
-
-def table_lines(table: LookupTable, name: str, default: str) -> FloatArray:
-    """Return a field of all lines in the order of an index: cells, ancestors, default."""
-    ancestors = getattr(table, f"ancestor_{name.removeprefix('cell_')}")
-    return with_unseen(getattr(table, name), ancestors, getattr(table, default))
 
 
 def _lines_of(table: LookupTable, hierarchy: Hierarchy, doublings: int) -> IntArray:

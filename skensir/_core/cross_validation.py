@@ -16,7 +16,7 @@ from skensir._core.combine import with_unseen
 from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
 from skensir._core.pooled import average_weights, best_model_weights
-from skensir._core.table import Line, pool
+from skensir._core.solve import Line, pool
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 from skensir._sums.cells import CellIndex

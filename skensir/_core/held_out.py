@@ -13,10 +13,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.average import table_lines
 from skensir._core.cross_validation import sums_of_others
-from skensir._core.table import LookupTable, Settings, solve_tables
-from skensir._sums.cells import index_of_table
+from skensir._core.lookup import Lookup
+from skensir._core.solve import Settings, solve_tables
+from skensir._core.table import LookupTable
 from skensir._sums.statistics import CellStatistics
 from skensir._typing import FloatArray
 
@@ -74,13 +74,12 @@ class HeldOutParts(NamedTuple):
 
 def _errors(table: LookupTable, parts: Sequence[CellStatistics]) -> list[float]:
     """Return the sum of the squared errors of a table on each of several parts."""
-    index = index_of_table(table.cells, table.ancestor_cells, table.ancestor_levels)
-    weights = table_lines(table, "weights", "default_weights")
-    intercepts = table_lines(table, "intercepts", "default_intercept")
+    lookup = Lookup.of(table, parts[0].axes)
     errors = []
     for part in parts:
-        place = index.find(part.cells.T)
-        errors.append(float(part.squared_error(weights[place], intercepts[place]).sum()))
+        place = lookup.cells.find(part.cells.T)
+        lines = lookup.weights[place], lookup.intercepts[place]
+        errors.append(float(part.squared_error(*lines).sum()))
     return errors
 
 

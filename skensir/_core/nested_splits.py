@@ -19,7 +19,7 @@ from skensir._core.hierarchy import (
     solve_lines,
     squared_errors,
 )
-from skensir._core.table import Settings, is_nested, named_default
+from skensir._core.solve import Settings, is_nested, named_default
 from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._typing import BoolArray, FloatArray, IntArray
 

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, Self
 
-import numpy as np
-
+from skensir._core.lookup import AveragedLookups, Lookup, average_lookups
 from skensir._ensir import EnsIRRegressor
 from skensir._incremental import IncrementalRegressor
-from skensir._typing import AnyArray, FloatArray
+from skensir._typing import FloatArray
 
 
 class AveragedTables(IncrementalRegressor):
@@ -50,17 +48,8 @@ class AveragedTables(IncrementalRegressor):
             model.forget_rows()
         return self
 
-    def _combine_rows(
-        self, predictions: AnyArray, return_std: bool
-    ) -> FloatArray | tuple[FloatArray, FloatArray]:
-        """Do so for validated predictions."""
-        return combine_tables(self.estimators_, self.shares_, predictions, return_std=return_std)
-
-    def _weights_of_rows(self, predictions: AnyArray) -> FloatArray:
-        weights = np.zeros(predictions.shape)
-        for share, model in zip(self.shares_, self.estimators_, strict=True):
-            weights += share * model._weights_of_rows(predictions)
-        return weights
+    def _lookup(self) -> Lookup | AveragedLookups:
+        return average_lookups([model._lookup() for model in self.estimators_], self.shares_)
 
     def _of_tables(self, name: str) -> Any:
         """Return an attribute of the table, or a list with those of several."""
@@ -94,24 +83,3 @@ class AveragedTables(IncrementalRegressor):
                 "holds: see estimators_ and shares_."
             )
         return super().__getattr__(name)
-
-
-def combine_tables(
-    estimators: Sequence[EnsIRRegressor],
-    shares: FloatArray,
-    predictions: AnyArray,
-    *,
-    return_std: bool,
-) -> FloatArray | tuple[FloatArray, FloatArray]:
-    """Average what tables make of validated predictions, and the squares of their errors."""
-    if len(estimators) == 1:
-        return estimators[0]._combine_rows(predictions, return_std)
-    combined, squares = np.zeros(len(predictions)), np.zeros(len(predictions))
-    for share, model in zip(shares, estimators, strict=True):
-        part = model._combine_rows(predictions, return_std)
-        if return_std:
-            # An average errs no more than what is averaged.
-            squares += share * part[1] ** 2
-            part = part[0]
-        combined += share * part
-    return (combined, np.sqrt(squares)) if return_std else combined

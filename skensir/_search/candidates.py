@@ -15,16 +15,16 @@ from skensir._core.combine import find_cells
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics
 from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
-from skensir._core.table import find_weights, is_nested, solve_table
+from skensir._core.solve import find_weights, is_nested, solve_table
 from skensir._ensir import EnsIRRegressor
-from skensir._fitted_table import PLAIN_PARAMS, make_axes
+from skensir._fitted_table import PLAIN_PARAMS
 from skensir._sample import Sample
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.binning import MAX_BIN_INDEX
 from skensir._sums.cells import distinct_cells
 from skensir._sums.statistics import CellStatistics
 from skensir._typing import AnyArray, BoolArray, FloatArray
-from skensir._units import unit_of
+from skensir._units import make_axes, unit_of
 
 # Predictions, truth and sample weights.
 Rows = tuple[AnyArray, AnyArray, FloatArray | None]

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from numbers import Integral
 from typing import Any
 
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
-from skensir._base import check_automatic, check_number, check_option
+from skensir._checks import check_automatic, check_number, check_option, check_verbosity
 from skensir._core.cross_validation import Grid
 from skensir._core.selection import SELECT
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
@@ -77,7 +75,7 @@ class SearchSpace(IncrementalRegressor):
     def _check_search(self) -> None:
         """Raise an error that names the argument if one that only the search has is wrong."""
         check_automatic(self.data_range, "data_range")
-        check_scalar(self.verbose, "verbose", Integral, min_val=0)
+        check_verbosity(self.verbose)
         check_option(self.scoring, "scoring", SCORINGS)
         check_option(self.select, "select", SELECT)
         check_option(self.shrink_to, "shrink_to", SHRINK_TO)

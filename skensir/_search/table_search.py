@@ -12,10 +12,11 @@ from skensir._callbacks import fit_progress, with_callbacks
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.cross_validation import RIVALS, Grid, Pass, Passes, needed_grids
 from skensir._core.folds import FoldSums
+from skensir._core.lookup import average_lookups
 from skensir._core.selection import share_with_rivals
 from skensir._ensir import EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
-from skensir._search.averaged_tables import AveragedTables, combine_tables
+from skensir._search.averaged_tables import AveragedTables
 from skensir._search.candidates import (
     SCORINGS,
     Results,
@@ -233,10 +234,10 @@ class TableSearch(SearchSpace, AveragedTables):
         counts = np.zeros(N_PLACES)
         for number in range(self.n_splits_):
             trains = {axes: sums.splits[number].train for axes, sums in tried.items()}
-            tables = fit_tables(candidates, shares, trains, self._prepare)
+            tables, their_shares = fit_tables(candidates, shares, trains, self._prepare)
+            average = average_lookups([table._lookup() for table in tables], their_shares)
             X, y, sample_weight = held_out(number)
-            prediction, std = combine_tables(*tables, X, return_std=True)
-            counts += count_ratios(y - prediction, std, sample_weight)
+            counts += count_ratios(y - average.combine(X), average.errors(X), sample_weight)
         return counts
 
     def _is_known(self, grid: Grid, nested_kinds: list[str]) -> bool:

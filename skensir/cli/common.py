@@ -7,17 +7,21 @@ import math
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from skensir._files import whole_file
 from skensir._optional import import_optional
 from skensir.comparison.table_files import TABLE_SUFFIXES
-from skensir.image import ImageEnsemble
+from skensir.image.combining import CombinesImages
 from skensir.image.perceptual import Perceptual, load_perceptual
-from skensir.persistence import load_table
+from skensir.image.tables import ImageTables, load_image_tables
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+    from skensir.image import ImageEnsemble
+
+Combining = TypeVar("Combining", bound=CombinesImages)
 
 
 class CommandError(Exception):
@@ -80,8 +84,21 @@ def check_tables(*files: Sequence[Path] | None) -> None:
 
 def load_ensemble(path: Path) -> ImageEnsemble:
     """Read an ensemble of images that knows its base models by name."""
-    ensemble = load_table(path)
-    if not isinstance(ensemble, ImageEnsemble):
+    from skensir.image import ImageEnsemble  # commands that only measure or combine start fast
+    from skensir.persistence import load_table
+
+    loaded = load_table(path)
+    return _with_names(path, loaded if isinstance(loaded, ImageEnsemble) else None)
+
+
+def load_tables(path: Path) -> ImageTables:
+    """Read what is needed to combine images of base models known by name."""
+    return _with_names(path, load_image_tables(path))
+
+
+def _with_names(path: Path, ensemble: Combining | None) -> Combining:
+    """Return what a file holds if it is of images, of base models that have names."""
+    if ensemble is None:
         raise CommandError(
             f"{path} holds a single table and not one of images, as `skensir fit` writes; use it "
             "in Python with skensir.load_table."

@@ -16,7 +16,7 @@ from skensir.cli.common import (
     print_json,
 )
 from skensir.cli.reading import CROP, NAMES, SCENES, open_folders
-from skensir.comparison.scores import on_scale_of, score
+from skensir.comparison.scores import explain_perceptual, on_scale_of, score
 from skensir.comparison.table_files import to_text, write_tables
 from skensir.comparison.tables import (
     Row,
@@ -26,7 +26,6 @@ from skensir.comparison.tables import (
     scene_tables,
     short_names,
 )
-from skensir.comparison.text import explain_perceptual
 from skensir.image import read_image
 from skensir.image.colour import Colour
 from skensir.image.metrics import peak_of

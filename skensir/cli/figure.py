@@ -18,6 +18,7 @@ from skensir.cli.common import (
 )
 from skensir.cli.reading import READING, open_set
 from skensir.comparison.figure import FORMATS, draw_figure, encode_figure
+from skensir.comparison.scores import explain_convention
 from skensir.comparison.shown_scenes import (
     INPUT,
     TRUTH,
@@ -29,7 +30,6 @@ from skensir.comparison.shown_scenes import (
     result_of_folder,
 )
 from skensir.comparison.tables import short_names
-from skensir.comparison.text import explain_convention
 from skensir.image import ReferenceSet
 
 N_SCENES = 3  # that are shown where none is named

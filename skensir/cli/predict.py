@@ -8,11 +8,12 @@ from typing import Any
 
 from skensir._text import plural
 from skensir.cli.arguments import Command
-from skensir.cli.common import CommandError, check_installed, check_parent, load_ensemble
+from skensir.cli.common import CommandError, check_installed, check_parent, load_tables
 from skensir.cli.interruption import Interrupted, Interruption
 from skensir.cli.prediction import Outcome, Prediction
 from skensir.cli.reading import CROP, INPUT, NAMES, SCENES, open_set
-from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image import ReferenceSet
+from skensir.image.combining import CombinesImages
 from skensir.image.progress import in_parallel
 from skensir.image.scene_files import WEIGHT_MAPS
 
@@ -57,7 +58,7 @@ def predict(
         where it is one of the models.
     """
     check_installed("skensir predict", "cv2", "tqdm")
-    ensemble = load_ensemble(model)
+    ensemble = load_tables(model)
     scenes = _open(folder, ensemble, model, reading)
     if output.exists() and not output.is_dir():
         raise CommandError(f"{output} is a file; give the name of a folder.")
@@ -73,7 +74,7 @@ def predict(
 
 
 def _open(
-    folder: Path, ensemble: ImageEnsemble, model: Path, reading: dict[str, Any]
+    folder: Path, ensemble: CombinesImages, model: Path, reading: dict[str, Any]
 ) -> ReferenceSet:
     """Return the scenes of a folder, of which there is all that the ensemble needs."""
     names = list(ensemble.model_names_ or ())

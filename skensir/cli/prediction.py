@@ -14,7 +14,8 @@ from skensir import __version__
 from skensir._files import remove_leftovers
 from skensir.cli.common import CommandError
 from skensir.cli.interruption import Interruption
-from skensir.image import ImageEnsemble, ReferenceSet
+from skensir.image import ReferenceSet
+from skensir.image.combining import CombinesImages
 from skensir.image.files import SUFFIXES, encode_image
 from skensir.image.scene_files import WEIGHT_MAPS
 from skensir.image.seals import has_seal, is_sealed, write_sealed
@@ -57,8 +58,8 @@ class Prediction:
 
     Attributes
     ----------
-    ensemble, model : ImageEnsemble and Path
-        The fitted ensemble, and the file that it is from.
+    ensemble, model : CombinesImages and Path
+        What combines, and the file that it is from.
     scenes : ReferenceSet
         What is read.
     output : Path
@@ -71,7 +72,7 @@ class Prediction:
         The scenes whose results are there, in the order they came.
     """
 
-    ensemble: ImageEnsemble
+    ensemble: CombinesImages
     model: Path
     scenes: ReferenceSet
     output: Path

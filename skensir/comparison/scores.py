@@ -1,9 +1,12 @@
-"""The numbers of one image beside the truth."""
+"""The numbers of one image beside the truth, and what they compare."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+from skensir._text import plural
+from skensir.comparison.tables import MEASURES
 from skensir.image import peak_signal_noise_ratio, structural_similarity
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of
@@ -42,3 +45,23 @@ def on_scale_of(target: Image, image: Image) -> Image:
     own_peak = peak_of(image.dtype) if image.dtype.kind == "u" else peak
     scaled: Image = image if own_peak == peak else image * (peak / own_peak)
     return scaled
+
+
+def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
+    """Name the convention of PSNR and SSIM."""
+    compared = {"rgb": "all channels", "luma": "luma (BT.601, studio range)"}[channel]
+    border = f" without {plural(crop_border, 'pixel')} at every side" if crop_border else ""
+    return (
+        f"{compared}{border}, with peak {data_range}; SSIM has a Gaussian window of standard "
+        "deviation 1.5."
+    )
+
+
+def explain_perceptual(perceptual: Iterable[str], channel: str) -> str:
+    """Name the perceptual measures; nothing where there is none."""
+    names = " and ".join(MEASURES[key].head for key in perceptual)
+    if not names:
+        return ""
+    compared = " all channels, also where PSNR and SSIM compare luma;" if channel == "luma" else ""
+    several = " and " in names
+    return f"{names} compare{'' if several else 's'}{compared or ' all channels;'} lower is better."

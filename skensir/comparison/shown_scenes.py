@@ -6,19 +6,22 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from skensir.comparison.scores import on_scale_of, score
-from skensir.image import ImageEnsemble, ReferenceSet, peak_signal_noise_ratio, read_image
+from skensir.image import ReferenceSet, peak_signal_noise_ratio, read_image
 from skensir.image.files import Image
 from skensir.image.metrics import error_map
 from skensir.image.pixel_format import pixel_format_of
 from skensir.image.progress import progress
 from skensir.image.reference_set import Scene
 from skensir.image.scale import check_scale
+
+if TYPE_CHECKING:
+    from skensir.image import ImageEnsemble
 
 INPUT, TRUTH = "Input", "Truth"
 

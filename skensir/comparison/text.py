@@ -15,8 +15,9 @@ from skensir.comparison.ensembles import (
     WITH_INPUT,
     Fitted,
 )
+from skensir.comparison.scores import explain_convention, explain_perceptual
 from skensir.comparison.table_files import to_text
-from skensir.comparison.tables import MEASURES, ORACLE, Row, results_table
+from skensir.comparison.tables import ORACLE, Row, results_table
 from skensir.image import ReferenceSet
 from skensir.image.search import MAX_FOLDS, N_AREAS
 
@@ -55,26 +56,6 @@ def explain_numbers(
                 "better there than they are."
             )
     return " ".join(filter(None, sentences))
-
-
-def explain_convention(channel: str, crop_border: int, data_range: int) -> str:
-    """Name the convention of PSNR and SSIM."""
-    compared = {"rgb": "all channels", "luma": "luma (BT.601, studio range)"}[channel]
-    border = f" without {plural(crop_border, 'pixel')} at every side" if crop_border else ""
-    return (
-        f"{compared}{border}, with peak {data_range}; SSIM has a Gaussian window of standard "
-        "deviation 1.5."
-    )
-
-
-def explain_perceptual(perceptual: Iterable[str], channel: str) -> str:
-    """Name the perceptual measures; nothing where there is none."""
-    names = " and ".join(MEASURES[key].head for key in perceptual)
-    if not names:
-        return ""
-    compared = " all channels, also where PSNR and SSIM compare luma;" if channel == "luma" else ""
-    several = " and " in names
-    return f"{names} compare{'' if several else 's'}{compared or ' all channels;'} lower is better."
 
 
 def explain_methods(fitted: Sequence[Fitted], n_scenes: int) -> str:

@@ -10,7 +10,8 @@ import numpy as np
 from skensir._text import wrap
 from skensir.comparison.ensembles import CROSS_VALIDATED, WITH_INPUT
 from skensir.comparison.measure import INPUT, Comparison, compare_sets
-from skensir.comparison.text import BEST, explain_convention
+from skensir.comparison.scores import explain_convention
+from skensir.comparison.text import BEST
 from skensir.demo.photographs import FITTING, TESTING
 from skensir.demo.picture import PICTURED, PictureRow
 from skensir.demo.tasks import LARGEST_SIDE, TASKS, make_sets

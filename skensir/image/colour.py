@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from skensir._base import warn_user
+from skensir._warn import warn_user
 from skensir.image.files import Image
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from copy import copy
-from numbers import Integral
 from typing import Any, Self
 
 import numpy as np
@@ -16,20 +15,13 @@ from sklearn.utils.validation import check_is_fitted
 from skensir._base import available_if
 from skensir._ensir import EnsIRRegressor
 from skensir._state import PlainState
+from skensir.image.combining import CombinesImages, predict, predict_weights, rows_of
 from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
 from skensir.image.layout import Layout, check_given, read_images
 from skensir.image.metrics import peak_signal_noise_ratio
-from skensir.image.rows import Parts, fit_regressors, rows_of
-from skensir.image.scale import given_range, peak_of_truth, scale_of
-
-
-def _predict(regressor: Any, rows: Image) -> NDArray[np.float64]:
-    return np.asarray(regressor.predict(rows))
-
-
-def _predict_weights(regressor: Any, rows: Image) -> NDArray[np.float64]:
-    return np.asarray(regressor.predict_weights(rows))
+from skensir.image.rows import Parts, fit_regressors
+from skensir.image.scale import given_range, peak_of_truth
 
 
 def _regressor_has(method: str) -> Callable[[Any], bool]:
@@ -37,7 +29,7 @@ def _regressor_has(method: str) -> Callable[[Any], bool]:
     return lambda ensemble: hasattr(ensemble._regressor(), method)
 
 
-class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Combine the predictions of several models for whole images.
 
     Pixels become rows of stacked predictions, `fit` fits clones of a regressor on them, and
@@ -125,12 +117,6 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
     __metadata_request__fit = dict.fromkeys(("predictions", "targets", "inputs"), UNUSED)
     __metadata_request__predict = dict.fromkeys(("predictions", "inputs"), UNUSED)
     __metadata_request__score = __metadata_request__fit
-
-    regressors_: list[Any]
-    n_channels_: int
-    n_models_: int
-    pixel_dtype_: np.dtype[Any] | None
-    model_names_: tuple[str, ...] | None
 
     def __init__(
         self,
@@ -228,7 +214,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             The combinations in double precision, neither rounded nor clipped.
         """
         images = self._images_to_predict(predictions, inputs)
-        return [self._apply(_predict, prediction) for prediction, _ in images]
+        return [self._apply(predict, prediction) for prediction, _ in images]
 
     @available_if(_regressor_has("predict_weights"))
     def predict_weights(
@@ -250,7 +236,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
             models sum to one.
         """
         images = self._images_to_predict(predictions, inputs)
-        return [self._apply(_predict_weights, prediction) for prediction, _ in images]
+        return [self._apply(predict_weights, prediction) for prediction, _ in images]
 
     @available_if(_regressor_has("predict_interval"))
     def predict_interval(
@@ -353,7 +339,7 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         check_given("targets", targets)
         scores = []
         for prediction, target in self._images_to_predict(predictions, inputs, targets):
-            combined = self._apply(_predict, prediction)
+            combined = self._apply(predict, prediction)
             peak = peak_of_truth(target, self.pixel_dtype_, self.regressors_[0])
             scores.append(peak_signal_noise_ratio(target, combined, data_range=peak))
         return float(np.mean(scores))
@@ -362,73 +348,11 @@ class ImageEnsemble(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[
         """Return the regressor to clone."""
         return EnsIRRegressor() if self.regressor is None else self.regressor
 
-    def _axis(self) -> int | None:
-        """Return the channels' axis counted from the end: the same with the models' axis."""
-        if self.channel_axis is None:
-            return None
-        if not isinstance(self.channel_axis, Integral) or not -3 <= self.channel_axis <= 2:
-            raise ValueError(
-                f"channel_axis == {self.channel_axis!r}, must be None or from -3 to 2."
-            )
-        return self.channel_axis if self.channel_axis < 0 else self.channel_axis - 3
-
-    def _inputs(
-        self, predictions: Iterable[ArrayLike], inputs: Iterable[ArrayLike] | None
-    ) -> Iterable[ArrayLike] | None:
-        """Return the inputs where they are to be a model: those given, or of a reference set."""
-        if not self.include_input:
-            if inputs is not None:
-                raise ValueError("inputs are given, but include_input == False takes none.")
-            return None
-        if inputs is None:
-            inputs = getattr(predictions, "inputs", None)
-        if inputs is None:
-            raise ValueError(
-                "inputs == None, must be the degraded images, as include_input == True and the "
-                "predictions do not come with them, as those of a ReferenceSet do while they are "
-                "in no list: pass its inputs too."
-            )
-        return inputs
-
-    def _channels(self, stack: Image) -> list[Image]:
-        """Return parts of (n_models, height, width[, n_channels]), one per regressor."""
-        axis = self._axis()
-        if axis is None or not self.per_channel:
-            return [stack]
-        return list(np.moveaxis(stack, axis, 0))
-
-    def _apply(
-        self, function: Callable[[Any, Image], NDArray[np.float64]], prediction: Image
-    ) -> NDArray[np.float64]:
-        """Return what a function of a regressor and rows gives for each pixel of an image."""
-        parts: list[NDArray[np.float64]] = []
-        for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
-            result = function(regressor, rows_of(channel))
-            # (n_pixels,) or (n_pixels, n_models), of which the models come first.
-            parts.append(result.T.reshape(*result.shape[1:], *channel.shape[1:]))
-        axis = self._axis()
-        return parts[0] if axis is None or not self.per_channel else np.stack(parts, axis=axis)
-
     def _images_to_predict(
         self,
         predictions: Iterable[ArrayLike],
         inputs: Iterable[ArrayLike] | None,
         targets: Iterable[ArrayLike] | None = None,
     ) -> Iterator[tuple[Image, Any]]:
-        """Return an iterator over images that fit to those of `fit`."""
         check_is_fitted(self)
-        models = getattr(predictions, "models", None)
-        fitted_on = self.model_names_
-        if fitted_on is not None and self.include_input:
-            fitted_on = fitted_on[:-1]
-        if models is not None and fitted_on is not None and models != fitted_on:
-            raise ValueError(
-                f"The predictions are those of {', '.join(models)}; the ensemble was fitted on "
-                f"{', '.join(fitted_on)}, in this order."
-            )
-        n_models = self.n_models_ - bool(self.include_input)
-        known = n_models, self.n_channels_, self.pixel_dtype_
-        layout = Layout(self._axis(), *known, like=", as those of the fit are")
-        inputs = self._inputs(predictions, inputs)
-        scale = scale_of(self.pixel_dtype_, self.regressors_[0])
-        return read_images(layout, predictions, targets, inputs, peak=scale)
+        return super()._images_to_predict(predictions, inputs, targets)

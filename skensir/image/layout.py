@@ -147,6 +147,9 @@ def read_images(
             prediction, target = as_array(scene.pop("predictions")), scene.pop("targets", None)
             target = None if target is None else as_array(target)
             layout.check(prediction, target)
+            _check_finite(prediction, "the predictions have")
+            if target is not None:
+                _check_finite(target, "the target has")
         except ValueError as error:
             raise ValueError(f"{describe(n_images)}: {error}.") from None
         name = describe(n_images)
@@ -167,6 +170,13 @@ def read_images(
         n_images += 1
     if targets is not None and not n_images:
         raise ValueError("predictions has no image, must have at least one.")
+
+
+def _check_finite(image: Image, what: str) -> None:
+    """Raise an error if pixels are no numbers; NaN and infinity would be silent in a table."""
+    if image.dtype.kind == "f" and not np.isfinite(image).all():
+        bad = image[~np.isfinite(image)]
+        raise ValueError(f"{what} {bad.size} values that are not finite, such as {bad[0]}")
 
 
 def check_given(name: str, images: Iterable[ArrayLike] | None) -> None:

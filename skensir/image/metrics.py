@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils import check_scalar
 
-from skensir._base import check_number, check_option
+from skensir._checks import check_number, check_option, check_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.arrays import as_array
@@ -203,7 +201,7 @@ def _prepare(
     """Check the arguments, cut the border off and convert to double precision or luma."""
     target, image = as_array(target), as_array(image)
     check_option(channel, "channel", ("rgb", "luma"))
-    check_scalar(crop_border, "crop_border", Integral, min_val=0)
+    check_whole(crop_border, "crop_border")
     check_number(data_range, "data_range")
     if target.shape != image.shape:
         raise ValueError(f"target has shape {target.shape} and image {image.shape}, must be equal.")

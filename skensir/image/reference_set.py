@@ -11,8 +11,8 @@ from typing import Self, SupportsIndex, overload
 
 import numpy as np
 
-from skensir._base import warn_user
 from skensir._text import bits
+from skensir._warn import warn_user
 from skensir.image.colour import Colour
 from skensir.image.files import Image, read_image
 from skensir.image.inputs import find_mismatch

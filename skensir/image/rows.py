@@ -10,19 +10,15 @@ import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils.validation import has_fit_parameter
 
-from skensir._base import warn_user
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._incremental import IncrementalRegressor
 from skensir._search.parts import SearchInParts, deal_out_parts
+from skensir._warn import warn_user
+from skensir.image.combining import rows_of
 from skensir.image.files import Image
 
 # Predictions and truth of an image, both in parts that have a regressor each.
 Parts: TypeAlias = tuple[Sequence[Image], Sequence[Image]]
-
-
-def rows_of(stack: Image) -> Image:
-    """Return the predictions of (n_models, ...) pixel by pixel, (n_pixels, n_models)."""
-    return stack.reshape(len(stack), -1).T
 
 
 def fit_regressors(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any]:

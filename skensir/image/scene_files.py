@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
-from skensir._base import warn_user
 from skensir._text import sizes
+from skensir._warn import warn_user
 from skensir.image.files import SUFFIXES, Image
 from skensir.image.scene_names import (
     missing_scenes,

@@ -8,10 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skensir.image.ensemble import ImageEnsemble, _predict_weights
+from skensir.image.combining import CombinesImages, predict_weights, rows_of
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of
-from skensir.image.rows import rows_of
 
 # Pixels of a strip at most. That is few enough for the loops of NumPy, which start at once: to load
 # compiled ones takes as long as a hundred images, whose files are the slow part of the work anyway.
@@ -34,7 +33,7 @@ class Combined(NamedTuple):
 
 
 def combine_scene(
-    ensemble: ImageEnsemble, prediction: Image, bits: int | None, *, weight_maps: bool = False
+    ensemble: CombinesImages, prediction: Image, bits: int | None, *, weight_maps: bool = False
 ) -> Combined:
     """Combine the predictions of one scene, bit for bit as its `predict` and `write_image` do.
 
@@ -69,7 +68,7 @@ def combine_scene(
                 values *= factor
             out[0] = _as(out.dtype, values).reshape(out.shape[1:])
         if maps is not None:
-            weights = ensemble._apply(_predict_weights, strip)
+            weights = ensemble._apply(predict_weights, strip)
             mean = weights if weights.ndim == 3 else weights.mean(axis=-1)
             maps[:, rows] = _as(maps.dtype, 255 * mean)
     return Combined(image, maps)

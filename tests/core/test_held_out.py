@@ -7,7 +7,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._core import held_out, likelihood
 from skensir._core.held_out import HeldOutParts
-from skensir._core.table import FIELDS, solve_table, solve_tables
+from skensir._core.solve import solve_table, solve_tables
+from skensir._core.table import FIELDS
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 

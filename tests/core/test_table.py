@@ -12,15 +12,8 @@ from tables import images
 from skensir import EnsIRRegressor
 from skensir._core.objective import Solution
 from skensir._core.pooled import best_model_weights
-from skensir._core.table import (
-    FIELDS,
-    OBJECTIVES,
-    LookupTable,
-    Settings,
-    find_weights,
-    pool,
-    solve_table,
-)
+from skensir._core.solve import OBJECTIVES, Settings, find_weights, pool, solve_table
+from skensir._core.table import FIELDS, LookupTable
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 

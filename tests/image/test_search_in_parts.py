@@ -13,7 +13,7 @@ from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut
 from skensir import EnsIRRegressorCV
 from skensir._search import parts
 from skensir.image import ImageEnsemble
-from skensir.image.rows import rows_of
+from skensir.image.combining import rows_of
 from skensir.image.search import search_for_images
 
 IN_TURN = {"one image": LeaveOneGroupOut(), "two groups": GroupKFold(2), "default": None}

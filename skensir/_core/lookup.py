@@ -1,0 +1,115 @@
+"""Tables made ready to predict: one of them, or several whose predictions are averaged."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from skensir._core.combine import combine, find_cells, with_unseen
+from skensir._core.table import LookupTable
+from skensir._sums.axes import Axes
+from skensir._sums.cells import CellIndex, index_of_table
+from skensir._typing import AnyArray, FloatArray, IntArray
+
+
+def table_lines(table: LookupTable, name: str, default: str) -> FloatArray:
+    """Return a field of all lines in the order of an index: cells, ancestors, default."""
+    ancestors = getattr(table, f"ancestor_{name.removeprefix('cell_')}")
+    return with_unseen(getattr(table, name), ancestors, getattr(table, default))
+
+
+class Lookup(NamedTuple):
+    """What finds the cell of a row, and a line per cell, per ancestor and for all else.
+
+    Attributes
+    ----------
+    cells : CellIndex
+        Index of the cells and their ancestors.
+    axes : Axes
+        What the cells are made of.
+    weights : ndarray of shape (n_lines, n_models)
+        Of the models.
+    intercepts, rmse : ndarray of shape (n_lines,)
+        What is added to the weighted sum, and how far that errs; not a number where it is unknown.
+    """
+
+    cells: CellIndex
+    axes: Axes
+    weights: FloatArray
+    intercepts: FloatArray
+    rmse: FloatArray
+
+    @classmethod
+    def of(cls, table: LookupTable, axes: Axes, index: CellIndex | None = None) -> Lookup:
+        """Return that of a table, whose index may be at hand."""
+        if index is None:
+            index = index_of_table(table.cells, table.ancestor_cells, table.ancestor_levels)
+        weights = table_lines(table, "weights", "default_weights")
+        intercepts = table_lines(table, "intercepts", "default_intercept")
+        rmse = table_lines(table, "cell_rmse", "default_rmse")
+        return cls(index, axes, weights, intercepts, rmse)
+
+    def find(self, X: AnyArray) -> IntArray:
+        """Return the number of the line of each row."""
+        return find_cells(X, self.cells, self.axes)
+
+    def combine(self, X: AnyArray) -> FloatArray:
+        """Return the weighted sum of each row, (n_rows,)."""
+        intercepts = self.intercepts if self.intercepts.any() else None
+        convex = bool(self.weights.min() >= 0)
+        return combine(X, self.cells, self.axes, self.weights, intercepts, convex=convex)
+
+    def errors(self, X: AnyArray) -> FloatArray:
+        """Return the root mean squared error in the cell of each row, (n_rows,)."""
+        if np.isnan(self.rmse[-1]):
+            raise ValueError("return_std == True, but a released table holds no errors.")
+        return self.rmse[self.find(X)]
+
+    def weigh(self, X: AnyArray) -> FloatArray:
+        """Return the weights of each row, (n_rows, n_models)."""
+        return self.weights[self.find(X)]
+
+
+class AveragedLookups(NamedTuple):
+    """Several tables, whose predictions are averaged.
+
+    Attributes
+    ----------
+    lookups : sequence of Lookup
+        On several kinds of axes, of the same models.
+    shares : sequence of float
+        Of each in the average; they sum to one.
+    """
+
+    lookups: Sequence[Lookup]
+    shares: Sequence[float] | FloatArray
+
+    def combine(self, X: AnyArray) -> FloatArray:
+        """Return the average of what the tables make of each row, (n_rows,)."""
+        combined = np.zeros(len(X))
+        for share, lookup in zip(self.shares, self.lookups, strict=True):
+            combined += share * lookup.combine(X)
+        return combined
+
+    def errors(self, X: AnyArray) -> FloatArray:
+        """Return the root of the average square: an average errs no more than what is averaged."""
+        squares = np.zeros(len(X))
+        for share, lookup in zip(self.shares, self.lookups, strict=True):
+            squares += share * lookup.errors(X) ** 2
+        return np.sqrt(squares)
+
+    def weigh(self, X: AnyArray) -> FloatArray:
+        """Return the average of the weights of each row, (n_rows, n_models)."""
+        weights = np.zeros(X.shape)
+        for share, lookup in zip(self.shares, self.lookups, strict=True):
+            weights += share * lookup.weigh(X)
+        return weights
+
+
+def average_lookups(
+    lookups: Sequence[Lookup], shares: Sequence[float] | FloatArray
+) -> Lookup | AveragedLookups:
+    """Return what predicts the average; of one it is that one."""
+    return lookups[0] if len(lookups) == 1 else AveragedLookups(lookups, shares)

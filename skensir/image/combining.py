@@ -1,0 +1,113 @@
+"""Images combined by regressors of stacked predictions, wherever these are from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skensir.image.files import Image
+from skensir.image.layout import Layout, read_images
+from skensir.image.scale import scale_of
+
+
+def rows_of(stack: Image) -> Image:
+    """Return the predictions of (n_models, ...) pixel by pixel, (n_pixels, n_models)."""
+    return stack.reshape(len(stack), -1).T
+
+
+def predict(regressor: Any, rows: Image) -> NDArray[np.float64]:
+    """Return what a regressor makes of rows, (n_rows,)."""
+    return np.asarray(regressor.predict(rows))
+
+
+def predict_weights(regressor: Any, rows: Image) -> NDArray[np.float64]:
+    """Return the weights that a regressor gives to rows, (n_rows, n_models)."""
+    return np.asarray(regressor.predict_weights(rows))
+
+
+class CombinesImages:
+    """What has regressors and combines whole images: an estimator, or what a file says."""
+
+    per_channel: bool
+    channel_axis: int | None
+    include_input: bool
+
+    regressors_: list[Any]
+    n_channels_: int
+    n_models_: int
+    pixel_dtype_: np.dtype[Any] | None
+    model_names_: tuple[str, ...] | None
+
+    def _axis(self) -> int | None:
+        """Return the channels' axis counted from the end: the same with the models' axis."""
+        if self.channel_axis is None:
+            return None
+        if not isinstance(self.channel_axis, Integral) or not -3 <= self.channel_axis <= 2:
+            raise ValueError(
+                f"channel_axis == {self.channel_axis!r}, must be None or from -3 to 2."
+            )
+        return self.channel_axis if self.channel_axis < 0 else self.channel_axis - 3
+
+    def _inputs(
+        self, predictions: Iterable[ArrayLike], inputs: Iterable[ArrayLike] | None
+    ) -> Iterable[ArrayLike] | None:
+        """Return the inputs where they are to be a model: those given, or of a reference set."""
+        if not self.include_input:
+            if inputs is not None:
+                raise ValueError("inputs are given, but include_input == False takes none.")
+            return None
+        if inputs is None:
+            inputs = getattr(predictions, "inputs", None)
+        if inputs is None:
+            raise ValueError(
+                "inputs == None, must be the degraded images, as include_input == True and the "
+                "predictions do not come with them, as those of a ReferenceSet do while they are "
+                "in no list: pass its inputs too."
+            )
+        return inputs
+
+    def _channels(self, stack: Image) -> list[Image]:
+        """Return parts of (n_models, height, width[, n_channels]), one per regressor."""
+        axis = self._axis()
+        if axis is None or not self.per_channel:
+            return [stack]
+        return list(np.moveaxis(stack, axis, 0))
+
+    def _apply(
+        self, function: Callable[[Any, Image], NDArray[np.float64]], prediction: Image
+    ) -> NDArray[np.float64]:
+        """Return what a function of a regressor and rows gives for each pixel of an image."""
+        parts: list[NDArray[np.float64]] = []
+        for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
+            result = function(regressor, rows_of(channel))
+            # (n_pixels,) or (n_pixels, n_models), of which the models come first.
+            parts.append(result.T.reshape(*result.shape[1:], *channel.shape[1:]))
+        axis = self._axis()
+        return parts[0] if axis is None or not self.per_channel else np.stack(parts, axis=axis)
+
+    def _images_to_predict(
+        self,
+        predictions: Iterable[ArrayLike],
+        inputs: Iterable[ArrayLike] | None,
+        targets: Iterable[ArrayLike] | None = None,
+    ) -> Iterator[tuple[Image, Any]]:
+        """Return an iterator over images that fit to those of `fit`."""
+        models = getattr(predictions, "models", None)
+        fitted_on = self.model_names_
+        if fitted_on is not None and self.include_input:
+            fitted_on = fitted_on[:-1]
+        if models is not None and fitted_on is not None and models != fitted_on:
+            raise ValueError(
+                f"The predictions are those of {', '.join(models)}; the ensemble was fitted on "
+                f"{', '.join(fitted_on)}, in this order."
+            )
+        n_models = self.n_models_ - bool(self.include_input)
+        known = n_models, self.n_channels_, self.pixel_dtype_
+        layout = Layout(self._axis(), *known, like=", as those of the fit are")
+        inputs = self._inputs(predictions, inputs)
+        scale = scale_of(self.pixel_dtype_, self.regressors_[0])
+        return read_images(layout, predictions, targets, inputs, peak=scale)
