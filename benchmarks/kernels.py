@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
-from skensir._core.combine import combine
+from skensir._core.combine import combine_rows, combiner
 from skensir._core.least_squares import simplex_weights
 from skensir._core.likelihood import Likelihood, fit_mixtures
 from skensir._sums.accumulate import accumulate
@@ -123,10 +123,12 @@ def test_combine(benchmark, dtype):
     statistics = accumulate(X, Y, axes=Axes(BIN_WIDTH))
     weights = np.random.default_rng(0).dirichlet(np.ones(3), statistics.n_cells + 1)
     index = CellIndex(statistics.cells)
-    few = combine(FEW.astype(dtype), index, Axes(BIN_WIDTH), weights)
+    cells = index, Axes(BIN_WIDTH), weights
+    few = combine_rows(FEW.astype(dtype), combiner(FEW.astype(dtype), *cells))
     expected = naive.combine(FEW, BIN_WIDTH, statistics.cells.tolist(), weights, weights[-1])
     np.testing.assert_allclose(few, expected, rtol=1e-13)
-    benchmark(combine, X.astype(dtype), index, Axes(BIN_WIDTH), weights)
+    rows = X.astype(dtype)
+    benchmark(combine_rows, rows, combiner(rows, *cells))
 
 
 @pytest.mark.parametrize("objective", ["likelihood", "squared_error"])

@@ -24,6 +24,7 @@ from skensir._core.objective import Objective
 from skensir._core.solve import OBJECTIVES, Settings, solve_table
 from skensir._core.table import FITTED, THIN, LookupTable
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
+from skensir._jobs import check_n_jobs
 from skensir._sums.axes import KINDS
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
@@ -135,6 +136,10 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         that are whole where bins are at most 256 wide, which loses nothing. Otherwise it is
         ``bin_width_ / 256``: what falls into one step counts as its mean. "auto" never cuts a bin
         into more than 65536 steps.
+    n_jobs : int, default=None
+        How many threads sum up rows and predict; None is one unless `joblib.parallel_config` says
+        otherwise, -1 one per core. Tables and predictions are the same, to the last bit. Within a
+        search that works in parallel itself, the cores are left to that.
     verbose : int, default=0
         1 prints what `fit` found, 2 its progress as well. With scikit-learn 1.9 or later,
         callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
@@ -241,6 +246,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         tol: float = 1e-5,
         reg_var: float = 1e-6,
         target_resolution: float | str = "auto",
+        n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.bin_width = bin_width
@@ -258,6 +264,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         self.tol = tol
         self.reg_var = reg_var
         self.target_resolution = target_resolution
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @whole_or_nothing  # outside, so that callbacks end before attributes are put back
@@ -333,6 +340,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         check_number(self.reg_var, "reg_var")
         check_automatic(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
+        check_n_jobs(self.n_jobs)
         check_verbosity(self.verbose)
 
     def _settings(self, n_models: int) -> Settings:

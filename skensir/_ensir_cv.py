@@ -12,6 +12,7 @@ from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
+from skensir._jobs import count_threads
 from skensir._search.splits import check_folds, find_splits
 from skensir._search.table_search import MAX_CALIBRATED, TableSearch
 from skensir._sums.histogram import resolve_target_resolution
@@ -91,6 +92,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         Floor of the variances of the likelihood, in squared units ``data_range_ / 255``.
     target_resolution : float or "auto", default="auto"
         Grid step on which EM sees the truth.
+    n_jobs : int, default=None
+        As in :class:`EnsIRRegressor`.
     verbose : int, default=0
         1 prints the summary, 2 a line after each bin width as well. With scikit-learn 1.9 or later,
         callbacks such as :class:`~sklearn.callback.ProgressBar` show the progress too.
@@ -231,6 +234,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         tol: float = 1e-5,
         reg_var: float = 1e-6,
         target_resolution: float | str = "auto",
+        n_jobs: int | None = None,
         verbose: int = 0,
     ) -> None:
         self.bin_widths = bin_widths
@@ -251,6 +255,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         self.tol = tol
         self.reg_var = reg_var
         self.target_resolution = target_resolution
+        self.n_jobs = n_jobs
         self.verbose = verbose
 
     @whole_or_nothing
@@ -297,7 +302,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
                 return [pass_over(*rows, splits, grid) for grid in grids]
             held_out = [test for _, test in splits]
             labels = label_folds(held_out, None if groups is None else np.asarray(groups))
-            sums = sum_up_folds(*rows, held_out, labels, grids)
+            n_threads = count_threads(self.n_jobs)
+            sums = sum_up_folds(*rows, held_out, labels, grids, n_threads)
             self._statistics = [sums]
             return sums.passes()
 
@@ -356,7 +362,9 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         else:
             self._begin(rows, may_grow=True)
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
-        return self._add_statistics([sum_up_folds(*rows, rows_of_folds, names, grids)])
+        n_threads = count_threads(self.n_jobs)
+        sums = sum_up_folds(*rows, rows_of_folds, names, grids, n_threads)
+        return self._add_statistics([sums])
 
     @classmethod
     def _merges_with(cls) -> type[EnsIRRegressorCV]:

@@ -13,6 +13,7 @@ from skensir._core.lookup import Lookup
 from skensir._core.objective import Objective
 from skensir._core.table import FIELDS, LookupTable
 from skensir._incremental import IncrementalRegressor
+from skensir._jobs import count_threads
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.cells import CellIndex, index_of_table
@@ -98,6 +99,7 @@ class FittedTable(IncrementalRegressor):
             target_resolution=resolution,
             with_errors=self.fit_intercept,
             track=track,
+            n_threads=count_threads(self.n_jobs),
         )
 
     def _check_statistics(self, part: CellStatistics) -> CellStatistics:

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._base import whole_or_nothing
+from skensir._base import PREDICTION_DTYPES, whole_or_nothing
+from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup
+from skensir._jobs import count_threads
 from skensir._table_regressor import TableRegressor
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, FloatArray
@@ -23,6 +25,7 @@ class IncrementalRegressor(InUnits, TableRegressor):
     A subclass says how rows are summed up and checked, and publishes what follows from the sums.
     """
 
+    n_jobs: int | None = None  # of what was pickled before there was such a parameter
     _statistics: list[Any]
     # What `_solve_and_publish` sets; without the first the table is still to be solved.
     _solved_attributes: Sequence[str]
@@ -58,21 +61,33 @@ class IncrementalRegressor(InUnits, TableRegressor):
         """Return what rows are combined by; the table is solved."""
         raise NotImplementedError
 
+    def _solved_for(self, predictions: AnyArray) -> Lookup | AveragedLookups:
+        """Return the same of a table that may still be to solve, if predictions may be given."""
+        if not self._is_solved():
+            self.solve()
+        self._check_scale(predictions)
+        return self._lookup()
+
+    def _combiner(self, predictions: AnyArray) -> Combiner | None:
+        """Return what combines chunks of predictions, None where they have to be converted."""
+        if predictions.dtype not in PREDICTION_DTYPES:
+            return None
+        return self._solved_for(predictions).combiner(predictions)
+
     def _predict_rows(
         self, X: ArrayLike, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
         predictions = self._validate_predictions(X)
-        self.solve()._check_scale(predictions)
-        lookup = self._lookup()
+        lookup = self._solved_for(predictions)
+        n_threads = count_threads(self.n_jobs)
         if not return_std:
-            return lookup.combine(predictions)
-        errors = lookup.errors(predictions)  # may be an error, which comes first
-        return lookup.combine(predictions), errors
+            return lookup.combine(predictions, n_threads)
+        errors = lookup.errors(predictions, n_threads)  # may be an error, which comes first
+        return lookup.combine(predictions, n_threads), errors
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
         predictions = self._validate_predictions(X)
-        self.solve()._check_scale(predictions)
-        return self._lookup().weigh(predictions)
+        return self._solved_for(predictions).weigh(predictions, count_threads(self.n_jobs))
 
     @whole_or_nothing
     def merge(self, other: IncrementalRegressor) -> Self:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, get_args
 import numpy as np
 
 from skensir._core.calibration import N_PLACES
+from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup, average_lookups
 from skensir._core.table import LookupTable
 from skensir._files import read_archive
@@ -99,9 +100,9 @@ class SavedRegressor:
     def _lookup(self) -> Lookup | AveragedLookups:
         return average_lookups([table.lookup() for table in self.tables], self.shares)
 
-    def predict(self, X: AnyArray) -> FloatArray:
-        """Return the combination of each row of predictions, (n_rows,), as the estimator does."""
-        return self._lookup.combine(X)
+    def _combiner(self, predictions: AnyArray) -> Combiner:
+        """Return what combines chunks of predictions, as the estimator does."""
+        return self._lookup.combiner(predictions)
 
     def predict_weights(self, X: AnyArray) -> FloatArray:
         """Return the weights of each row, (n_rows, n_models)."""

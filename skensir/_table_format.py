@@ -22,6 +22,10 @@ KINDS_OF_MODEL = ("EnsIRRegressor", "ImageEnsemble")
 PIXEL_DTYPES = (None, "uint8", "uint16", "uint32", "uint64")
 
 
+# How an estimator works, not what it is; no file says so.
+NOT_SAVED = ("n_jobs",)
+
+
 class Format(NamedTuple):
     """What a table consists of in a format, in the order of its file."""
 

@@ -43,8 +43,9 @@ class TableRegressor(StackedRegressor):
         Returns
         -------
         y : ndarray of shape (n_samples,)
-            The combination. Between the smallest and the largest prediction of each row, but for
-            signed weights and intercepts.
+            The combination, in single precision where `X` has that, in double precision otherwise.
+            Between the smallest and the largest prediction of each row, but for signed weights and
+            intercepts.
         std : ndarray of shape (n_samples,)
             Root mean squared error in the row's cell on the reference set, in the unit of the
             predictions; of averaged tables the root of their average square. Only with

@@ -291,8 +291,8 @@ def in_chunks(size):
     """Return a stand-in for `row_chunks` that makes chunks of `size` rows."""
 
     def row_chunks(n_rows, n_models):
-        for start in range(0, n_rows, size):
-            yield slice(start, min(start + size, n_rows))
+        starts = range(0, n_rows, size)
+        return [slice(start, min(start + size, n_rows)) for start in starts]
 
     return row_chunks
 

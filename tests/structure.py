@@ -22,7 +22,8 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.*") if path.suffix in (".py",
 # From the bottom to the top; a room may use those before it. Of files beside the folders, those
 # that are not named here are estimators, as a newcomer will most likely be.
 FOUNDATION = (
-    *("_version", "_typing", "_track", "_optional", "_lazy", "_text", "_checks", "_warn", "_files"),
+    *("_version", "_typing", "_track", "_optional", "_lazy", "_text", "_checks", "_warn"),
+    *("_files", "_threads"),
 )
 SEARCH = ("_ensir_cv",)
 TOP = ("_table_reader", "persistence", "skensir")

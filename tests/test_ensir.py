@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tables import OPTIONS, SEEDS, WHOLE_STACKS, assert_same_table, fitted, images
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.baselines import AverageRegressor, ConvexRegressor
 
 
 @given(naive.stacks(max_rows=150), OPTIONS)
@@ -61,7 +62,9 @@ def test_order_dtype_and_layout_of_the_rows_do_not_matter(stack, options, seed):
         weight = None if stack.sample_weight is None else stack.sample_weight[order]
         other = fitted(naive.Stack(X, y, weight, stack.bin_width), **options)
         assert_same_table(model, other)
-        np.testing.assert_array_equal(other.predict(X), model.predict(stack.X)[order])
+        predicted = other.predict(X)  # in single precision, rounded
+        expected = model.predict(stack.X)[order].astype(predicted.dtype)
+        np.testing.assert_array_equal(predicted, expected)
 
 
 @given(WHOLE_STACKS, OPTIONS, SEEDS)
@@ -214,3 +217,27 @@ def test_a_fitted_table_outlives_its_parameters_until_fit_is_called_again():
     fresh = EnsIRRegressor(8.0, default_weights="uniform", min_samples_cell=7).fit(X[:, :2], y)
     assert_same_table(model, fresh)
     assert model.n_features_in_ == 2
+
+
+@pytest.mark.parametrize(
+    "estimator",
+    [
+        EnsIRRegressor(),
+        EnsIRRegressorCV(cv=2, positive=True, fit_intercept=False),
+        ConvexRegressor(),
+        AverageRegressor(),
+    ],
+)
+def test_predictions_in_single_precision_are_combined_into_such(estimator):
+    """They are the doubles, rounded, and so do not leave the range of the models either."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 3000)
+    X = (y[:, None] + rng.normal(size=(3000, 3)) * [2, 4, 8]).astype(np.float32)
+    estimator.fit(X, y)
+    single, double = estimator.predict(X), estimator.predict(X.astype(float))
+    assert single.dtype == np.float32
+    assert double.dtype == np.float64
+    np.testing.assert_array_equal(single, double.astype(np.float32))
+    assert ((X.min(axis=1) <= single) & (single <= X.max(axis=1))).all()
+    whole = X.clip(0, 255).astype(np.uint8)
+    assert estimator.fit(whole, y).predict(whole).dtype == np.float64

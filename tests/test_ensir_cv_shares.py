@@ -11,6 +11,7 @@ from sklearn.model_selection import KFold
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.selection import find_shares
+from skensir._search import table_search
 from skensir._sums.linear import _PENALTIES
 from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
 
@@ -238,3 +239,29 @@ def test_an_average_is_no_worse_than_the_best_on_tables_of_few_rows():
             errors.append(mean_squared_error(y[300:], model.predict(X[300:])))
         ratios.append(errors[0] / errors[1])
     assert np.mean(ratios) < 1
+
+
+def test_rivals_with_a_share_are_calibrated_as_their_tables_would_be(monkeypatch):
+    """They need none: what is counted is what tables give that are fitted split by split."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 3000)
+    X = y[:, None] + rng.normal(size=(3000, 3)) * [2, 2.1, 2.2]
+    model = EnsIRRegressorCV(cv=5).fit(X, y)
+    assert sum(model.plain_shares_.values()) > 0
+    monkeypatch.setattr(table_search, "is_constant", lambda candidate: False)
+    by_tables = EnsIRRegressorCV(cv=5).fit(X, y)
+    np.testing.assert_allclose(model.calibration_, by_tables.calibration_, atol=1)
+    np.testing.assert_allclose(model.calibration_.sum(), by_tables.calibration_.sum())
+
+
+def test_axes_on_which_each_row_has_a_cell_of_its_own_are_left_out():
+    """The signs of many models' deviations do so, in bins of any width."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 40_000)
+    X = np.clip(y[:, None] + rng.integers(-9, 10, (len(y), 24)), 0, 255).astype(np.uint8)
+    model = EnsIRRegressorCV(cv=2).fit(X, y)
+    assert {point["axes"] for point in model.cv_results_["params"]} <= {"predictions", "summary"}
+    parts = EnsIRRegressorCV()
+    for half in (slice(None, None, 2), slice(1, None, 2)):
+        parts = parts.partial_fit(X[half], y[half])
+    assert parts.solve().axes_ in ("predictions", "summary")

@@ -67,7 +67,7 @@ def test_the_map_of_a_room_is_complete_and_in_reading_order(room):
 @pytest.mark.parametrize("module", CORE)
 def test_the_core_knows_numpy_and_scipy_only(module):
     known = {"numpy", "scipy", "skensir"} | sys.stdlib_module_names
-    if module == "skensir._sums.compiled":
+    if module == "skensir._sums.loops":
         known |= {"numba"}  # compiles its loops, where it is installed; nothing else knows of it
     for name in structure.imported_names(MODULES[module]):
         assert name.split(".")[0] in known, f"{module} imports {name}"

@@ -10,6 +10,7 @@ import numpy as np
 from skensir._core.cross_validation import Grid, Pass, neighbours, pass_over_folds
 from skensir._sums.accumulate import accumulate
 from skensir._sums.statistics import CellStatistics
+from skensir._threads import in_threads
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 
@@ -72,14 +73,21 @@ def sum_up_folds(
     rows_of_folds: Sequence[IntArray],
     labels: Sequence[Any],
     grids: Sequence[Grid],
+    n_threads: int = 1,
 ) -> FoldSums:
     """Sum up the rows of each fold."""
-    folds = []
-    for rows in rows_of_folds:
-        where = neighbours(rows)
+    tasks = [(neighbours(rows), grid) for rows in rows_of_folds for grid in grids]
+    # Where there are fewer of them than threads, each takes all threads.
+    outside, inside = (n_threads, 1) if len(tasks) >= n_threads else (1, n_threads)
+
+    def sum_up(task: tuple[IntArray | slice, Grid]) -> CellStatistics:
+        where, grid = task
         weight = None if sample_weight is None else sample_weight[where]
-        folds.append([accumulate(X[where], y[where], weight, **grid._asdict()) for grid in grids])
-    return FoldSums(list(labels), folds)
+        return accumulate(X[where], y[where], weight, **grid._asdict(), n_threads=inside)
+
+    sums = in_threads(sum_up, tasks, outside)
+    n = len(grids)
+    return FoldSums(list(labels), [sums[i * n : (i + 1) * n] for i in range(len(rows_of_folds))])
 
 
 def rows_by_label(labels: AnyArray) -> tuple[list[Any], list[IntArray]]:

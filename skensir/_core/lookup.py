@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._core.combine import combine, find_cells, with_unseen
+from skensir._core.combine import Combiner, combine_rows, combiner, find_cells, with_unseen
 from skensir._core.table import LookupTable
 from skensir._sums.axes import Axes
 from skensir._sums.cells import CellIndex, index_of_table
@@ -51,25 +51,29 @@ class Lookup(NamedTuple):
         rmse = table_lines(table, "cell_rmse", "default_rmse")
         return cls(index, axes, weights, intercepts, rmse)
 
-    def find(self, X: AnyArray) -> IntArray:
+    def find(self, X: AnyArray, n_threads: int = 1) -> IntArray:
         """Return the number of the line of each row."""
-        return find_cells(X, self.cells, self.axes)
+        return find_cells(X, self.cells, self.axes, n_threads)
 
-    def combine(self, X: AnyArray) -> FloatArray:
-        """Return the weighted sum of each row, (n_rows,)."""
+    def combiner(self, X: AnyArray) -> Combiner:
+        """Return what writes the weighted sums of a chunk of `X`."""
         intercepts = self.intercepts if self.intercepts.any() else None
         convex = bool(self.weights.min() >= 0)
-        return combine(X, self.cells, self.axes, self.weights, intercepts, convex=convex)
+        return combiner(X, self.cells, self.axes, self.weights, intercepts, convex=convex)
 
-    def errors(self, X: AnyArray) -> FloatArray:
+    def combine(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
+        """Return the weighted sum of each row, (n_rows,)."""
+        return combine_rows(X, self.combiner(X), n_threads)
+
+    def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the root mean squared error in the cell of each row, (n_rows,)."""
         if np.isnan(self.rmse[-1]):
             raise ValueError("return_std == True, but a released table holds no errors.")
-        return self.rmse[self.find(X)]
+        return self.rmse[self.find(X, n_threads)]
 
-    def weigh(self, X: AnyArray) -> FloatArray:
+    def weigh(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the weights of each row, (n_rows, n_models)."""
-        return self.weights[self.find(X)]
+        return self.weights[self.find(X, n_threads)]
 
 
 class AveragedLookups(NamedTuple):
@@ -86,25 +90,36 @@ class AveragedLookups(NamedTuple):
     lookups: Sequence[Lookup]
     shares: Sequence[float] | FloatArray
 
-    def combine(self, X: AnyArray) -> FloatArray:
-        """Return the average of what the tables make of each row, (n_rows,)."""
-        combined = np.zeros(len(X))
-        for share, lookup in zip(self.shares, self.lookups, strict=True):
-            combined += share * lookup.combine(X)
-        return combined
+    def combiner(self, X: AnyArray) -> Combiner:
+        """Return what writes the averages for a chunk of `X`."""
+        combiners = [lookup.combiner(X) for lookup in self.lookups]
 
-    def errors(self, X: AnyArray) -> FloatArray:
+        def combine_chunk(rows: AnyArray, out: FloatArray) -> None:
+            combined = np.empty(len(rows))
+            out[:] = 0.0
+            for share, combine_one in zip(self.shares, combiners, strict=True):
+                combine_one(rows, combined)
+                combined *= share
+                out += combined
+
+        return combine_chunk
+
+    def combine(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
+        """Return the average of what the tables make of each row, (n_rows,)."""
+        return combine_rows(X, self.combiner(X), n_threads)
+
+    def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the root of the average square: an average errs no more than what is averaged."""
         squares = np.zeros(len(X))
         for share, lookup in zip(self.shares, self.lookups, strict=True):
-            squares += share * lookup.errors(X) ** 2
+            squares += share * lookup.errors(X, n_threads) ** 2
         return np.sqrt(squares)
 
-    def weigh(self, X: AnyArray) -> FloatArray:
+    def weigh(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the average of the weights of each row, (n_rows, n_models)."""
         weights = np.zeros(X.shape)
         for share, lookup in zip(self.shares, self.lookups, strict=True):
-            weights += share * lookup.weigh(X)
+            weights += share * lookup.weigh(X, n_threads)
         return weights
 
 

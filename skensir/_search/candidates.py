@@ -11,7 +11,7 @@ from scipy.stats import rankdata
 
 from skensir._core.average import average_tables
 from skensir._core.calibration import N_PLACES, count_ratios
-from skensir._core.combine import find_cells
+from skensir._core.combine import combine_fixed, find_cells
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics
 from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
@@ -57,7 +57,8 @@ def nested_widths(
     """Return bin widths, falling, from the whole range to the narrowest that may do.
 
     A few rows say which cannot: they occupy no more cells than all. `may_grow` says that the sample
-    is of the first of many rows.
+    is of the first of many rows. There are none where even the widest bins make more cells than a
+    table may have, as signs of the deviations of many models do.
     """
     whole = 256 * unit_of(data_range)
     widths = [whole / 2**i for i in range(1 + _MOST_HALVINGS[kind])]
@@ -68,11 +69,13 @@ def nested_widths(
     axes = make_axes(widths[-1], kind, data_range)
     # Of values that are too large for their width it is told where all rows are summed up.
     bins = np.clip(axes.bins(np.ascontiguousarray(rows.T)), -MAX_BIN_INDEX, MAX_BIN_INDEX)
-    for times in range(len(widths) - 1):
+    for times in range(len(widths)):
         # Bins nest: those of wider cells follow.
-        if len(distinct_cells(np.floor(bins / 2**times))) <= most:
+        n_cells = len(distinct_cells(np.floor(bins / 2**times)))
+        if n_cells <= most:
             return widths[: len(widths) - times]
-    return widths[:1]
+    # The widest serve few rows too, whose cells are all thin, but not where each row has its own.
+    return widths[:1] if n_cells <= _MOST_CELLS else []
 
 
 def listed(values: Any, name: str) -> list[Any]:
@@ -237,6 +240,11 @@ def make_constant(like: EnsIRRegressor, weights: FloatArray) -> EnsIRRegressor:
     return type(like)(**{**like.get_params(deep=False), **plain, **constant})
 
 
+def is_constant(candidate: EnsIRRegressor) -> bool:
+    """Tell whether a candidate is what `make_constant` makes."""
+    return candidate.min_samples_cell == _MANY_ROWS
+
+
 def fit_tables(
     candidates: Sequence[EnsIRRegressor],
     shares: FloatArray,
@@ -256,7 +264,7 @@ def fit_tables(
     for group in groups.values():
         members = [candidates[i] for i in group]
         # By what was searched for, not by what is the same everywhere.
-        like = min(members, key=lambda member: member.min_samples_cell == _MANY_ROWS)
+        like = min(members, key=is_constant)
         first = type(like)(**like.get_params(deep=False))
         prepare(first)
         if len(group) == 1:
@@ -285,11 +293,16 @@ def count_held_out(
 ) -> FloatArray:
     """Count the errors of averaged tables on rows that splits have held out from them.
 
-    `held_out` gives some of the rows that a split holds out. All tables are nested.
+    `held_out` gives some of the rows that a split holds out. All tables are nested or constant.
     """
     members: dict[Axes, list[int]] = {}
-    for i in np.flatnonzero(shares).tolist():
-        members.setdefault(candidates[i]._own_axes(), []).append(i)
+    chosen = np.flatnonzero(shares).tolist()
+    constants: list[tuple[float, FloatArray]] = []
+    for i in chosen:
+        if is_constant(candidates[i]):
+            constants.append((float(shares[i]), np.asarray(candidates[i].default_weights, float)))
+        else:
+            members.setdefault(candidates[i]._own_axes(), []).append(i)
     of_axes = []
     for axes, numbers in members.items():
         own = [candidates[i] for i in numbers]
@@ -298,7 +311,7 @@ def count_held_out(
         settings = [candidate._settings(nested.n_models) for candidate in own]
         of_axes.append((axes, nested.index, nested.average(settings, shares[numbers])))
     counts = np.zeros(N_PLACES)
-    for number in range(next(iter(passes.values())).n_splits):
+    for number, split in enumerate(next(iter(passes.values())).pooled().splits):
         X, y, sample_weight = held_out(number)
         if sample_weight is not None:  # rows without weight may lie in cells that are not known
             rows = np.flatnonzero(sample_weight)
@@ -310,5 +323,8 @@ def count_held_out(
             weights, intercepts, of_errors = (line[place] for line in lines)
             prediction += (weights * X).sum(axis=1) + intercepts
             squares += of_errors
+        for share, fixed in constants:
+            prediction += share * combine_fixed(X, fixed)
+            squares += share * (fixed @ split.pooled.moments @ fixed)
         counts += count_ratios(y - prediction, np.sqrt(squares), sample_weight)
     return counts

@@ -14,6 +14,7 @@ import numpy as np
 
 from skensir._core.cross_validation import needed_grids
 from skensir._core.folds import FoldSums, sum_up_folds
+from skensir._jobs import count_threads
 from skensir._search.candidates import Rows, most_cells
 from skensir._search.space import NESTED
 from skensir._search.splits import N_FOLDS, N_NEIGHBOURING
@@ -64,7 +65,8 @@ class SearchInParts:
         else:
             search._begin(rows, may_grow=True)
         grids = needed_grids(search._grids(search._partial_resolution), whole=False)
-        sums = sum_up_folds(*rows, [np.arange(len(rows[0]))], [fold], grids)
+        n_threads = count_threads(search.n_jobs)
+        sums = sum_up_folds(*rows, [np.arange(len(rows[0]))], [fold], grids, n_threads)
         self._sums = FoldSums.merge([self._sums, sums])
         self._widen([of_grid.cells for of_grid in sums.folds[0]])
         self._to_calibrate.setdefault(fold, _SomeRows()).add(rows[0], rows[1])

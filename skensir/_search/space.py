@@ -13,6 +13,7 @@ from skensir._core.selection import SELECT
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
 from skensir._incremental import IncrementalRegressor
+from skensir._jobs import check_n_jobs
 from skensir._sample import Sample
 from skensir._search.candidates import (
     SCORINGS,
@@ -70,11 +71,12 @@ class SearchSpace(IncrementalRegressor):
 
     _regressor: type[EnsIRRegressor] = EnsIRRegressor
     _pixels: bool = False  # whether predictions have 8 or 16 bits
-    _widths: dict[str, list[float]]  # to try, of each kind of axes
+    _widths: dict[str, list[float]]  # to try, of each kind of axes, none of those without use
 
     def _check_search(self) -> None:
         """Raise an error that names the argument if one that only the search has is wrong."""
         check_automatic(self.data_range, "data_range")
+        check_n_jobs(self.n_jobs)
         check_verbosity(self.verbose)
         check_option(self.scoring, "scoring", SCORINGS)
         check_option(self.select, "select", SELECT)
@@ -102,7 +104,10 @@ class SearchSpace(IncrementalRegressor):
             return {kind: self._plain_widths() for kind in kinds}
         sample = look()
         data_range = self._current_range()
-        return {kind: nested_widths(kind, data_range, sample, may_grow=may_grow) for kind in kinds}
+        found = {kind: nested_widths(kind, data_range, sample, may_grow=may_grow) for kind in kinds}
+        if not any(found.values()):  # there is nothing else to take than the widest
+            found[kinds[0]] = nested_widths(kinds[0], data_range, None, may_grow=True)[:1]
+        return found
 
     def _plain_widths(self) -> list[float]:
         """Return the bin widths to try of tables whose cells have no parents."""
@@ -146,15 +151,25 @@ class SearchSpace(IncrementalRegressor):
         for name in ("positive", "fit_intercept"):
             if is_list(self._value(name)):
                 tried[name] = listed(self._value(name), name)
-        own = ("bin_widths", "shrinkages", "objectives", "scoring", "select", "cv", "verbose")
+        own = (
+            "bin_widths",
+            "shrinkages",
+            "objectives",
+            "scoring",
+            "select",
+            "cv",
+            "n_jobs",
+            "verbose",
+        )
         fixed = {
             name: self._value(name) if name in _AUTO else value
             for name, value in self.get_params(deep=False).items()
             if name not in (*own, *tried)
         }
-        fixed |= {"data_range": self._current_range(), "axes": next(iter(self._widths))}
+        kinds = {kind: widths for kind, widths in self._widths.items() if widths}
+        fixed |= {"data_range": self._current_range(), "axes": next(iter(kinds))}
         if len(self._widths) > 1 or is_list(self.axes):
-            tried["axes"] = list(self._widths)
+            tried["axes"] = list(kinds)
         grids = []
         others = [objective for objective in objectives if objective != NESTED]
         if self.shrink_to != "parent":
@@ -162,7 +177,7 @@ class SearchSpace(IncrementalRegressor):
         else:
             objectives = [[NESTED]] if NESTED in objectives else []
         for of_grid in objectives:
-            for kind, widths in self._widths.items():
+            for kind, widths in kinds.items():
                 of_kind = {**tried, "objective": of_grid, "bin_width": widths}
                 grids.append((of_kind | ({"axes": [kind]} if "axes" in tried else {}), fixed))
         if others:

@@ -24,6 +24,7 @@ from skensir._search.candidates import (
     count_held_out,
     find_grids,
     fit_tables,
+    is_constant,
     make_constant,
     measure_candidates,
     most_cells,
@@ -229,7 +230,7 @@ class TableSearch(SearchSpace, AveragedTables):
     ) -> FloatArray:
         """Count the errors of the tables on rows that splits have held out from them."""
         chosen = [candidates[i] for i in np.flatnonzero(shares).tolist()]
-        if all(candidate.shrink_to == "parent" for candidate in chosen):
+        if all(candidate.shrink_to == "parent" or is_constant(candidate) for candidate in chosen):
             return count_held_out(candidates, shares, tried, held_out)
         counts = np.zeros(N_PLACES)
         for number in range(self.n_splits_):

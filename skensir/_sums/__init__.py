@@ -10,8 +10,10 @@ The modules in reading order; each uses only those above it, and a test holds th
     what is cut into bins: predictions, deviations from their mean, a summary
 ``cells``
     rows of bin indices to cell numbers, for any number of models
+``loops``
+    the loops of the hot paths, to be compiled
 ``compiled``
-    the loops over rows, compiled where numba is installed
+    these loops for the cells of an index, where numba is installed
 ``histogram``
     the truth in each cell
 ``linear``

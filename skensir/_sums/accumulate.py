@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -9,10 +10,11 @@ import numpy as np
 from skensir._sums.axes import Axes
 from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
 from skensir._sums.cells import CellIndex, distinct_cells
-from skensir._sums.compiled import CompiledCells, compiled_cells, truth_table
+from skensir._sums.compiled import CompiledSums, compiled_sums, truth_table
 from skensir._sums.histogram import TruthCounter
 from skensir._sums.linear import LinearMoments
 from skensir._sums.statistics import CellStatistics, n_offsets, n_products
+from skensir._threads import in_threads
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -22,6 +24,20 @@ _LARGEST_SUM = 1e150
 # New cells are taken in for this many rows at once, or more where there are many cells.
 _MAX_WAITING = 2**15
 
+# Rows that tell the first cells; more than may wait for a cell.
+_FIRST_ROWS = 2**15 + 2**10
+
+# So many chunks are looked up by one index, however many threads do so: then nothing that is
+# rounded depends on their number.
+_BATCH = 8
+# Values in the sums that they leave, all chunks together: 16 megabytes.
+_MAX_LEFT = 2**21
+
+# With more models than this, the rows of a cell are multiplied as matrices.
+_MANY_MODELS = 20
+# Values in the products of some cells at a time: 8 megabytes.
+_MAX_PRODUCTS = 2**20
+
 
 class _Rows(NamedTuple):
     """Rows on their way into the sums, one line per model."""
@@ -30,6 +46,10 @@ class _Rows(NamedTuple):
     bins: AnyArray
     truth: FloatArray
     weight: FloatArray | None
+
+    @property
+    def n_rows(self) -> int:
+        return len(self.truth)
 
     def select(self, chosen: BoolArray) -> _Rows:
         rows = np.flatnonzero(chosen)  # cheaper here than the mask itself
@@ -48,6 +68,27 @@ def _select(rows: Any, values: AnyArray, truth: FloatArray, weight: FloatArray |
     return values[rows], truth[rows], None if weight is None else weight[rows]
 
 
+class _Part(NamedTuple):
+    """What is known of a chunk once its rows are looked up.
+
+    Attributes
+    ----------
+    counted : tuple or None
+        Cell numbers, truth and weight of rows in known cells.
+    cells : slice or ndarray
+        The numbers of cells.
+    sums : ndarray of shape (n_cells, n_sums) or None
+        Theirs, of these rows.
+    rows : _Rows or None
+        Those that are still to be added.
+    """
+
+    counted: _Chunk | None = None
+    cells: Any = slice(0)
+    sums: FloatArray | None = None
+    rows: _Rows | None = None
+
+
 class _Accumulator:
     """Sums of cells that are numbered in the order of their appearance."""
 
@@ -57,52 +98,108 @@ class _Accumulator:
         y: AnyArray,
         axes: Axes,
         target_resolution: float | None,
+        *,
         with_errors: bool,
+        weighted: bool,
     ) -> None:
-        n_models = X.shape[1]
         self.X = X
+        self.weighted = weighted
+        self.n_models = X.shape[1]
         self.axes = axes
         self.with_errors = with_errors
         self.truth = None
         if target_resolution is not None:
-            table = truth_table(X, y, target_resolution)
+            table = truth_table(X, y, target_resolution, weighted=weighted)
             self.truth = TruthCounter(target_resolution, table)
-        self.cells = np.empty((0, axes.n_axes(n_models)), dtype=np.int64)
+        self.cells = np.empty((0, axes.n_axes(self.n_models)), dtype=np.int64)
         self.index = CellIndex(self.cells)
-        n_sums = 1 + n_offsets(axes, n_models) + n_products(n_models) + with_errors * n_models
-        self.sums = np.zeros((n_sums, 64))
-        self.compiled: CompiledCells | None = None
+        n_offset_sums = n_offsets(axes, self.n_models)
+        self.n_sums = 1 + n_offset_sums + n_products(self.n_models) + with_errors * self.n_models
+        self.sums = np.zeros((64, self.n_sums))
+        self.compiled: CompiledSums | None = None
         self.waiting: list[_Rows] = []
         self.n_waiting = 0
 
-    def add_known(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Chunk:
-        """Add rows of known cells where there are compiled loops for them; return the others."""
-        if self.compiled is None:
-            return X, truth, weight
-        numbers = self.compiled.find(X)
-        self.compiled.add(X, numbers, truth, weight, self.sums)
-        others = np.flatnonzero(numbers == self.index.n_cells)
-        if self.truth is not None:
-            known = numbers < self.index.n_cells if others.size else slice(None)
-            self.truth.add(*_select(known, numbers, truth, weight))
-        return _select(others, X, truth, weight)
+    def n_at_once(self, n_rows: int) -> int:
+        """Return how many chunks of so many rows may be looked up before they are added."""
+        if not self.index.n_cells:  # there is nothing to look up yet
+            return 1
+        left = min(n_rows, self.index.n_cells) * self.n_sums
+        return min(_BATCH, max(1, _MAX_LEFT // int(left)))
 
-    def add(self, rows: _Rows) -> None:
-        """Add rows of known cells to the sums; rows of new cells wait.
+    def look_up(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Part:
+        """Look rows up, and sum up those of known cells; nothing here is changed."""
+        if self.compiled is not None:
+            return self._look_up_compiled(self.compiled, X, truth, weight)
+        rows = self._bin(X, truth, weight)
+        if not self.index.n_cells or self.n_models > _MANY_MODELS:
+            return _Part(rows=rows)
+        numbers, new = self._find(rows)
+        if not new.any():
+            return self._sum(rows, numbers)
+        known = self._sum(rows.select(~new), numbers[~new])
+        return known._replace(rows=rows.select(new))
+
+    def _look_up_compiled(
+        self, compiled: CompiledSums, X: AnyArray, truth: FloatArray, weight: FloatArray | None
+    ) -> _Part:
+        """Do so in compiled loops; they leave out rows of other cells."""
+        numbers = compiled.find(X)
+        sums = compiled.sum(X, numbers, truth, weight)
+        others = np.flatnonzero(numbers == self.index.n_cells)
+        known = numbers < self.index.n_cells if others.size else slice(None)
+        counted = _select(known, numbers, truth, weight)
+        rows = self._bin(*_select(others, X, truth, weight)) if others.size else None
+        return _Part(counted, slice(len(sums)), sums, rows)
+
+    def _bin(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Rows:
+        columns = model_columns(X, slice(None))
+        bins = self.axes.bins(columns)
+        check_bin_indices(bins, self.axes.bin_width)
+        return _Rows(columns, bins, truth, weight)
+
+    def _find(self, rows: _Rows) -> tuple[IntArray, BoolArray]:
+        """Return the cell numbers of rows, and which of them are in cells that are not known."""
+        numbers = self.index.find(rows.bins)
+        return numbers, (numbers == self.index.n_cells) | self.index.beyond(rows.bins)
+
+    def add(self, part: _Part) -> None:
+        """Add what was looked up; rows of new cells wait.
 
         An index over all cells is built once for many rows that wait, not once per chunk: where
         most rows have a cell of their own, the cost still grows with the rows, not their square.
         """
-        numbers = self.index.find(rows.bins)
-        new = (numbers == self.index.n_cells) | self.index.beyond(rows.bins)
-        if not new.any():
-            self._sum(rows, numbers)
+        self._add_sums(part)
+        if part.rows is None or not part.rows.n_rows:
             return
-        self._sum(rows.select(~new), numbers[~new])
+        rows = part.rows
+        # Since they were looked up, cells may have been taken in.
+        numbers, new = self._find(rows)
+        if not new.any():
+            self._add_rows(rows, numbers)
+            return
+        self._add_rows(rows.select(~new), numbers[~new])
         self.waiting.append(rows.select(new))
         self.n_waiting += int(np.count_nonzero(new))
         if self.n_waiting > max(_MAX_WAITING, self.index.n_cells // 2):
             self._take_in()
+
+    def _add_sums(self, part: _Part) -> None:
+        if part.counted is not None and self.truth is not None:
+            self.truth.add(*part.counted)
+        if part.sums is not None:
+            self.sums[part.cells] += part.sums
+
+    def _add_rows(self, rows: _Rows, numbers: IntArray) -> None:
+        """Add rows with known cell numbers to the sums."""
+        if not numbers.size:
+            return
+        if self.n_models <= _MANY_MODELS:
+            self._add_sums(self._sum(rows, numbers))
+            return
+        if self.truth is not None:
+            self.truth.add(numbers, rows.truth, rows.weight)
+        self._add_matrices(rows, numbers)
 
     def _take_in(self) -> None:
         """Number the cells of the rows that wait, and sum those rows."""
@@ -110,35 +207,35 @@ class _Accumulator:
         new = distinct_cells(np.concatenate(cells).T)
         self.cells = np.concatenate([self.cells, new])
         self.index = CellIndex(self.cells)
-        self.compiled = compiled_cells(self.X, self.index, self.axes, self.cells)
-        if self.index.n_cells > self.sums.shape[1]:
-            more = max(self.index.n_cells, 2 * self.sums.shape[1]) - self.sums.shape[1]
-            self.sums = np.pad(self.sums, ((0, 0), (0, more)))
+        self.compiled = compiled_sums(
+            *(self.X, self.index, self.axes, self.cells, self.n_sums), weighted=self.weighted
+        )
+        if self.index.n_cells > len(self.sums):
+            more = np.zeros((max(self.index.n_cells, 2 * len(self.sums)), self.n_sums))
+            more[: len(self.sums)] = self.sums
+            self.sums = more
         for rows in self.waiting:
-            self._sum(rows, self.index.find(rows.bins))
+            self._add_rows(rows, self.index.find(rows.bins))
         self.waiting, self.n_waiting = [], 0
 
-    def _sum(self, rows: _Rows, numbers: IntArray) -> None:
-        """Add rows with known cell numbers to the sums."""
-        if not numbers.size:
-            return
-        columns, bins, truth, weight = rows
-        if self.truth is not None:
-            self.truth.add(numbers, truth, weight)
+    def _sum(self, rows: _Rows, numbers: IntArray) -> _Part:
+        """Return the sums of rows with known cell numbers."""
+        columns, truth, weight = rows.columns, rows.truth, rows.weight
+        counted = numbers, truth, weight
         touched: Any = slice(self.index.n_cells)
         n_touched = self.index.n_cells
         if n_touched > numbers.size:  # sum into this chunk's cells: cost follows the rows
             touched, numbers = np.unique(numbers, return_inverse=True)
             n_touched = touched.size
-        line = iter(self.sums)
+        sums = np.empty((self.n_sums, n_touched))
+        line = iter(sums)
 
         def total(values: FloatArray | None) -> None:
-            next(line)[touched] += np.bincount(numbers, values, n_touched)
+            next(line)[:] = np.bincount(numbers, values, n_touched)
 
         total(weight)
         if n_offsets(self.axes, len(columns)):
-            offsets = np.multiply(bins, -self.axes.bin_width, dtype=np.float64)
-            offsets += columns
+            offsets = self._offsets(rows)
             weighted = offsets if weight is None else offsets * weight
             for values in weighted:
                 total(values)
@@ -151,6 +248,49 @@ class _Accumulator:
                 total(values * other)
         for values in weighted if self.with_errors else ():
             total(values)
+        return _Part(counted, touched, sums.T)
+
+    def _offsets(self, rows: _Rows) -> FloatArray:
+        """Return how far predictions are from the lower corner of their cell."""
+        offsets = np.multiply(rows.bins, -self.axes.bin_width, dtype=np.float64)
+        offsets += rows.columns
+        return offsets
+
+    def _add_matrices(self, rows: _Rows, numbers: IntArray) -> None:
+        """Add rows of many models: those of a cell are a matrix, times itself.
+
+        Cells with as many rows are multiplied together, in parts that stay small.
+        """
+        order = np.argsort(numbers, kind="stable")
+        numbers, first, n_rows = np.unique(numbers[order], return_index=True, return_counts=True)
+        truth, weight = rows.truth[order], None if rows.weight is None else rows.weight[order]
+        errors = rows.columns.T[order] - truth[:, np.newaxis]
+        values: list[AnyArray] = [np.ones((len(order), 1))]
+        if n_offsets(self.axes, self.n_models):
+            offsets = self._offsets(rows).T[order]
+            values += [offsets, offsets**2]
+        if self.with_errors:
+            values.append(errors)
+        lines = np.hstack(values)
+        if weight is not None:
+            lines *= weight[:, np.newaxis]
+        at_end = self.n_sums - self.with_errors * self.n_models
+        at_products = at_end - n_products(self.n_models)
+        sums = np.add.reduceat(lines, first, axis=0)
+        self.sums[numbers, :at_products] += sums[:, :at_products]
+        self.sums[numbers, at_end:] += sums[:, at_products:]
+        upper = np.ravel_multi_index(np.triu_indices(self.n_models), [self.n_models] * 2)
+        n_cells = max(1, _MAX_PRODUCTS // self.n_models**2)
+        for n in np.unique(n_rows).tolist():
+            of_size = np.flatnonzero(n_rows == n)
+            for cells in np.split(of_size, range(n_cells, len(of_size), n_cells)):
+                own = first[cells, np.newaxis] + np.arange(n)
+                matrices = weighted = errors[own]
+                if weight is not None:
+                    weighted = matrices * weight[own, np.newaxis]
+                products = weighted.transpose(0, 2, 1) @ matrices
+                products = products.reshape(len(cells), -1).take(upper, axis=1)
+                self.sums[numbers[cells], at_products:at_end] += products
 
     def finish(self) -> CellStatistics:
         """Return sums and histogram with the cells in lexicographic order."""
@@ -158,8 +298,8 @@ class _Accumulator:
             self._take_in()
         order = np.lexsort(self.cells.T[::-1])
         truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
-        sums = self.sums[:, order]
-        return CellStatistics(self.axes, self.cells[order], sums, truth, self.X.shape[1])
+        sums = self.sums[order].T
+        return CellStatistics(self.axes, self.cells[order], sums, truth, self.n_models)
 
 
 def accumulate(
@@ -172,39 +312,56 @@ def accumulate(
     with_errors: bool = False,
     with_linear: bool = False,
     track: Track = untracked,
+    n_threads: int = 1,
 ) -> CellStatistics:
     """Sum up the rows of each cell, in one pass of chunks that stay in cache.
 
     Predictions, (n_rows, n_models), and truth may have any real dtype; no converted copy is made.
     Rows of sample weight zero are as good as absent. `target_resolution` is the grid step of the
     histogram of the truth; None makes none. `with_errors` asks for the sums of the models' errors
-    too, `with_linear` for the moments of a linear regression. `track` is told of each chunk.
+    too, `with_linear` for the moments of a linear regression. `track` is told of each chunk. For
+    any number of threads the sums are the same, to the last bit.
     """
-    n_rows, n_models = X.shape
-    sums = _Accumulator(X, y, axes, target_resolution, with_errors)
-    for chunk in track(row_chunks(n_rows, n_models), "sums of the rows"):
+    weighted = sample_weight is not None
+    sums = _Accumulator(X, y, axes, target_resolution, with_errors=with_errors, weighted=weighted)
+
+    def look_up(chunk: slice) -> _Part:
         weight = None if sample_weight is None else sample_weight[chunk]
         rows: _Chunk = X[chunk], y[chunk].astype(np.float64), weight
         if weight is not None and not weight.all():
             rows = _select(np.flatnonzero(weight), *rows)
+        if not rows[1].size:
+            return _Part()
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            predictions, truth, weight = sums.add_known(*rows)
-            if truth.size:
-                columns = model_columns(predictions, slice(None))
-                bins = axes.bins(columns)
-                check_bin_indices(bins, axes.bin_width)
-                sums.add(_Rows(columns, bins, truth, weight))
+            return sums.look_up(*rows)
+
+    chunks = first_rows_alone(row_chunks(*X.shape))
+    n_rows = max((chunk.stop - chunk.start for chunk in chunks), default=0)
+    left = iter(track(chunks, "sums of the rows"))
+    while batch := list(islice(left, sums.n_at_once(n_rows))):
+        for part in in_threads(look_up, batch, n_threads):
+            with np.errstate(over="ignore", invalid="ignore"):
+                sums.add(part)
+            del part
     with np.errstate(over="ignore", invalid="ignore"):
         statistics = sums.finish()
     _check_sums(statistics.sums)
     if with_linear:
-        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
+        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight, n_threads))
     return statistics
+
+
+def first_rows_alone(chunks: list[slice]) -> list[slice]:
+    """Return chunks with the first one in two: cells are known once some rows are looked at."""
+    if not chunks or chunks[0].stop <= _FIRST_ROWS:
+        return chunks
+    return [slice(0, _FIRST_ROWS), slice(_FIRST_ROWS, chunks[0].stop), *chunks[1:]]
 
 
 def _check_sums(sums: FloatArray) -> None:
     """Raise a ValueError where squares are too large to work with."""
-    if not (np.abs(sums) <= _LARGEST_SUM).all():
+    # Without a copy of what may be large; NaN is in no range.
+    if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
         raise ValueError(
             "X, y, bin_width or sample_weight is too large: sums of the squares of predictions "
             "or of errors overflow. Values must be below about 1e70 in magnitude."

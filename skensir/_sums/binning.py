@@ -12,7 +12,7 @@ MAX_BIN_INDEX = 2.0**53
 
 def row_chunks(n_rows: int, n_models: int) -> list[slice]:
     """Split rows so that one chunk of all models, in double precision, stays in cache."""
-    step = max(4096, 2**17 // n_models)
+    step = max(4096, 2**18 // n_models)
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 

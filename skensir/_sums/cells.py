@@ -209,6 +209,12 @@ class CellIndex:
         assert node is not None
         return node
 
+    def keys(self, bins: AnyArray) -> IntArray:
+        """Return the place of each row in the table, where one table holds all cells."""
+        level = self._levels[0]
+        key = _pack(bins, level.models, None, level.size, self.low, self.high)
+        return key.astype(np.intp, copy=False)
+
     def beyond(self, bins: AnyArray) -> BoolArray:
         """Tell which rows have a bin outside `low` and `high`, which `find` would clip."""
         inside = (bins.min(axis=1) >= self.low) & (bins.max(axis=1) <= self.high)
@@ -240,11 +246,12 @@ class NestedCellIndex(CellIndex):
     def table(self) -> IntArray | None:
         """Number of every possible key, where one table holds them: filled with the ancestors."""
         if self._filled is None and (table := super().table) is not None:
-            self._filled = table.copy()
+            filled = table.copy()
             unseen = np.flatnonzero(table == self._n_own)
             spans = tuple((self.high - self.low + 1).tolist())
             bins = np.stack(np.unravel_index(unseen, spans)) + self.low[:, np.newaxis]
-            self._filled[unseen] = self._find_wider(bins)
+            filled[unseen] = self._find_wider(bins)
+            self._filled = filled  # whole: other threads may ask for it meanwhile
         return self._filled
 
     def find(self, bins: AnyArray) -> IntArray:

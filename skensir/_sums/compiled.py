@@ -1,30 +1,13 @@
-"""Compiled loops for the two hot paths, where numba is installed (the extra ``fast``).
+"""The compiled loops for rows and the cells of an index, where numba is installed (extra ``fast``).
 
-They do what `accumulate`, `histogram` and `combine` do in NumPy, operation by operation and in the
-same order, so that sums and predictions are the same to the last bit. They serve cells whose index
-is one table. For all else, and where numba is absent, fails, or is switched off by the environment
-variable ``SKENSIR_NO_NUMBA=1``, `compiled_cells` and `truth_table` return None and the caller works
-in NumPy. A failure is silent, as it costs time and no result.
-
-A key is packed as in `cells`: with three models of two bins each, bin i of the first one adds
-i * 4 to it, of the second i * 2, of the third i. These are the place values, and 8, the size of the
-table, is what a bin that is not among the known ones takes away, so that the key is below zero.
-
-`parts` holds what each value adds to the key of its row. Where values are deviations from the mean
-of the models, they are taken times the number of models, and `offset` is the place of zero in
-`parts`. A bin outside of the table's counts to the nearest one, but takes `beyond` from the key,
-and a key below zero is unseen.
-
-A loop runs in the thread that calls it, without the interpreter's lock, and starts no others:
-numba's own threads abort the process where two callers meet, and would crowd joblib's workers.
+They serve cells whose index is one table. For all else, and where numba is absent, fails, or is
+switched off by the environment variable ``SKENSIR_NO_NUMBA=1``, the functions here return None and
+the caller works in NumPy. A failure is silent, as it costs time and no result.
 """
 
 from __future__ import annotations
 
-import functools
 import os
-import threading
-import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -33,6 +16,7 @@ import numpy as np
 from skensir._sums.axes import Axes
 from skensir._sums.binning import bin_indices
 from skensir._sums.cells import CellIndex
+from skensir._sums.loops import Case, compiled_loop, has_parts
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # Fewer rows take NumPy a millisecond or so, and to load the compiled code takes longer.
@@ -43,296 +27,203 @@ _MAX_MODELS = 20
 _MAX_CELLS = 2**14
 # Places of the truth, in all cells together: 8 megabytes.
 _MAX_PLACES = 2**19
-# To be silent is a setting of the whole process, which threads have to make one by one.
-_LOCK = threading.Lock()
+# With as many weights in all places of a table, they are looked up there at once: 256 kilobytes.
+_MAX_EXPANDED = 2**15
 
 
-def _look_up(
-    X: AnyArray,
-    models: tuple[int, ...],
-    parts: IntArray | None,
-    offset: int | None,
-    divisor: float,
-    low: FloatArray,
-    last: FloatArray,
-    place_value: IntArray,
-    beyond: int,
-    table: IntArray,
-    unseen: int,
-    weights: FloatArray | None,
-    intercepts: Any,
-    convex: bool,
-    out: AnyArray,
-) -> None:
-    """Write down the cell number of each row, or its weighted sum where `weights` are given.
-
-    See the module for the rest. What is None is known when this is compiled: one branch is left.
-    """
-    for row in range(len(X)):
-        key = 0
-        if offset is not None:
-            if parts is not None:
-                total_of_row = np.int64(0)
-                for model in range(len(models)):
-                    total_of_row += np.int64(X[row, model])
-            else:
-                origin, distance = np.float64(X[row, 0]), 0.0
-                for model in range(len(models)):
-                    distance += np.float64(X[row, model]) - origin
-        for model in range(len(models)):
-            if parts is not None:
-                if offset is None:
-                    key += parts[model, X[row, model]]
-                else:
-                    # Never below zero: an unsigned place needs no check of that.
-                    place = len(models) * np.int64(X[row, model]) + (offset - total_of_row)
-                    key += parts[model, np.uint64(place)]
-            else:
-                value = np.float64(X[row, model])
-                if offset is not None:
-                    value = (value - origin) * len(models) - distance
-                digit = np.floor(value / divisor) - low[model]
-                inside = min(max(digit, 0.0), last[model])
-                key += np.int64(inside) * place_value[model]
-                if digit != inside:
-                    key -= beyond
-        number = table[key] if key >= 0 else unseen
-        if weights is None:
-            out[row] = number
-        else:
-            first = total = lowest = highest = np.float64(X[row, 0])
-            for model in range(1, len(models)):
-                value = np.float64(X[row, model])
-                total += (value - first) * weights[number, model]
-                lowest = min(lowest, value)
-                highest = max(highest, value)
-            out[row] = min(max(total, lowest), highest) if convex else total + intercepts[number]
+def exact_factor(divisor: float) -> float | None:
+    """Return what to multiply by in place of a division, None where that would round otherwise."""
+    return 1 / divisor if np.frexp(divisor)[0] == 0.5 and 2.0**-900 < divisor < 2.0**900 else None
 
 
-def _add_rows(
-    X: AnyArray,
-    models: tuple[int, ...],
-    numbers: IntArray,
-    truth: FloatArray,
-    weight: FloatArray,
-    minus_corners: FloatArray | None,
-    sums: FloatArray,
-) -> None:
-    """Add each row to the sums of its cell, one line per cell; leave out rows of unseen cells.
-
-    Without corners there are no sums of the predictions themselves.
-    """
-    for row in range(len(X)):
-        number = numbers[row]
-        if number == len(sums):
-            continue
-        sums[number, 0] += weight[row]
-        place = 1
-        if minus_corners is not None:
-            place += 2 * len(models)
-        for model in range(len(models)):
-            if minus_corners is not None:
-                offset = minus_corners[number, model] + X[row, model]
-                weighted = offset * weight[row]
-                sums[number, 1 + model] += weighted
-                sums[number, 1 + len(models) + model] += weighted * offset
-            weighted = (X[row, model] - truth[row]) * weight[row]
-            for other in range(model, len(models)):
-                sums[number, place] += weighted * (X[row, other] - truth[row])
-                place += 1
-        if place < sums.shape[1]:  # the errors were asked for
-            for model in range(len(models)):
-                sums[number, place + model] += (X[row, model] - truth[row]) * weight[row]
-
-
-def _count_truth(
-    numbers: IntArray,
-    truth: FloatArray,
-    weight: FloatArray,
-    resolution: float,
-    first: int,
-    counts: FloatArray,
-) -> None:
-    """Add each row's weight and weighted excess to the place of its truth."""
-    for row in range(len(numbers)):
-        step = np.floor(truth[row] / resolution)
-        place = np.int64(step) - first
-        counts[numbers[row], place, 0] += weight[row]
-        counts[numbers[row], place, 1] += (truth[row] - step * resolution) * weight[row]
-
-
-class _Kernels(NamedTuple):
-    """The loops above, compiled."""
-
-    find_cells: Callable[..., None]  # `_look_up` without weights
-    combine_rows: Callable[..., None]  # and with them
-    add_rows: Callable[..., None]
-    count_truth: Callable[..., None]
-
-
-def _has_parts(dtype: np.dtype[Any], kind: str) -> bool:
-    """Tell whether there is a table of what each value adds to a key."""
-    return dtype == np.uint8 or (dtype == np.uint16 and kind == "predictions")
-
-
-def _compile(dtype: np.dtype[Any], n_models: int, kind: str, *, cache: bool) -> _Kernels:
-    """Compile the loops, or load them from the folder where numba has kept them."""
-    import numba
-
-    config: Any = numba.config
-    types: Any = numba.types
-    if config.DISABLE_JIT:
-        raise RuntimeError("numba has been told not to compile")
-
-    def given(dtype: Any, n_dimensions: int, layout: str = "C") -> Any:
-        # Arrays that may be written to and are aligned can be given as well: one version for all.
-        return types.Array(dtype, n_dimensions, layout, readonly=True, aligned=False)
-
-    real, whole = types.float64, types.int64
-    # Rows with any strides. The length of a tuple is known here: loops over it are unrolled.
-    rows = given(numba.from_dtype(dtype), 2, "A"), types.UniTuple(whole, n_models)
-    parts = given(types.int32, 2) if _has_parts(dtype, kind) else types.none
-    axes = real, given(real, 1), given(real, 1), given(whole, 1)
-    numbers = given(whole, 1)
-    offset = types.none if kind == "predictions" else whole
-    index = *rows, parts, offset, *axes, whole, numbers, whole
-    truth = numbers, given(real, 1), given(real, 1, "A")
-    corners = given(real, 2) if kind == "predictions" else types.none
-    none, flag = types.none, types.boolean
-
-    def compiled(loop: Callable[..., None], *arguments: Any) -> Any:
-        # Nothing here may change the order of sums, as fastmath would.
-        jit: Any = numba.njit(types.void(*arguments), nogil=True, error_model="numpy", cache=cache)
-        return jit(loop)
-
-    return _Kernels(
-        compiled(_look_up, *index, none, none, flag, whole[::1]),
-        compiled(_look_up, *index, given(real, 2), given(real, 1), flag, real[::1]),
-        compiled(_add_rows, *rows, *truth, corners, real[:, ::1]),
-        compiled(_count_truth, *truth, real, whole, real[:, :, ::1]),
-    )
-
-
-@functools.cache
-def _kernels(dtype: np.dtype[Any], n_models: int, kind: str) -> _Kernels | None:
-    """Return the compiled loops, None where numba is absent or fails for whatever reason."""
-    for cache in (True, False):  # without, where no folder can be written to
-        try:
-            with _LOCK, warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                return _compile(dtype, n_models, kind, cache=cache)
-        except Exception:
-            continue
-    return None
-
-
-def _kernels_for(X: AnyArray, kind: str = "predictions") -> _Kernels | None:
-    """Return the compiled loops for these rows, None where they do not serve."""
+def _may_serve(X: AnyArray) -> bool:
+    """Tell whether compiled loops may serve for these rows."""
     switched_off = os.environ.get("SKENSIR_NO_NUMBA", "0") not in ("", "0")
-    if switched_off or len(X) < _MIN_ROWS or X.shape[1] > _MAX_MODELS:
+    return not switched_off and len(X) >= _MIN_ROWS and X.shape[1] <= _MAX_MODELS
+
+
+class _Rows(NamedTuple):
+    """What the loops know of rows of one dtype, and of the cells of an index: see `loops`.
+
+    Attributes
+    ----------
+    case : Case
+        For the loop that finds cells.
+    table : ndarray
+        Cell number of every key.
+    values, parts : ndarray or None
+        Tables of all values, where there are few.
+    divisor : float
+        Width of a bin, of deviations times the number of models.
+    bins : ndarray of shape (3, n_models)
+        First bin and last one, counted from there, of each model, and its value in a key.
+    """
+
+    case: Case
+    table: IntArray
+    values: FloatArray | None
+    parts: IntArray | None
+    divisor: float
+    bins: FloatArray
+
+    @property
+    def models(self) -> tuple[int, ...]:
+        return tuple(range(self.case.n_models))
+
+    def key_arguments(self, scale: int = 1, beyond: int = 0) -> tuple[Any, ...]:
+        """Return arguments from `models` to `beyond`; a key counts so many times."""
+        parts = None if self.parts is None else self.parts * self.parts.dtype.type(scale)
+        deviations = None if self.case.kind == "predictions" else True
+        factor = exact_factor(self.divisor) if self.case.has_factor else None
+        bins = self.bins * [[1], [1], [scale]]
+        return self.models, self.values, parts, deviations, factor, self.divisor, bins, beyond
+
+
+def _look_at(X: AnyArray, index: CellIndex, axes: Axes, *, new_cells: bool) -> _Rows | None:
+    """Return what the loops know of chunks of `X`, None where NumPy is to work.
+
+    A bin beyond the known ones makes a new cell, or counts to the nearest one.
+    """
+    if axes.kind == "summary" or not _may_serve(X) or index.table is None:
         return None
-    return _kernels(X.dtype, X.shape[1], kind)
+    n_models, dtype = X.shape[1], X.dtype
+    on_predictions = axes.kind == "predictions"
+    divisor = axes.bin_width if on_predictions else n_models * axes.bin_width
+    spans = index.high - index.low + 1
+    place_value = index.table.size // np.cumprod(spans)
+    values = parts = None
+    if has_parts(dtype, axes.kind):
+        whole = np.arange(np.iinfo(dtype).max + 1)
+        values, whole = whole.astype(np.float64), whole.astype(dtype)
+        if not on_predictions:
+            whole = np.arange(-255 * n_models, 255 * n_models + 1)
+        digit = bin_indices(whole, divisor).astype(np.int64) - index.low[:, None]
+        inside = np.clip(digit, 0, spans[:, None] - 1)
+        parts = inside * place_value[:, None]
+        if new_cells:
+            parts[digit != inside] -= index.table.size
+        parts = parts.astype(np.int32) if on_predictions else parts.reshape(1, -1)
+    has_factor = parts is None and exact_factor(divisor) is not None
+    case = Case("find", dtype, n_models, axes.kind, has_factor, has_table=True)
+    bins = np.array([index.low, spans - 1, place_value], dtype=np.float64)
+    table = np.ascontiguousarray(index.table, dtype=np.int64)
+    return _Rows(case, table, values, parts, divisor, bins)
 
 
-class CompiledCells:
-    """The loops for rows of one dtype and the cells of one index: see `compiled_cells`."""
+def compiled_find(
+    X: AnyArray, index: CellIndex, axes: Axes, *, new_cells: bool = False
+) -> Callable[[AnyArray], IntArray] | None:
+    """Return what finds the cell numbers of a chunk of `X`, ``index.n_cells`` for unseen cells."""
+    rows = _look_at(X, index, axes, new_cells=new_cells)
+    loop = None if rows is None else compiled_loop(rows.case)
+    if rows is None or loop is None:
+        return None
+    beyond = rows.table.size if new_cells else 0
+    arguments = *rows.key_arguments(beyond=beyond), np.append(rows.table, index.n_cells), None, None
 
-    def __init__(
-        self,
-        kernels: _Kernels,
-        dtype: np.dtype[Any],
-        index: CellIndex,
-        table: IntArray,
-        axes: Axes,
-        cells: IntArray | None,
-    ) -> None:
-        self._kernels = kernels
-        n_models = len(index.low)
-        self._models = tuple(range(n_models))
-        self._n_cells, self._minus_corners = index.n_cells, None
-        divisor, offset, largest = axes.bin_width, None, np.iinfo(np.uint8).max
-        if axes.kind != "predictions":  # deviations, times the number of models
-            divisor, offset = n_models * axes.bin_width, (n_models - 1) * largest
-        elif cells is not None:
-            self._minus_corners = np.multiply(cells, -axes.bin_width, dtype=np.float64)
-        spans = index.high - index.low + 1
-        place_value = table.size // np.cumprod(spans)
-        beyond = 0 if cells is None else table.size
-        parts = None
-        if _has_parts(dtype, axes.kind):
-            if offset is None:
-                values = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
-            else:
-                values = np.arange(-offset, offset + 1)
-            digit = bin_indices(values, divisor).astype(np.int64) - index.low[:, None]
-            inside = np.clip(digit, 0, spans[:, None] - 1)
-            parts = (inside * place_value[:, None]).astype(np.int32)
-            parts[digit != inside] -= beyond
-        of_bins = divisor, index.low.astype(np.float64), spans - 1.0, place_value
-        table = np.ascontiguousarray(table, dtype=np.int64)
-        self._index = self._models, parts, offset, *of_bins, beyond, table, index.n_cells
-
-    def find(self, X: AnyArray) -> IntArray:
-        """Return the cell number of each row of `X`, the number of cells for unseen ones."""
+    def find(X: AnyArray) -> IntArray:
         numbers = np.empty(len(X), dtype=np.int64)
-        self._kernels.find_cells(X, *self._index, None, None, True, numbers)
+        loop(X, *arguments, numbers)
         return numbers
 
-    def combine(
-        self,
-        X: AnyArray,
-        weights: FloatArray,
-        intercepts: FloatArray,
-        combined: FloatArray,
-        *,
-        convex: bool,
-    ) -> None:
-        """Write the weighted sum of each row, with the weights of its cell, to `combined`.
-
-        Intercepts are added unless it is convex, which is to lie within the predictions.
-        """
-        lines = np.ascontiguousarray(weights), np.ascontiguousarray(intercepts)
-        self._kernels.combine_rows(X, *self._index, *lines, convex, combined)
-
-    def add(
-        self,
-        X: AnyArray,
-        numbers: IntArray,
-        truth: FloatArray,
-        weight: FloatArray | None,
-        sums: FloatArray,
-    ) -> None:
-        """Add rows of known cells to `sums`, which `CellStatistics` describes."""
-        block = np.zeros((self._n_cells, len(sums)))
-        weight = np.broadcast_to(1.0, len(X)) if weight is None else weight
-        arguments = self._models, numbers, truth, weight, self._minus_corners, block
-        self._kernels.add_rows(X, *arguments)
-        sums[:, : len(block)] += block.T
+    return find
 
 
-def compiled_cells(
-    X: AnyArray, index: CellIndex, axes: Axes, cells: IntArray | None = None
-) -> CompiledCells | None:
-    """Return the loops for chunks of `X` and the cells of an index, None where NumPy is to work.
+def compiled_combine(
+    X: AnyArray,
+    index: CellIndex,
+    axes: Axes,
+    weights: FloatArray,
+    intercepts: FloatArray | None,
+    *,
+    convex: bool,
+) -> Callable[[AnyArray, FloatArray], None] | None:
+    """Return what writes the weighted sums of a chunk of `X`, with the weights of the cells.
 
-    `cells` are those of the index: given them, the loops can add rows to sums, and a bin beyond
-    the known ones makes a new cell. Otherwise it counts to the nearest one.
+    Intercepts are added unless it is convex, which is to lie within the predictions.
     """
-    if axes.kind == "summary" or (cells is not None and len(cells) > _MAX_CELLS):
+    rows = _look_at(X, index, axes, new_cells=False)
+    if rows is None:
         return None
-    kernels = _kernels_for(X, axes.kind)
-    table = None if kernels is None else index.table
-    if kernels is None or table is None:
+    n_models = rows.case.n_models
+    expanded = rows.table.size * n_models <= _MAX_EXPANDED
+    case = rows.case._replace(loop="combine", has_table=not expanded, is_convex=convex)
+    if compiled_loop(case._replace(is_dense=True)) is None:
         return None
-    return CompiledCells(kernels, X.dtype, index, table, axes, cells)
+    lines = np.array(weights, dtype=np.float64)
+    lines[:, 0] = 0.0 if intercepts is None else intercepts
+    if expanded:
+        key, table, lines = rows.key_arguments(n_models), None, lines[rows.table]
+    else:
+        key, table = rows.key_arguments(), rows.table * n_models
+    arguments = *key, table, lines.ravel(), None if convex else False
+
+    def combine(X: AnyArray, out: FloatArray) -> None:
+        loop = compiled_loop(case._replace(is_dense=out.flags.c_contiguous))
+        assert loop is not None  # as it is for others
+        loop(X, *arguments, out)
+
+    return combine
+
+
+class CompiledSums(NamedTuple):
+    """Finds the cells of rows and adds these up, in compiled loops.
+
+    Attributes
+    ----------
+    find : callable
+        As of `compiled_find`.
+    sum : callable
+        Returns of a chunk, given its cell numbers, truth and weight (None where not `weighted`),
+        the sums of each known cell, (n_cells, n_sums), as `CellStatistics` describes them.
+    """
+
+    find: Callable[[AnyArray], IntArray]
+    sum: Callable[[AnyArray, IntArray, FloatArray, FloatArray | None], FloatArray]
+
+
+def compiled_sums(
+    X: AnyArray,
+    index: CellIndex,
+    axes: Axes,
+    cells: IntArray,
+    n_sums: int,
+    *,
+    weighted: bool,
+) -> CompiledSums | None:
+    """Return the loops that sum up chunks of `X`, given the cells of the index."""
+    if len(cells) > _MAX_CELLS:
+        return None
+    rows = _look_at(X, index, axes, new_cells=True)
+    find = compiled_find(X, index, axes, new_cells=True)
+    if rows is None or find is None:
+        return None
+    case = Case("add", X.dtype, X.shape[1], axes.kind, has_weight=weighted)
+    loop = compiled_loop(case)
+    if loop is None:
+        return None
+    minus_corners = None
+    if axes.kind == "predictions":
+        minus_corners = np.multiply(cells, -axes.bin_width, dtype=np.float64)
+
+    def add_up(
+        X: AnyArray, numbers: IntArray, truth: FloatArray, weight: FloatArray | None
+    ) -> FloatArray:
+        sums = np.zeros((len(cells), n_sums))
+        loop(X, rows.models, rows.values, numbers, truth, weight, minus_corners, sums)
+        return sums
+
+    return CompiledSums(find, add_up)
 
 
 class TruthTable:
     """The histogram of the truth as a table of all places: see `truth_table`."""
 
-    def __init__(self, kernels: _Kernels, resolution: float, first: int, n_steps: int) -> None:
-        self._kernels = kernels
-        self._grid = resolution, first
+    def __init__(
+        self, count: Callable[..., None], resolution: float, first: int, n_steps: int
+    ) -> None:
+        self._count = count
+        self._grid = exact_factor(resolution), resolution, first
         self._counts = np.zeros((0, n_steps, 2))
 
     def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> bool:
@@ -344,24 +235,30 @@ class TruthTable:
         if n_new > 0:
             self._counts = np.pad(self._counts, ((0, n_new), (0, 0), (0, 0)))
         cell = np.ascontiguousarray(cell, dtype=np.int64)
-        weight = np.broadcast_to(1.0, len(cell)) if weight is None else weight
-        self._kernels.count_truth(cell, truth, weight, *self._grid, self._counts)
+        self._count(cell, truth, weight, *self._grid, self._counts)
         return True
 
     def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """Return cell, step, weight and excess of the places that occur."""
         cell, place = np.nonzero(self._counts[:, :, 0])
         weight, excess = self._counts[cell, place].T
-        return cell, place + self._grid[1], weight, excess
+        return cell, place + self._grid[-1], weight, excess
 
 
-def truth_table(X: AnyArray, y: AnyArray, resolution: float) -> TruthTable | None:
+def truth_table(
+    X: AnyArray, y: AnyArray, resolution: float, *, weighted: bool
+) -> TruthTable | None:
     """Return an empty table for the truth `y` of the rows of `X`, None where NumPy is to work."""
-    kernels = _kernels_for(X)
-    if kernels is None:
+    if not _may_serve(X):
         return None
     with np.errstate(over="ignore"):  # NumPy's path tells of a grid that is too fine
         first, last = np.floor(np.array([y.min(), y.max()], dtype=np.float64) / resolution)
     if max(-first, last) > 2.0**53 or last - first >= _MAX_PLACES:
         return None
-    return TruthTable(kernels, resolution, int(first), int(last - first) + 1)
+    factor = exact_factor(resolution)
+    has_factor = factor is not None
+    case = Case("count", np.dtype(np.float64), 1, has_factor=has_factor, has_weight=weighted)
+    count = compiled_loop(case)
+    if count is None:
+        return None
+    return TruthTable(count, resolution, int(first), int(last - first) + 1)

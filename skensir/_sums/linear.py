@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._sums.binning import model_columns, row_chunks
+from skensir._threads import in_threads
 from skensir._typing import AnyArray, FloatArray
 
 # Penalties that are tried, in units of the mean variance of the predictions.
@@ -35,20 +36,25 @@ class LinearMoments(NamedTuple):
     scatter: FloatArray
 
     @staticmethod
-    def of(X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> LinearMoments:
+    def of(
+        X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, n_threads: int = 1
+    ) -> LinearMoments:
         """Return the moments of rows."""
         empty = LinearMoments(0.0, np.zeros(X.shape[1] + 1), np.zeros((X.shape[1] + 1,) * 2))
-        parts = [empty]
-        for rows in row_chunks(*X.shape):
+
+        def of_chunk(rows: slice) -> LinearMoments:
             values = np.vstack([model_columns(X, rows), y[rows]]).astype(np.float64, copy=False)
             weight = None if sample_weight is None else sample_weight[rows]
             total = float(values.shape[1] if weight is None else weight.sum())
-            if total:
-                mean = np.average(values, axis=1, weights=weight)
-                values = values - mean[:, np.newaxis]
-                weighted = values if weight is None else values * weight
-                parts.append(LinearMoments(total, mean, weighted @ values.T))
-        return LinearMoments.merge(parts)
+            if not total:
+                return empty
+            mean = np.average(values, axis=1, weights=weight)
+            values -= mean[:, np.newaxis]
+            weighted = values if weight is None else values * weight
+            return LinearMoments(total, mean, weighted @ values.T)
+
+        parts = in_threads(of_chunk, row_chunks(*X.shape), n_threads)
+        return LinearMoments.merge([empty, *(part for part in parts if part.weight)])
 
     @staticmethod
     def merge(parts: Sequence[LinearMoments]) -> LinearMoments:

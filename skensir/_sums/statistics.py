@@ -19,6 +19,9 @@ from skensir._sums.histogram import TruthHistogram, auto_resolution
 from skensir._sums.linear import LinearMoments
 from skensir._typing import FloatArray, IntArray
 
+# The sums of a cell lie side by side: line by line they are read from cache.
+_CELLS_IN_CACHE = 2**12
+
 
 class CellStatistics(NamedTuple):
     """Sums over the rows of each occupied cell.
@@ -248,10 +251,13 @@ def n_products(n_models: int) -> int:
 def quadratic_form(products: FloatArray, weights: FloatArray) -> FloatArray:
     """Return ``w' P w`` for upper triangles (n_pairs, n) of P and weights (n, n_models)."""
     total = np.zeros(len(weights))
-    pairs = zip(*np.triu_indices(weights.shape[1]), products, strict=True)
-    for model, other, line in pairs:
-        share = weights[:, model] * weights[:, other]
-        total += (1 if model == other else 2) * share * line
+    pairs = list(zip(*np.triu_indices(weights.shape[1]), strict=True))
+    for start in range(0, len(weights), _CELLS_IN_CACHE):
+        cells = slice(start, start + _CELLS_IN_CACHE)
+        of_models, of_cells = np.ascontiguousarray(weights[cells].T), total[cells]
+        for (model, other), line in zip(pairs, products[:, cells], strict=True):
+            share = of_models[model] * of_models[other]
+            of_cells += (1 if model == other else 2) * share * line
     return total
 
 

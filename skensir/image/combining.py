@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skensir._core.combine import combine_parts, dtype_of_sums
 from skensir.image.files import Image
 from skensir.image.layout import Layout, read_images
 from skensir.image.scale import scale_of
@@ -77,10 +78,29 @@ class CombinesImages:
             return [stack]
         return list(np.moveaxis(stack, axis, 0))
 
+    def _combine(self, prediction: Image, n_threads: int = 1) -> NDArray[np.float64]:
+        """Return the combination of the predictions of an image."""
+        rows = [rows_of(channel) for channel in self._channels(prediction)]
+        # Tables take any dtype of an image as it is; others are asked as any regressor is.
+        combiners: list[Any] = [
+            regressor._combiner(of_part) if hasattr(regressor, "_combiner") else None
+            for regressor, of_part in zip(self.regressors_, rows, strict=True)
+        ]
+        if None in combiners:
+            return self._apply(predict, prediction)
+        combined = np.empty(prediction.shape[1:], dtype_of_sums(prediction.dtype))
+        parts = [part[0] for part in self._channels(combined[np.newaxis])]
+        flat = [part.reshape(-1) for part in parts]
+        combine_parts(list(zip(rows, combiners, flat, strict=True)), n_threads)
+        for part, values in zip(parts, flat, strict=True):
+            if not np.may_share_memory(part, values):  # of channels between rows and columns
+                part[...] = values.reshape(part.shape)
+        return combined
+
     def _apply(
         self, function: Callable[[Any, Image], NDArray[np.float64]], prediction: Image
     ) -> NDArray[np.float64]:
-        """Return what a function of a regressor and rows gives for each pixel of an image."""
+        """Return what a function of a regressor and its rows gives for each pixel of an image."""
         parts: list[NDArray[np.float64]] = []
         for regressor, channel in zip(self.regressors_, self._channels(prediction), strict=True):
             result = function(regressor, rows_of(channel))

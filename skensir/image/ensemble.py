@@ -8,14 +8,15 @@ from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.base import BaseEstimator, RegressorMixin, clone
 from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import available_if
 from skensir._ensir import EnsIRRegressor
+from skensir._jobs import check_n_jobs, count_threads
 from skensir._state import PlainState
-from skensir.image.combining import CombinesImages, predict, predict_weights, rows_of
+from skensir.image.combining import CombinesImages, predict_weights, rows_of
 from skensir.image.files import Image
 from skensir.image.inputs import INPUT_MODEL
 from skensir.image.layout import Layout, check_given, read_images
@@ -49,6 +50,9 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
     include_input : bool, default=False
         Whether the degraded image that the models have restored is one more base model, the last
         one. It must have the size and depth of their outputs. Its weight says where to keep it.
+    n_jobs : int, default=None
+        How many threads combine an image. In `fit` the regressor gets it where its own `n_jobs` is
+        None. What comes out is the same, to the last bit.
 
     Attributes
     ----------
@@ -118,6 +122,8 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
     __metadata_request__predict = dict.fromkeys(("predictions", "inputs"), UNUSED)
     __metadata_request__score = __metadata_request__fit
 
+    n_jobs: int | None = None  # of what was pickled before there was such a parameter
+
     def __init__(
         self,
         regressor: BaseEstimator | None = None,
@@ -125,11 +131,13 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
         per_channel: bool = True,
         channel_axis: int | None = -1,
         include_input: bool = False,
+        n_jobs: int | None = None,
     ) -> None:
         self.regressor = regressor
         self.per_channel = per_channel
         self.channel_axis = channel_axis
         self.include_input = include_input
+        self.n_jobs = n_jobs
 
     def fit(
         self,
@@ -172,7 +180,10 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
     ) -> Self:
         """Set the fitted attributes; a function makes regressors of the parts of all images."""
         check_given("targets", targets)
+        check_n_jobs(self.n_jobs)
         regressor = self._regressor()
+        if self.n_jobs is not None and getattr(regressor, "n_jobs", 0) is None:
+            regressor = clone(regressor).set_params(n_jobs=self.n_jobs)
         layout = Layout(self._axis())
         models = getattr(predictions, "models", None)
         if models is not None and self.include_input:
@@ -211,10 +222,12 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
         Returns
         -------
         images : list of ndarray of shape (height, width, n_channels)
-            The combinations in double precision, neither rounded nor clipped.
+            The combinations, neither rounded nor clipped: in single precision where the predictions
+            have that, in double precision otherwise.
         """
         images = self._images_to_predict(predictions, inputs)
-        return [self._apply(predict, prediction) for prediction, _ in images]
+        n_threads = count_threads(self.n_jobs)
+        return [self._combine(prediction, n_threads) for prediction, _ in images]
 
     @available_if(_regressor_has("predict_weights"))
     def predict_weights(
@@ -339,7 +352,7 @@ class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator): 
         check_given("targets", targets)
         scores = []
         for prediction, target in self._images_to_predict(predictions, inputs, targets):
-            combined = self._apply(predict, prediction)
+            combined = self._combine(prediction, count_threads(self.n_jobs))
             peak = peak_of_truth(target, self.pixel_dtype_, self.regressors_[0])
             scores.append(peak_signal_noise_ratio(target, combined, data_range=peak))
         return float(np.mean(scores))

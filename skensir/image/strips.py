@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from skensir.image.combining import CombinesImages, predict_weights, rows_of
+from skensir.image.combining import CombinesImages, predict_weights
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of
 
@@ -58,15 +58,10 @@ def combine_scene(
     maps = np.empty(prediction.shape[:3], np.uint8) if weight_maps else None
     for rows in _strips(*prediction.shape[1:3], whole=whole):
         strip = prediction[:, rows]
-        # A view of the part that each regressor makes, as a stack of one image.
-        outs = ensemble._channels(image[np.newaxis, rows])
-        for regressor, part, out in zip(
-            ensemble.regressors_, ensemble._channels(strip), outs, strict=True
-        ):
-            values = np.asarray(regressor.predict(rows_of(part)))
-            if factor != 1:
-                values *= factor
-            out[0] = _as(out.dtype, values).reshape(out.shape[1:])
+        values = ensemble._combine(strip)
+        if factor != 1:
+            values *= factor
+        image[rows] = _as(image.dtype, values)
         if maps is not None:
             weights = ensemble._apply(predict_weights, strip)
             mean = weights if weights.ndim == 3 else weights.mean(axis=-1)

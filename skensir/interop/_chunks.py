@@ -99,8 +99,18 @@ def line_up(
     return X, like_rows(X, y, "y"), sample_weight
 
 
+def dtype_of(X: Lazy) -> np.dtype[Any]:
+    """Return the dtype of the predictions, which those of all columns of a data frame share."""
+    return np.asarray(X._meta).dtype
+
+
 def map_chunks(
-    function: Callable[..., Any], X: Lazy, estimator: Any, *columns: Any, n_columns: int = 1
+    function: Callable[..., Any],
+    X: Lazy,
+    estimator: Any,
+    *columns: Any,
+    n_columns: int = 1,
+    dtype: Any = float,
 ) -> Lazy:
     """Return what `function` makes of each chunk of rows, as a lazy array of `n_columns`.
 
@@ -110,7 +120,7 @@ def map_chunks(
     # With the names of these models it has neither to warn of others nor to let them pass.
     check_predictions(estimator, X, reset=True)
     estimator = dask.delayed(estimator)  # once in the graph, however many chunks there are
-    meta = np.empty((0, n_columns))
+    meta = np.empty((0, n_columns), dtype)
     if _is_frame(X):
         # Tuning would read small files together, as many as suit the columns of each data frame:
         # then partitions of different files would no longer line up.

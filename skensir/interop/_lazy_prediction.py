@@ -10,12 +10,14 @@ from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
 from skensir._core.calibration import count_ratios
+from skensir._core.combine import dtype_of_sums
 from skensir._incremental import IncrementalRegressor
 from skensir._typing import FloatArray
 from skensir.interop._chunks import (
     Lazy,
     check_predictions,
     compute_sum,
+    dtype_of,
     is_lazy,
     line_up,
     map_chunks,
@@ -24,13 +26,19 @@ from skensir.interop._chunks import (
 
 
 def _predict_chunk(
-    X: Any, estimator: Any, method: str = "predict", n_columns: int = 1, **options: Any
+    X: Any,
+    estimator: Any,
+    method: str = "predict",
+    n_columns: int = 1,
+    dtype: Any = float,
+    **options: Any,
 ) -> FloatArray:
     """Apply a method of a fitted estimator to a chunk; what it returns becomes columns."""
     if not len(X):
-        return np.empty((0, n_columns))
+        return np.empty((0, n_columns), dtype)
     predicted = getattr(estimator, method)(X, **options)
-    return np.column_stack(predicted if isinstance(predicted, tuple) else (predicted,))
+    columns = predicted if isinstance(predicted, tuple) else (predicted,)
+    return np.column_stack(columns).astype(dtype, copy=False)
 
 
 def _square_chunk(X: Any, estimator: Any, y: Any, sample_weight: Any) -> FloatArray:
@@ -86,8 +94,10 @@ class LazyPrediction(IncrementalRegressor):
         """Return the columns of what a method of the plain estimator makes of the rows."""
         check_is_fitted(self)
         X = check_predictions(self, X, reset=False)
-        function = partial(_predict_chunk, n_columns=n_columns, **options)
-        return map_chunks(function, X, self._predicting(), n_columns=n_columns)
+        # Of a prediction alone, as of rows in memory; beside others it is in double precision.
+        dtype = dtype_of_sums(dtype_of(X)) if n_columns == 1 else np.dtype(np.float64)
+        function = partial(_predict_chunk, n_columns=n_columns, dtype=dtype, **options)
+        return map_chunks(function, X, self._predicting(), n_columns=n_columns, dtype=dtype)
 
     def _predict_rows(self, X: Any, return_std: bool) -> Any:
         if not is_lazy(X):

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 from typing import Any, Self
 
-import numpy as np
-
 from skensir._base import whole_or_nothing
 from skensir._core.cross_validation import Grid, Pass
 from skensir._ensir import EnsIRRegressor
@@ -19,8 +17,8 @@ from skensir._sums.scale import dtype_range
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir.interop._chunks import (
-    Lazy,
     compute_sum,
+    dtype_of,
     is_lazy,
     like_rows,
     line_up,
@@ -39,11 +37,6 @@ def _sum_up_chunk(
     """Return the sufficient statistics of a chunk in a list, which is empty as the chunk is."""
     rows = rows_of_chunk(estimator, X, y, sample_weight)
     return [] if rows is None else [estimator._sum_up(*rows)]
-
-
-def _dtype_of(X: Lazy) -> np.dtype[Any]:
-    """Return the dtype of the predictions, which those of all columns of a data frame share."""
-    return np.asarray(X._meta).dtype
 
 
 def _merge_statistics(parts: list[list[CellStatistics]]) -> list[CellStatistics]:
@@ -79,7 +72,7 @@ class DaskEnsIRRegressor(LazyPrediction, EnsIRRegressor):
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
     variance_center, max_iter, tol, reg_var : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
-    target_resolution, verbose : object
+    target_resolution, n_jobs, verbose : object
         As in :class:`~skensir.EnsIRRegressor`, with the same defaults.
 
     See Also
@@ -151,7 +144,7 @@ class DaskEnsIRRegressor(LazyPrediction, EnsIRRegressor):
         if not is_lazy(X):
             super()._look_at(X, y, sample_weight)
         elif "data_range_" not in vars(self):
-            known, sample = self._known_range(_dtype_of(X)), None
+            known, sample = self._known_range(dtype_of(X)), None
             if known is None:
                 parts = map_chunks(look_for_range, X, EnsIRRegressor(), y, sample_weight)
                 sample = compute_sum(merge_samples, parts)
@@ -210,7 +203,7 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
         keeps the rows of one value of `groups` together. Nothing is shuffled.
     default_weights, min_samples_cell, variance_center, max_iter : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
-    tol, reg_var, target_resolution, verbose : object
+    tol, reg_var, target_resolution, n_jobs, verbose : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
 
     See Also
@@ -266,11 +259,11 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
         rows = LazyRows(X, y, sample_weight, groups)
         self._check_search()
         self._forget_range()
-        self._pixels = dtype_range(_dtype_of(X)) is not None
+        self._pixels = dtype_range(dtype_of(X)) is not None
         # Parameters are checked before any row is computed.
         self._widths = self._find_widths(lambda: None)
         self._candidates()
-        known = self._known_range(_dtype_of(X))
+        known = self._known_range(dtype_of(X))
         self._learn_from(rows.look.sample if known is None else None, known)
         self._widths = self._find_widths(lambda: rows.look.sample)
         self._candidates()
@@ -288,7 +281,7 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
             self._statistics = [sums]
             return sums.passes()
 
-        return self._choose(sum_up, resolution, whole=_dtype_of(X).kind in "iu")
+        return self._choose(sum_up, resolution, whole=dtype_of(X).kind in "iu")
 
     def to_local(self) -> EnsIRRegressorCV:
         """Return the plain estimator, to save it or to use it without dask.

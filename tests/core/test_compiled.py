@@ -24,18 +24,16 @@ from hypothesis import strategies as st
 import skensir
 from skensir import EnsIRRegressor
 from skensir._core import combine as combine_module
-from skensir._core.combine import combine, find_cells
+from skensir._core.combine import combine_parts, combiner, find_cells
 from skensir._sums import accumulate as accumulate_module
 from skensir._sums import compiled
+from skensir._sums import loops as loops_module
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 from skensir._sums.cells import CellIndex, NestedCellIndex, distinct_cells
 
 needs_numba = pytest.mark.skipif(
     importlib.util.find_spec("numba") is None, reason="numba is not installed (extra `fast`)"
-)
-IN_PYTHON = compiled._Kernels(
-    compiled._look_up, compiled._look_up, compiled._add_rows, compiled._count_truth
 )
 LOOPS = [pytest.param("python"), pytest.param("compiled", marks=needs_numba)]
 DTYPES = (*naive.DTYPES, "u4")
@@ -60,23 +58,22 @@ def numpy_only():
 @contextmanager
 def using(loops, *, min_rows=0):
     """Use the loops, compiled or in Python, from so many rows on; note which were."""
-    used, compile_kernels = set(), compiled._kernels
+    used = set()
 
-    def noted(name, loop):
+    def loop_for(case):
+        in_python = loops_module.LOOPS[case.loop]
+        loop = loops_module.compiled_loop(case) if loops == "compiled" else in_python
+
         def call(*arguments):
-            used.add(name)
+            used.add(case.loop)
             loop(*arguments)
 
         return call
 
-    def kernels(dtype, n_models, kind):
-        kernels = compile_kernels(dtype, n_models, kind) if loops == "compiled" else IN_PYTHON
-        return compiled._Kernels(*map(noted, compiled._Kernels._fields, kernels))
-
     with (
         mock.patch.dict(os.environ, {"SKENSIR_NO_NUMBA": ""}),
         mock.patch.object(compiled, "_MIN_ROWS", min_rows),
-        mock.patch.object(compiled, "_kernels", kernels),
+        mock.patch.object(compiled, "compiled_loop", loop_for),
     ):
         yield used
 
@@ -163,8 +160,16 @@ def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, 
 
 @pytest.mark.parametrize("kind", ["predictions", "deviations"])
 @pytest.mark.parametrize("loops", LOOPS)
-@given(data=st.data(), size=st.integers(1, 50), seed=st.integers(0, 2**32 - 1))
-def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, kind, data, size, seed):
+@given(
+    data=st.data(),
+    size=st.integers(1, 50),
+    seed=st.integers(0, 2**32 - 1),
+    places=st.sampled_from([0, 2**15]),
+    n_threads=st.integers(1, 3),
+)
+def test_rows_find_the_cells_and_combinations_that_numpy_finds(
+    loops, kind, data, size, seed, places, n_threads
+):
     stack, rng = data.draw(stacks(loops)), np.random.default_rng(seed)
     axes = Axes(stack.bin_width, kind)
     # Half of the rows, so that the others may be in no known cell.
@@ -181,13 +186,18 @@ def test_rows_find_the_cells_and_combinations_that_numpy_finds(loops, kind, data
     signed = 3 * weights - 2 / n_models, rng.normal(size=index.n_cells + 1)
 
     def results():
-        combined = combine(*arguments, weights), combine(*arguments, *signed, convex=False)
-        return find_cells(*arguments), *combined
+        convex, other = np.empty(len(stack.X)), np.empty(2 * len(stack.X))[::2]
+        parts = [
+            (stack.X, combiner(*arguments, weights), convex),
+            (stack.X, combiner(*arguments, *signed, convex=False), other),
+        ]
+        combine_parts(parts, n_threads)
+        return find_cells(*arguments, n_threads), convex, other
 
     with batches(size, 0):
-        with numpy_only():
+        with numpy_only(), mock.patch.object(combine_module, "_FEW_PLACES", places):
             expected = results()
-        with using(loops):
+        with using(loops), mock.patch.object(compiled, "_MAX_EXPANDED", places):
             found = results()
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -199,7 +209,8 @@ def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
     X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
     index, weights = CellIndex(np.array([[0, 0]])), np.array([[0.0, 1.0], [0.0, 1.0]])
     with using(loops):
-        combined = combine(X, index, Axes(32.0), weights)
+        combined = np.empty(len(X))
+        combiner(X, index, Axes(32.0), weights)(X, combined)
     assert (combined >= X.min(axis=1)).all()
     assert (combined <= X.max(axis=1)).all()
 
@@ -234,34 +245,32 @@ def test_an_estimator_is_the_same_with_and_without(objective, dtype, whole, bin_
         np.testing.assert_allclose(estimator.weights_, expected.weights_, rtol=0, atol=1e-12)
         found = expected.predict(X, return_std=True)
     np.testing.assert_array_equal(found, predicted)
-    assert {"find_cells", "add_rows", "combine_rows"} <= used
-    assert ("count_truth" in used) == (objective == "likelihood")
+    assert {"find", "add", "combine"} <= used
+    assert ("count" in used) == (objective == "likelihood")
 
 
 def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
     X, y = large_stack()
     with using("python", min_rows=compiled._MIN_ROWS):
+        few, of_21 = X[: compiled._MIN_ROWS - 1], np.broadcast_to(X[:, :1], (len(X), 21))
         index = CellIndex(np.array([[0, 0, 0], [7, 7, 7]]))
-        assert compiled.compiled_cells(X, index, Axes(32.0)) is not None
-        assert compiled.truth_table(X, y, 1.0) is not None
-        assert compiled.compiled_cells(X[: compiled._MIN_ROWS - 1], index, Axes(32.0)) is None
-        assert compiled.truth_table(X[: compiled._MIN_ROWS - 1], y, 1.0) is None
-        assert compiled.truth_table(X, 1e9 * y, 1.0) is None
-        many = np.broadcast_to(X[:, :1], (len(X), 21))
-        assert (
-            compiled.compiled_cells(many, CellIndex(np.zeros((1, 21), np.int64)), Axes(32.0))
-            is None
-        )
         sparse = CellIndex(np.array([[0, 0, 0], [2000, 2000, 2000]]))
-        assert compiled.compiled_cells(X, sparse, Axes(0.1)) is None
+        assert compiled.compiled_find(X, index, Axes(32.0)) is not None
+        assert compiled.truth_table(X, y, 1.0, weighted=False) is not None
+        assert compiled.compiled_find(few, index, Axes(32.0)) is None
+        assert compiled.truth_table(few, y, 1.0, weighted=False) is None
+        assert compiled.truth_table(X, 1e9 * y, 1.0, weighted=False) is None
+        zeros = CellIndex(np.zeros((1, 21), np.int64))
+        assert compiled.compiled_find(of_21, zeros, Axes(32.0)) is None
+        assert compiled.compiled_find(X, sparse, Axes(0.1)) is None
 
 
 @pytest.fixture
 def nothing_compiled():
     """Forget what has been compiled or has failed, before and after."""
-    compiled._kernels.cache_clear()
+    loops_module.compiled_loop.cache_clear()
     yield
-    compiled._kernels.cache_clear()
+    loops_module.compiled_loop.cache_clear()
 
 
 @pytest.mark.usefixtures("nothing_compiled")
@@ -275,26 +284,27 @@ def test_failures_are_silent_and_numpy_steps_in(failure, monkeypatch):
         monkeypatch.setitem(sys.modules, "numba", mock.Mock(config=config))
     else:
 
-        def fail(dtype, n_models, kind, *, cache):
+        def fail(case, *, cache):
             warnings.warn("about to fail", stacklevel=2)
             raise {"broken": SystemError, "does not compile": TypeError}[failure]
 
-        monkeypatch.setattr(compiled, "_compile", fail)
+        monkeypatch.setattr(loops_module, "_compile", fail)
     X, y = large_stack()
     model = EnsIRRegressor().fit(X, y)
     predicted = model.predict(X)
-    assert compiled._kernels(X.dtype, 3, "predictions") is None
+    assert loops_module.compiled_loop.cache_info().currsize > 0
+    assert loops_module.compiled_loop(loops_module.Case("add", X.dtype, 3)) is None
     with numpy_only():
         np.testing.assert_array_equal(predicted, EnsIRRegressor().fit(X, y).predict(X))
 
 
 @pytest.mark.parametrize(("value", "used"), [("1", False), ("yes", False), ("0", True), ("", True)])
 def test_the_environment_variable_switches_the_loops_off(value, used, monkeypatch):
-    kernels = mock.Mock(return_value=None)
-    monkeypatch.setattr(compiled, "_kernels", kernels)
+    loop = mock.Mock(return_value=None)
+    monkeypatch.setattr(compiled, "compiled_loop", loop)
     monkeypatch.setenv("SKENSIR_NO_NUMBA", value)
     EnsIRRegressor().fit(*large_stack())
-    assert kernels.called == used
+    assert loop.called == used
 
 
 # A fit and a prediction of a number of rows. All warnings are errors.
@@ -312,10 +322,10 @@ rng = np.random.default_rng(0)
 y = rng.integers(0, 256, int(sys.argv[1]))
 X = np.clip(y[:, None] + rng.integers(-6, 7, (len(y), 3)), 0, 255).astype(np.uint8)
 EnsIRRegressor().fit(X, y).predict(X)
-from skensir._sums import compiled
+from skensir._sums.loops import Case, compiled_loop
 
-asked_for = compiled._kernels.cache_info().currsize > 0
-compiles = asked_for and compiled._kernels(X.dtype, 3, "predictions") is not None
+asked_for = compiled_loop.cache_info().currsize > 0
+compiles = asked_for and compiled_loop(Case("add", X.dtype, 3)) is not None
 print("numba" in sys.modules, compiles)
 """
 
@@ -383,7 +393,7 @@ def test_threads_may_compile_and_predict_at_once(monkeypatch):
         thread.join()
     for found in predicted:
         np.testing.assert_array_equal(found, expected)
-    assert compiled._kernels(X.dtype, 3, "predictions") is not None
+    assert loops_module.compiled_loop.cache_info().currsize > 0
     assert warnings.filters == filters
 
 
