@@ -1,6 +1,4 @@
-"""What fit and predict cost as rows, models and bins grow; prints tables and draws plots.
-
-usage: python benchmarks/scaling.py FOLDER [largest number of rows, 1e8 by default]
+"""What fit and predict cost as rows, models and bins grow: `speed.py` prints it.
 
 Rows are 8-bit predictions, or real ones, drawn batch by batch: the whole never exists. Times are
 those of `partial_fit` and `predict` alone, without the drawing. Memory is the largest resident set
@@ -13,15 +11,13 @@ import resource
 import subprocess
 import sys
 import time
-from pathlib import Path
 
-import matplotlib.pyplot as plt
 import numpy as np
 
 from skensir import EnsIRRegressor
 
 BATCH = 1_000_000
-KINDS = {"8-bit": "8-bit predictions and truth", "real": "real predictions and truth"}
+KINDS = "8-bit", "real"  # predictions and truth
 
 
 def draw(n_rows, n_models=3, *, kind="8-bit", seed=0):
@@ -55,7 +51,7 @@ def stream(n_rows, kind):
             before = peak_memory()
         del X, y  # before the next batch is drawn
     begin = time.perf_counter()
-    _ = model.weights_
+    model.solve()
     fit += time.perf_counter() - begin
     X, _ = draw(min(BATCH, n_rows), kind=kind)
     begin = time.perf_counter()
@@ -121,53 +117,5 @@ def measure(cases, n_rows=1_000_000):
     return np.array(results).T
 
 
-def style(ax, xlabel, ylabel, title):
-    ax.set(xlabel=xlabel, ylabel=ylabel, title=title)
-    ax.grid(alpha=0.3)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.legend(frameon=False)
-
-
-def plot_rows(results, path):
-    figure, (times, memory) = plt.subplots(1, 2, figsize=(10, 4), layout="constrained")
-    for color, (kind, label) in zip(("C0", "C1"), KINDS.items(), strict=True):
-        rows, fit, predict, used = results[kind]
-        times.loglog(rows, fit, "o-", color=color, label=f"fit, {label}")
-        times.loglog(rows, predict, "s--", color=color, label=f"predict, {label}")
-        memory.semilogx(rows, used / 1e6, "o-", color=color, label=label)
-    memory.set_ylim(0, 200)
-    style(times, "rows", "seconds", "Cost grows with the rows")
-    style(memory, "rows", "MB beyond the first batch", "Memory does not")
-    figure.savefig(path, dpi=100)
-
-
-def plot_costs(x, results, path, xlabel, title):
-    figure, ax = plt.subplots(figsize=(6, 4), layout="constrained")
-    for line, marker, label in zip(results, "os^", ("fit", "predict", "np.mean"), strict=True):
-        ax.loglog(x, line, f"{marker}-", label=label)
-    ax.set_xticks(x, [f"{value:g}" for value in x])
-    ax.minorticks_off()
-    ax.set_ylim(1, 10 ** np.ceil(np.log10(results.max())))
-    if x[0] > x[-1]:
-        ax.invert_xaxis()
-    style(ax, xlabel, "nanoseconds per row", title)
-    figure.savefig(path, dpi=100)
-
-
-def main():
-    if sys.argv[1] == "--stream":
-        stream(int(sys.argv[2]), sys.argv[3])
-        return
-    folder = Path(sys.argv[1])
-    largest = float(sys.argv[2]) if len(sys.argv) > 2 else 1e8
-    plot_rows(measure_rows(largest), folder / "rows.png")
-    models = [2, 3, 4, 6, 8, 12, 16, 24, 40]
-    plot_costs(models, measure([(n, 64) for n in models]), folder / "models.png",
-               "models, at bin width 64", "Cost against the number of models")  # fmt: skip
-    widths = [128, 64, 32, 16, 8, 4]
-    plot_costs(widths, measure([(3, width) for width in widths]), folder / "bin_widths.png",
-               "bin width, with three models", "Cost against the bin width")  # fmt: skip
-
-
 if __name__ == "__main__":
-    main()
+    stream(int(sys.argv[2]), sys.argv[3])

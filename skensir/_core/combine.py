@@ -10,7 +10,7 @@ import numpy as np
 from skensir._sums.axes import Axes
 from skensir._sums.binning import model_columns, row_chunks
 from skensir._sums.cells import CellIndex
-from skensir._sums.compiled import compiled_combine, compiled_find
+from skensir._sums.compiled import compiled_combine, compiled_find, compiled_walk
 from skensir._threads import in_threads
 from skensir._typing import AnyArray, FloatArray, IntArray
 
@@ -25,12 +25,13 @@ def find_cells(X: AnyArray, index: CellIndex, axes: Axes, n_threads: int = 1) ->
     """Return the cell number of each row of `X`, ``index.n_cells`` for unseen cells."""
     numbers = np.empty(len(X), dtype=np.intp)
     compiled = compiled_find(X, index, axes)
+    walk = compiled_walk(X, index) if compiled is None else None
 
     def find(rows: slice) -> None:
         if compiled is not None:
             numbers[rows] = compiled(X[rows])
         else:
-            numbers[rows] = index.find(axes.bins(model_columns(X, rows)))
+            numbers[rows] = index.find(axes.bins(model_columns(X, rows)), walk)
 
     in_threads(find, row_chunks(*X.shape), n_threads)
     return numbers
@@ -82,16 +83,17 @@ def combiner(
     compiled = compiled_combine(X, index, axes, weights, intercepts, convex=clipped)
     if compiled is not None:
         return compiled
-    find, lines = index.find, np.ascontiguousarray(weights.T[1:])
+    lines = np.ascontiguousarray(weights.T[1:])
     if intercepts is not None:
         lines = np.vstack([lines, intercepts])
-    if index.table is not None and index.table.size <= _FEW_PLACES:
-        # The lines of all places in the table: one look-up less.
-        find, lines = index.keys, lines[:, index.table]
+    expanded = index.table is not None and index.table.size <= _FEW_PLACES
+    if expanded:  # the lines of all places in the table: one look-up less
+        lines = lines[:, index.table]
 
     def combine_chunk(rows: AnyArray, out: FloatArray) -> None:
         columns = model_columns(rows, slice(None))
-        place = find(axes.bins(columns))
+        bins = axes.bins(columns)
+        place = index.keys(bins) if expanded else index.find(bins)
         # mode="clip" skips the bounds check: every number lies inside.
         looked_up = (line.take(place, mode="clip") for line in lines[: len(columns) - 1])
         _weighted_sum(columns, looked_up, out, convex=clipped)

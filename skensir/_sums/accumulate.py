@@ -9,8 +9,8 @@ import numpy as np
 
 from skensir._sums.axes import Axes
 from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
-from skensir._sums.cells import CellIndex, distinct_cells
-from skensir._sums.compiled import CompiledSums, compiled_sums, truth_table
+from skensir._sums.cells import CellIndex, Walk, distinct_cells
+from skensir._sums.compiled import CompiledSums, compiled_sums, compiled_walk, truth_table
 from skensir._sums.histogram import TruthCounter
 from skensir._sums.linear import LinearMoments
 from skensir._sums.statistics import CellStatistics, n_offsets, n_products
@@ -117,6 +117,7 @@ class _Accumulator:
         self.n_sums = 1 + n_offset_sums + n_products(self.n_models) + with_errors * self.n_models
         self.sums = np.zeros((64, self.n_sums))
         self.compiled: CompiledSums | None = None
+        self.walk: Walk | None = None  # where not all is compiled
         self.waiting: list[_Rows] = []
         self.n_waiting = 0
 
@@ -160,7 +161,7 @@ class _Accumulator:
 
     def _find(self, rows: _Rows) -> tuple[IntArray, BoolArray]:
         """Return the cell numbers of rows, and which of them are in cells that are not known."""
-        numbers = self.index.find(rows.bins)
+        numbers = self.index.find(rows.bins, self.walk)
         return numbers, (numbers == self.index.n_cells) | self.index.beyond(rows.bins)
 
     def add(self, part: _Part) -> None:
@@ -210,12 +211,13 @@ class _Accumulator:
         self.compiled = compiled_sums(
             *(self.X, self.index, self.axes, self.cells, self.n_sums), weighted=self.weighted
         )
+        self.walk = compiled_walk(self.X, self.index) if self.compiled is None else None
         if self.index.n_cells > len(self.sums):
-            more = np.zeros((max(self.index.n_cells, 2 * len(self.sums)), self.n_sums))
+            more = np.zeros((max(self.index.n_cells, 4 * len(self.sums)), self.n_sums))
             more[: len(self.sums)] = self.sums
             self.sums = more
         for rows in self.waiting:
-            self._add_rows(rows, self.index.find(rows.bins))
+            self._add_rows(rows, self.index.find(rows.bins, self.walk))
         self.waiting, self.n_waiting = [], 0
 
     def _sum(self, rows: _Rows, numbers: IntArray) -> _Part:

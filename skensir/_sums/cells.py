@@ -15,8 +15,8 @@ occur, number 0, and the second level 0 * 2 + 1 = 1 to the cell.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -30,8 +30,37 @@ _DENSE_LIMIT = 2**20
 
 
 # Multiplying by 2**64 over the golden ratio spreads neighbouring keys over the upper bits.
-_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
-_EMPTY = -1
+MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+EMPTY = -1
+
+
+_NO_KEYS = np.empty(0, dtype=np.int64)
+
+# Finds the cell numbers of rows, given their bins with a line per model.
+Walk: TypeAlias = Callable[[AnyArray], IntArray]
+
+
+class Steps(NamedTuple):
+    """The levels of an index, one after the other, as a loop walks down them.
+
+    Attributes
+    ----------
+    stops : ndarray of shape (n_levels,)
+        The model after the last one of a level.
+    shifts : ndarray of shape (n_levels,)
+        By how many bits a hashed key is shifted to be a place; 64 where keys are places.
+    keys_from, numbers_from : ndarray of shape (n_levels + 1,)
+        Where those of a level begin.
+    keys, numbers : ndarray
+        Of the places of all levels.
+    """
+
+    stops: IntArray
+    shifts: IntArray
+    keys_from: IntArray
+    numbers_from: IntArray
+    keys: IntArray
+    numbers: IntArray
 
 
 class _DenseTable:
@@ -53,11 +82,11 @@ class _HashTable:
         bits = (2 * keys.size).bit_length()
         self._shift = np.uint64(64 - bits)
         self._last = 2**bits - 1
-        self.keys = np.full(2**bits, _EMPTY)
+        self.keys = np.full(2**bits, EMPTY)
         self.numbers = np.full(2**bits, keys.size)
         place = self._place(keys)
         while keys.size:
-            free = self.keys[place] == _EMPTY
+            free = self.keys[place] == EMPTY
             self.keys[place[free]] = keys[free]  # of keys with one place the last one gets it
             placed = self.keys[place] == keys
             self.numbers[place[placed]] = numbers[placed]
@@ -65,7 +94,7 @@ class _HashTable:
             place = (place[~placed] + 1) & self._last
 
     def _place(self, key: AnyArray) -> IntArray:
-        hashed = key.astype(np.uint64) * _MULTIPLIER
+        hashed = key.astype(np.uint64) * MULTIPLIER
         hashed >>= self._shift
         return hashed.view(np.int64)
 
@@ -73,11 +102,11 @@ class _HashTable:
         place = self._place(key)
         found, number = self.keys.take(place), self.numbers.take(place)
         # A key that is not at its place may be at one of the next, up to the first empty one.
-        rows = np.flatnonzero((found != key) & (found != _EMPTY))
+        rows = np.flatnonzero((found != key) & (found != EMPTY))
         while rows.size:
             place[rows] = now = (place[rows] + 1) & self._last
             found, number[rows] = self.keys.take(now), self.numbers.take(now)
-            rows = rows[(found != key[rows]) & (found != _EMPTY)]
+            rows = rows[(found != key[rows]) & (found != EMPTY)]
         return number
 
 
@@ -197,17 +226,34 @@ class CellIndex:
         whole = len(self._levels) == 1 and isinstance(table, _DenseTable)
         return table.numbers if whole else None
 
-    def find(self, bins: AnyArray) -> IntArray:
+    def find(self, bins: AnyArray, walk: Walk | None = None) -> IntArray:
         """Return the cell number of each row, `n_cells` where the row is in no known cell.
 
-        `bins` has a line per model; bins beyond a model's first or last one count to it.
+        `bins` has a line per model; bins beyond a model's first or last one count to it. A `walk`
+        for these cells does the same in another way.
         """
+        if walk is not None:
+            return walk(bins)
         node = None
         for level in self._levels:
             key = _pack(bins, level.models, node, level.size, self.low, self.high)
             node = level.table.find(key)
         assert node is not None
         return node
+
+    def steps(self) -> Steps:
+        """Return the walk down the levels as arrays."""
+        tables = [level.table for level in self._levels]
+        hashed = [table if isinstance(table, _HashTable) else None for table in tables]
+        keys = [_NO_KEYS if table is None else table.keys for table in hashed]
+        return Steps(
+            np.array([level.models.stop for level in self._levels]),
+            np.array([64 if table is None else int(table._shift) for table in hashed], np.uint64),
+            np.cumsum([0, *map(len, keys)]),
+            np.cumsum([0, *(len(table.numbers) for table in tables)]),
+            np.concatenate(keys),
+            np.concatenate([table.numbers for table in tables]),
+        )
 
     def keys(self, bins: AnyArray) -> IntArray:
         """Return the place of each row in the table, where one table holds all cells."""
@@ -254,9 +300,9 @@ class NestedCellIndex(CellIndex):
             self._filled = filled  # whole: other threads may ask for it meanwhile
         return self._filled
 
-    def find(self, bins: AnyArray) -> IntArray:
+    def find(self, bins: AnyArray, walk: Walk | None = None) -> IntArray:
         """Return the number of each row's cell or of its nearest ancestor."""
-        numbers = super().find(bins)
+        numbers = super().find(bins, walk)
         unseen = np.flatnonzero(numbers == self._n_own)
         if unseen.size:
             low, high = self.low[:, np.newaxis], self.high[:, np.newaxis]

@@ -14,8 +14,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir._sums.axes import Axes
-from skensir._sums.binning import bin_indices
-from skensir._sums.cells import CellIndex
+from skensir._sums.binning import bin_indices, model_columns
+from skensir._sums.cells import CellIndex, Walk
 from skensir._sums.loops import Case, compiled_loop, has_parts
 from skensir._typing import AnyArray, FloatArray, IntArray
 
@@ -36,10 +36,14 @@ def exact_factor(divisor: float) -> float | None:
     return 1 / divisor if np.frexp(divisor)[0] == 0.5 and 2.0**-900 < divisor < 2.0**900 else None
 
 
+def switched_off() -> bool:
+    """Tell whether there is to be no compiled loop."""
+    return os.environ.get("SKENSIR_NO_NUMBA", "0") not in ("", "0")
+
+
 def _may_serve(X: AnyArray) -> bool:
     """Tell whether compiled loops may serve for these rows."""
-    switched_off = os.environ.get("SKENSIR_NO_NUMBA", "0") not in ("", "0")
-    return not switched_off and len(X) >= _MIN_ROWS and X.shape[1] <= _MAX_MODELS
+    return not switched_off() and len(X) >= _MIN_ROWS and X.shape[1] <= _MAX_MODELS
 
 
 class _Rows(NamedTuple):
@@ -93,8 +97,8 @@ def _look_at(X: AnyArray, index: CellIndex, axes: Axes, *, new_cells: bool) -> _
     place_value = index.table.size // np.cumprod(spans)
     values = parts = None
     if has_parts(dtype, axes.kind):
-        whole = np.arange(np.iinfo(dtype).max + 1)
-        values, whole = whole.astype(np.float64), whole.astype(dtype)
+        values = _values_of(dtype)
+        whole = np.arange(np.iinfo(dtype).max + 1).astype(dtype)
         if not on_predictions:
             whole = np.arange(-255 * n_models, 255 * n_models + 1)
         digit = bin_indices(whole, divisor).astype(np.int64) - index.low[:, None]
@@ -108,6 +112,24 @@ def _look_at(X: AnyArray, index: CellIndex, axes: Axes, *, new_cells: bool) -> _
     bins = np.array([index.low, spans - 1, place_value], dtype=np.float64)
     table = np.ascontiguousarray(index.table, dtype=np.int64)
     return _Rows(case, table, values, parts, divisor, bins)
+
+
+def compiled_walk(X: AnyArray, index: CellIndex) -> Walk | None:
+    """Return what finds the cells of an index for the bins of chunks of `X`, of any axes."""
+    if switched_off() or len(X) < _MIN_ROWS:
+        return None
+    steps = index.steps()
+
+    def walk(bins: AnyArray) -> IntArray:
+        loop = compiled_loop(Case("walk", bins.dtype, 0))
+        if loop is None:
+            return CellIndex.find(index, bins)
+        dtype = np.float64 if bins.dtype.kind == "f" else np.int64
+        numbers = np.empty(bins.shape[1], dtype=np.int64)
+        loop(bins, index.low.astype(dtype), index.high.astype(dtype), *steps, numbers)
+        return numbers
+
+    return walk
 
 
 def compiled_find(
@@ -142,16 +164,16 @@ def compiled_combine(
 
     Intercepts are added unless it is convex, which is to lie within the predictions.
     """
+    lines = np.array(weights, dtype=np.float64)
+    lines[:, 0] = 0.0 if intercepts is None else intercepts
     rows = _look_at(X, index, axes, new_cells=False)
     if rows is None:
-        return None
+        return _combine_by_walk(X, index, axes, lines, convex=convex)
     n_models = rows.case.n_models
     expanded = rows.table.size * n_models <= _MAX_EXPANDED
     case = rows.case._replace(loop="combine", has_table=not expanded, is_convex=convex)
     if compiled_loop(case._replace(is_dense=True)) is None:
         return None
-    lines = np.array(weights, dtype=np.float64)
-    lines[:, 0] = 0.0 if intercepts is None else intercepts
     if expanded:
         key, table, lines = rows.key_arguments(n_models), None, lines[rows.table]
     else:
@@ -164,6 +186,30 @@ def compiled_combine(
         loop(X, *arguments, out)
 
     return combine
+
+
+def _combine_by_walk(
+    X: AnyArray, index: CellIndex, axes: Axes, lines: FloatArray, *, convex: bool
+) -> Callable[[AnyArray, FloatArray], None] | None:
+    """Return the same where no one table holds the cells, or the axes are a summary."""
+    walk = compiled_walk(X, index)
+    loop = None if walk is None else compiled_loop(Case("combine found", X.dtype, 0))
+    if loop is None:
+        return None
+    values = _values_of(X.dtype)
+
+    def combine(X: AnyArray, out: FloatArray) -> None:
+        numbers = index.find(axes.bins(model_columns(X, slice(None))), walk)
+        loop(X, values, numbers, lines.ravel(), convex, out)
+
+    return combine
+
+
+def _values_of(dtype: np.dtype[Any]) -> FloatArray | None:
+    """Return all values of a dtype as doubles, where there are few."""
+    if not has_parts(dtype, "predictions"):
+        return None
+    return np.arange(np.iinfo(dtype).max + 1).astype(np.float64)
 
 
 class CompiledSums(NamedTuple):

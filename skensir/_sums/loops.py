@@ -33,6 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skensir._sums.cells import EMPTY, MULTIPLIER
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # To be silent is a setting of the whole process, which threads have to make one by one.
@@ -163,6 +164,60 @@ def _count_truth(
         counts[number, place, 1] += excess if weight is None else excess * weight[row]
 
 
+def _walk(
+    bins: AnyArray,
+    low: AnyArray,
+    high: AnyArray,
+    stops: IntArray,
+    shifts: IntArray,
+    keys_from: IntArray,
+    numbers_from: IntArray,
+    keys: IntArray,
+    numbers: IntArray,
+    out: IntArray,
+) -> None:
+    """Write down the cell number of each row of bins: see `cells.CellIndex` and `cells.Steps`."""
+    for row in range(np.uint64(bins.shape[1])):
+        node, model = np.int64(0), 0
+        for level in range(len(stops)):
+            key = node
+            for model in range(model, stops[level]):  # noqa: B020
+                digit = min(max(bins[model, row], low[model]), high[model]) - low[model]
+                key = key * np.int64(high[model] - low[model] + 1) + np.int64(digit)
+            model = stops[level]
+            place = key
+            if shifts[level] < np.uint64(64):
+                last = keys_from[level + 1] - keys_from[level] - 1
+                place = np.int64((np.uint64(key) * MULTIPLIER) >> shifts[level])
+                found = keys[keys_from[level] + place]
+                while found not in (key, EMPTY):
+                    place = (place + 1) & last
+                    found = keys[keys_from[level] + place]
+            node = numbers[numbers_from[level] + place]
+        out[row] = node
+
+
+def _combine_found(
+    X: AnyArray,
+    values: FloatArray | None,
+    numbers: IntArray,
+    lines: FloatArray,
+    convex: bool,
+    out: FloatArray,
+) -> None:
+    """Write down the weighted sum of each row, whose cell is known, for any number of models."""
+    n_models = np.uint64(X.shape[1])
+    for row in range(np.uint64(len(X))):
+        line = np.uint64(numbers[row]) * n_models
+        first = np.float64(X[row, 0]) if values is None else values[X[row, 0]]
+        total = lowest = highest = first
+        for model in range(np.uint64(1), n_models):
+            value = np.float64(X[row, model]) if values is None else values[X[row, model]]
+            total += (value - first) * lines[line + model]
+            lowest, highest = min(lowest, value), max(highest, value)
+        out[row] = min(max(total, lowest), highest) if convex else total + lines[line]
+
+
 def has_parts(dtype: np.dtype[Any], kind: str) -> bool:
     """Tell whether there is a table of what each value adds to a key."""
     return dtype == np.uint8 or (dtype == np.uint16 and kind == "predictions")
@@ -173,6 +228,8 @@ LOOPS: dict[str, Callable[..., None]] = {
     "combine": _look_up,  # and with them
     "add": _add_rows,
     "count": _count_truth,
+    "walk": _walk,
+    "combine found": _combine_found,
 }
 
 
@@ -211,6 +268,22 @@ def _signature(case: Case) -> tuple[Any, ...]:
     truth = numbers, given(real, 1), weight
     if case.loop == "count":
         return *truth, factor, real, whole, real[:, :, ::1]
+    if case.loop == "walk":
+        bin_type = numba.from_dtype(case.dtype)
+        ends = given(real if case.dtype.kind == "f" else whole, 1)
+        steps = numbers, given(types.uint64, 1), numbers, numbers, numbers, numbers
+        return given(bin_type, 2, "A"), ends, ends, *steps, whole[::1]
+    if case.loop == "combine found":
+        rows_of_any = given(numba.from_dtype(case.dtype), 2, "A")
+        values = unless(no_parts, given(real, 1))
+        return (
+            rows_of_any,
+            values,
+            numbers,
+            given(real, 1),
+            types.boolean,
+            types.Array(real, 1, "A"),
+        )
     # Rows with any strides. The length of a tuple is known here: loops over it are unrolled.
     rows = given(numba.from_dtype(case.dtype), 2, "A"), types.UniTuple(whole, case.n_models)
     values = unless(no_parts, given(real, 1))

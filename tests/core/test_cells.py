@@ -91,7 +91,7 @@ def test_limited_keys_lead_through_several_levels(dense_limit, n_dense):
 @given(
     st.integers(0, 2**32 - 1),
     st.integers(1, 300),
-    st.sampled_from([0, 1, 2**60, int(cells_module._MULTIPLIER)]),
+    st.sampled_from([0, 1, 2**60, int(cells_module.MULTIPLIER)]),
 )
 def test_hash_table_finds_keys_that_want_the_same_place(seed, n_keys, multiplier):
     """Also where all keys hash alike, so that each is looked for among all others."""
@@ -99,7 +99,7 @@ def test_hash_table_finds_keys_that_want_the_same_place(seed, n_keys, multiplier
     keys = rng.permutation(rng.choice(1000, n_keys, replace=False))
     numbers = rng.permutation(n_keys)
     expected = dict(zip(keys.tolist(), numbers.tolist(), strict=True))
-    with mock.patch.object(cells_module, "_MULTIPLIER", np.uint64(multiplier)):
+    with mock.patch.object(cells_module, "MULTIPLIER", np.uint64(multiplier)):
         found = _HashTable(keys, numbers).find(np.arange(1000))
     assert found.tolist() == [expected.get(key, n_keys) for key in range(1000)]
 

@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from unittest import mock
 
@@ -18,7 +18,7 @@ import joblib
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 import skensir
@@ -26,10 +26,11 @@ from skensir import EnsIRRegressor
 from skensir._core import combine as combine_module
 from skensir._core.combine import combine_parts, combiner, find_cells
 from skensir._sums import accumulate as accumulate_module
+from skensir._sums import cells as cells_module
 from skensir._sums import compiled
 from skensir._sums import loops as loops_module
 from skensir._sums.accumulate import accumulate
-from skensir._sums.axes import Axes
+from skensir._sums.axes import KINDS, Axes
 from skensir._sums.cells import CellIndex, NestedCellIndex, distinct_cells
 
 needs_numba = pytest.mark.skipif(
@@ -66,7 +67,8 @@ def using(loops, *, min_rows=0):
 
         def call(*arguments):
             used.add(case.loop)
-            loop(*arguments)
+            with np.errstate(over="ignore"):  # as in hashing, of which Python warns
+                loop(*arguments)
 
         return call
 
@@ -158,28 +160,39 @@ def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, 
         np.testing.assert_array_equal(one, other)
 
 
-@pytest.mark.parametrize("kind", ["predictions", "deviations"])
+# Of an index: one table, hashed keys in one level, in several, and with a table before them.
+LIMITS = [(2**61, 2**20), (2**61, 0), (5000, 0), (5000, 70)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("loops", LOOPS)
 @given(
     data=st.data(),
     size=st.integers(1, 50),
+    limits=st.sampled_from(LIMITS),
     seed=st.integers(0, 2**32 - 1),
     places=st.sampled_from([0, 2**15]),
     n_threads=st.integers(1, 3),
 )
 def test_rows_find_the_cells_and_combinations_that_numpy_finds(
-    loops, kind, data, size, seed, places, n_threads
+    loops, kind, data, size, limits, seed, places, n_threads
 ):
     stack, rng = data.draw(stacks(loops)), np.random.default_rng(seed)
     axes = Axes(stack.bin_width, kind)
     # Half of the rows, so that the others may be in no known cell.
     bins = axes.bins(np.ascontiguousarray(stack.X[: len(stack.X) // 2 + 1].T))
     cells = rng.permutation(distinct_cells(bins))
-    if data.draw(st.booleans()):
+    ancestors = distinct_cells(cells.T >> 1)
+    levels = np.ones(len(ancestors), dtype=np.int64)
+    key_limit, dense_limit = limits
+    with (
+        mock.patch.multiple(cells_module, _KEY_LIMIT=key_limit, _DENSE_LIMIT=dense_limit),
+        suppress(ValueError),  # too many bins for so small keys
+    ):
         index = CellIndex(cells)
-    else:
-        ancestors = distinct_cells(cells.T >> 1)
-        index = NestedCellIndex(cells, ancestors, np.ones(len(ancestors), dtype=np.int64))
+        if data.draw(st.booleans()):
+            index = NestedCellIndex(cells, ancestors, levels)
+    assume("index" in locals())
     n_models = stack.X.shape[1]
     weights = rng.dirichlet(np.ones(n_models), index.n_cells + 1)
     arguments = stack.X, index, axes
@@ -409,3 +422,19 @@ def test_processes_that_share_the_rows_predict_at_once(monkeypatch):
     predicted = joblib.Parallel(n_jobs=2)(joblib.delayed(model.predict)(X) for _ in range(4))
     for found in predicted:
         np.testing.assert_array_equal(found, expected)
+
+
+@needs_numba
+def test_many_models_and_summaries_are_looked_up_and_combined_in_loops():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, compiled._MIN_ROWS)
+    X = np.clip(y[:, None] + rng.integers(-9, 10, (len(y), 24)), 0, 255).astype(np.uint8)
+    for axes in ("predictions", "summary"):
+        model = EnsIRRegressor(64, objective="squared_error", axes=axes, shrinkage=50)
+        with numpy_only():
+            expected = model.fit(X, y).predict(X)
+        with using("compiled", min_rows=compiled._MIN_ROWS) as used:
+            found = model.predict(X)
+            np.testing.assert_array_equal(found, expected)
+            np.testing.assert_array_equal(model.fit(X, y).predict(X), expected)
+        assert {"walk", "combine found"} <= used
