@@ -63,7 +63,7 @@ def test_order_dtype_and_layout_of_the_rows_do_not_matter(stack, options, seed):
         other = fitted(naive.Stack(X, y, weight, stack.bin_width), **options)
         assert_same_table(model, other)
         predicted = other.predict(X)  # in single precision, rounded
-        expected = model.predict(stack.X)[order].astype(predicted.dtype)
+        expected = model.predict(stack.X.astype(np.float64))[order].astype(predicted.dtype)
         np.testing.assert_array_equal(predicted, expected)
 
 

@@ -12,14 +12,15 @@ that an active-set method solves exactly, one model entering at a time (Lawson a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
 from skensir._core.objective import Solution, Unsolved
-from skensir._track import Track
-from skensir._typing import BoolArray, FloatArray
+from skensir._track import Track, untracked
+from skensir._typing import BoolArray, FloatArray, IntArray
 
 # On unit-diagonal moments, for signed weights; below it models count as dependent.
 _SIGNED_RIDGE = 1e-10
@@ -46,23 +47,56 @@ class SquaredError:
     default_weights: ClassVar[str] = "pooled"
     n_stages: ClassVar[int] = 0
 
-    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
-        """Solve the programme of each cell, whose moments are drawn to the pooled ones."""
-        statistics, cells = unsolved.statistics, unsolved.cells
-        weights, intercepts = np.empty_like(unsolved.start), np.empty(len(cells))
-        for block in blocks_of_cells(*weights.shape):
-            weight = statistics.weight[cells[block]]
-            share = (weight / (weight + self.shrinkage))[:, None]
-            own = statistics.error_moments(cells[block])
-            moments = share[:, None] * own + (1 - share)[:, None] * unsolved.pooled_moments
-            means = None
-            if self.fit_intercept:
-                own_means = statistics.mean_errors(cells[block])
-                assert own_means is not None
-                assert unsolved.pooled_means is not None
-                means = share * own_means + (1 - share) * unsolved.pooled_means
-            weights[block], intercepts[block] = self.solve_moments(moments, means)
-        return Solution.at_start(weights, unsolved.variances, intercepts, n_iter=1)
+    def solve_each(self, several: Sequence[Unsolved], track: Track = untracked) -> list[Solution]:
+        """Solve the programme of each cell, whose moments are drawn to the pooled ones.
+
+        Several sets of cells are solved together: a programme hardly costs more than a hundred.
+        """
+        solutions = [
+            Solution.at_start(np.empty_like(u.start), u.variances, np.empty(len(u.cells)), n_iter=1)
+            for u in several
+        ]
+        waiting: list[tuple[Solution, slice, FloatArray, FloatArray | None]] = []
+        n_waiting = 0
+        for unsolved, solution in zip(several, solutions, strict=True):
+            for block in blocks_of_cells(*unsolved.start.shape):
+                moments, means = self._shrunk(unsolved, unsolved.cells[block])
+                if n_waiting + moments.size > _BLOCK_SIZE:
+                    self._solve_waiting(waiting)
+                    waiting, n_waiting = [], 0
+                waiting.append((solution, block, moments, means))
+                n_waiting += moments.size
+        self._solve_waiting(waiting)
+        return solutions
+
+    def _shrunk(self, unsolved: Unsolved, cells: IntArray) -> tuple[FloatArray, FloatArray | None]:
+        """Return mean products of errors of some cells, drawn to those of all rows, and means."""
+        statistics = unsolved.statistics
+        weight = statistics.weight[cells]
+        share = (weight / (weight + self.shrinkage))[:, None]
+        own = statistics.error_moments(cells)
+        moments = share[:, None] * own + (1 - share)[:, None] * unsolved.pooled_moments
+        if not self.fit_intercept:
+            return moments, None
+        own_means = statistics.mean_errors(cells)
+        assert own_means is not None
+        assert unsolved.pooled_means is not None
+        return moments, share * own_means + (1 - share) * unsolved.pooled_means
+
+    def _solve_waiting(
+        self, waiting: Sequence[tuple[Solution, slice, FloatArray, FloatArray | None]]
+    ) -> None:
+        """Write the solutions of blocks of cells down, given their moments and means."""
+        if not waiting:
+            return
+        of_blocks = [moments for _, _, moments, _ in waiting]
+        moments = of_blocks[0] if len(of_blocks) == 1 else np.concatenate(of_blocks)
+        of_means = [means for _, _, _, means in waiting if means is not None]
+        found = self.solve_moments(moments, np.concatenate(of_means) if of_means else None)
+        ends = np.cumsum([len(moments) for _, _, moments, _ in waiting])[:-1]
+        parts = zip(*(np.split(lines, ends) for lines in found), strict=True)
+        for (solution, block, _, _), (weights, intercepts) in zip(waiting, parts, strict=True):
+            solution.weights[block], solution.intercepts[block] = weights, intercepts
 
     def solve_moments(
         self, moments: FloatArray, means: FloatArray | None

@@ -57,12 +57,11 @@ class Likelihood:
         """Whether variances are taken as the published program takes them."""
         return self.variance_center == "responsibility"
 
-    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
-        """Fit the mixtures; pseudo-rows are a prior on the weights about the default ones."""
-        return self.solve_each([unsolved], track)[0]
-
     def solve_each(self, several: Sequence[Unsolved], track: Track = untracked) -> list[Solution]:
-        """Do so for several sets of rows: the steps of EM cost less together than one by one."""
+        """Fit the mixtures; pseudo-rows are a prior on the weights about the default ones.
+
+        The steps of EM on several sets of cells cost less together than one by one.
+        """
         blocks = _blocks([(unsolved, _truth_of(unsolved)) for unsolved in several])
         return [found for block in blocks for found in self._solve_block(block, track)]
 

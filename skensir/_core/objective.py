@@ -5,6 +5,7 @@ A new one is a module beside `least_squares` and `likelihood`, and a line in `ta
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -68,5 +69,8 @@ class Objective(Protocol):
     def shrinkage(self) -> float:
         """Pseudo-rows of a cell, which count towards the rows that it must have."""
 
-    def solve(self, unsolved: Unsolved, track: Track) -> Solution:
-        """Find the weights, and report the steps of a long loop to `track`."""
+    def solve_each(self, several: Sequence[Unsolved], track: Track) -> list[Solution]:
+        """Find the weights of sets of cells that have nothing to do with each other, all at once.
+
+        The steps of a long loop are reported to `track`.
+        """

@@ -82,17 +82,10 @@ def find_weights(
             unsolved.append((solution, cells))
         else:  # default weights are what was found
             solution.n_iter[:] = 1
-    solved = _solve(settings.objective, [cells for _, cells in unsolved], track)
+    solved = settings.objective.solve_each([cells for _, cells in unsolved], track)
     for (solution, cells), of_cells in zip(unsolved, solved, strict=True):
         solution.update(cells.cells, of_cells)
     return found
-
-
-def _solve(objective: Objective, several: Sequence[Unsolved], track: Track) -> list[Solution]:
-    """Find the weights of several sets of cells, together where that costs less."""
-    if isinstance(objective, Likelihood):
-        return objective.solve_each(several, track)
-    return [objective.solve(unsolved, track) for unsolved in several]
 
 
 def solve_table(

@@ -113,7 +113,7 @@ def fit(
         scenes, wanted=bool(options.get("cv")) and not no_input
     )
     axis = None if pixel_format.grey else -1
-    ensemble = ImageEnsemble(regressor, channel_axis=axis, include_input=uses_input)
+    ensemble = ImageEnsemble(regressor, channel_axis=axis, include_input=uses_input, n_jobs=-1)
     worth, why_not = reading.fit(ensemble)
     about_input = why_not or about_input
     lines = [describe(fitted) for fitted in ensemble.regressors_]

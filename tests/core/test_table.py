@@ -78,9 +78,12 @@ def test_another_objective_is_a_part_of_its_own(statistics):
         default_weights: ClassVar[str] = "uniform"
         n_stages: ClassVar[int] = 0
 
-        def solve(self, unsolved, track):
-            moments = unsolved.statistics.error_moments(unsolved.cells)
-            return Solution.at_start(best_model_weights(moments), unsolved.variances, n_iter=1)
+        def solve_each(self, several, track):
+            moments = [unsolved.statistics.error_moments(unsolved.cells) for unsolved in several]
+            return [
+                Solution.at_start(best_model_weights(of_set), unsolved.variances, n_iter=1)
+                for of_set, unsolved in zip(moments, several, strict=True)
+            ]
 
     table = solve_table(statistics, Settings(BestModel(), "auto", 100))
     table.check()

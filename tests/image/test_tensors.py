@@ -174,7 +174,7 @@ def test_the_peak_of_values_from_0_to_1_is_one(regressor):
     small = channels_first(*whole)
     ensemble = ImageEnsemble(regressor, channel_axis=0).fit(*small)
     combined = ensemble.predict(small[0])
-    errors = [np.mean((c - t) ** 2) for c, t in zip(combined, small[1], strict=True)]
+    errors = [np.mean((c.astype(float) - t) ** 2) for c, t in zip(combined, small[1], strict=True)]
     assert_allclose(ensemble.score(*small), np.mean(-10 * np.log10(errors)))
 
 
