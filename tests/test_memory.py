@@ -6,12 +6,12 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, _jobs
 
 DOUBLE = 8  # bytes
-# At work at any time, however much data there is: a chunk of rows (2**17 predictions) in a handful
+# At work at any time, however much data there is: a chunk of rows (2**18 predictions) in a handful
 # of copies; and in fit rows (2**18) that wait for the histogram of the truth.
-CHUNK = 10 * 2**17 * DOUBLE
+CHUNK = 5 * 2**18 * DOUBLE
 WAITING = 8 * 2**18 * DOUBLE
 
 
@@ -55,6 +55,7 @@ def peak_of(function):
 def test_fit_needs_a_few_times_the_statistics_of_the_occupied_cells(case, objective):
     X, y = agreeing_models(case)
     estimator = EnsIRRegressor(case.bin_width, objective=objective)
+    estimator.fit(X[:70_000], y[:70_000])  # to compile loops takes memory as well
     model, peak = peak_of(lambda: estimator.fit(X, y))
     n_cells = len(model.cells_)
     assert n_cells > 2000
@@ -91,3 +92,21 @@ def test_showing_a_model_in_a_notebook_does_not_lay_out_the_empty_bins_up_to_an_
     model = EnsIRRegressor(0.5).fit(X, X.mean(axis=1))
     _, peak = peak_of(model._repr_html_)
     assert peak < 10 * 2**20
+
+
+@pytest.mark.parametrize("no_numba", ["", "1"])
+@pytest.mark.parametrize("n_jobs", [1, 2])
+def test_the_rows_of_a_large_image_need_little_beyond_themselves(n_jobs, no_numba, monkeypatch):
+    monkeypatch.setenv("SKENSIR_NO_NUMBA", no_numba)
+    monkeypatch.setattr(_jobs, "_n_cores", lambda: 2)
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 1280 * 720 * 3).astype(np.uint8)
+    noise = rng.integers(-6, 7, (len(y), 3), dtype=np.int16)
+    X = np.clip(y[:, np.newaxis] + noise, 0, 255).astype(np.uint8)
+    EnsIRRegressor().fit(X, y)  # to compile loops takes memory as well
+    model, peak = peak_of(lambda: EnsIRRegressor(n_jobs=n_jobs).fit(X, y))
+    assert peak < 64e6
+    for rows in (X, X.astype(np.float32)):
+        model.predict(rows)
+        predicted, peak = peak_of(lambda rows=rows: model.predict(rows))
+        assert peak < predicted.nbytes + 64e6

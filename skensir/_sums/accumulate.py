@@ -213,7 +213,7 @@ class _Accumulator:
         )
         self.walk = compiled_walk(self.X, self.index) if self.compiled is None else None
         if self.index.n_cells > len(self.sums):
-            more = np.zeros((max(self.index.n_cells, 4 * len(self.sums)), self.n_sums))
+            more = np.zeros((max(self.index.n_cells, 2 * len(self.sums)), self.n_sums))
             more[: len(self.sums)] = self.sums
             self.sums = more
         for rows in self.waiting:

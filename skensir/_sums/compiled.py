@@ -1,8 +1,10 @@
 """The compiled loops for rows and the cells of an index, where numba is installed (extra ``fast``).
 
-They serve cells whose index is one table. For all else, and where numba is absent, fails, or is
-switched off by the environment variable ``SKENSIR_NO_NUMBA=1``, the functions here return None and
-the caller works in NumPy. A failure is silent, as it costs time and no result.
+One loop does all where the index of the cells is one table. Where it has several levels or hashed
+keys, and on the summary axes, NumPy lays the bins, and loops find the cells and combine. Where
+numba is absent, fails, or is switched off by the environment variable ``SKENSIR_NO_NUMBA=1``, the
+functions here return None and the caller works in NumPy. A failure is silent, as it costs time and
+no result.
 """
 
 from __future__ import annotations
