@@ -13,7 +13,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_array, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skensir._checks import check_option
+from skensir._checks import check_option, shown
 from skensir._core.pooled import WEIGHTINGS
 from skensir._state import PlainState
 from skensir._typing import AnyArray, FloatArray
@@ -43,9 +43,9 @@ def check_default_weights(default_weights: Any, n_models: int) -> str | FloatArr
     options = f"must be one of {', '.join(map(repr, DEFAULT_WEIGHTS))} or"
     try:
         weights = np.asarray(default_weights, dtype=np.float64)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(
-            f"default_weights == {default_weights!r}, {options} {n_models} numbers."
+            f"default_weights == {shown(default_weights)}, {options} {n_models} numbers."
         ) from None
     if weights.shape != (n_models,):
         raise ValueError(

@@ -15,6 +15,7 @@ from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callback
 from skensir._checks import (
     check_automatic,
     check_flag,
+    check_n_jobs,
     check_number,
     check_option,
     check_verbosity,
@@ -24,7 +25,6 @@ from skensir._core.objective import Objective
 from skensir._core.solve import OBJECTIVES, Settings, solve_table
 from skensir._core.table import FITTED, THIN, LookupTable
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
-from skensir._jobs import check_n_jobs
 from skensir._sums.axes import KINDS
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked

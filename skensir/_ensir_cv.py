@@ -181,8 +181,9 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
 
     Bin widths are in units ``data_range_ / 255``, that is in grey levels of 8-bit images. The one
     width of cells with parents is not searched but found: 256 halved as often as ten rows per cell
-    are left on average, and at most 16384 cells, but no further than to 4 on predictions, 1/4 on
-    deviations and 8 on summaries. The likelihood is tried at 256, 128, ..., 8.
+    are left on average, and at most 16384 cells, fewer for more than 21 models, but no further than
+    to 4 on predictions, 1/4 on deviations and 8 on summaries. The likelihood is tried at 256, 128,
+    ..., 8.
 
     References
     ----------

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import os
 from functools import cache
-from typing import Any
 
 from joblib import cpu_count, effective_n_jobs
 from joblib.parallel import get_active_backend
 
-from skensir._checks import check_whole
-
-
-def check_n_jobs(n_jobs: Any) -> None:
-    """Raise an error unless `n_jobs` is what joblib takes: None, or a whole number but zero."""
-    if n_jobs is not None:
-        check_whole(n_jobs, "n_jobs", -(2**31))
-        if not n_jobs:
-            raise ValueError("n_jobs == 0, must be None, or a whole number that is not zero.")
+from skensir._checks import check_n_jobs
 
 
 def count_threads(n_jobs: int | None) -> int:

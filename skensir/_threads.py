@@ -38,13 +38,18 @@ def in_threads(
                 errors.append(error)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(n_threads - 1)]
-    for thread in threads:
-        thread.start()
     try:
-        work()
-    finally:
         for thread in threads:
-            thread.join()
+            thread.start()
+        work()
+    except BaseException as error:  # an interruption, or that no more threads can be had
+        errors.append(error)
+    for thread in threads:
+        while thread.is_alive():
+            try:
+                thread.join()
+            except BaseException as error:  # the threads end with their steps, and we after them
+                errors.append(error)
     if errors:
         raise errors[0]
     return results  # type: ignore[return-value]

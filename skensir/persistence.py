@@ -46,9 +46,9 @@ def save_table(
 ) -> None:
     """Write the lookup table of a fitted estimator to a file.
 
-    The file holds parameters, fitted attributes and what intervals need, nothing of the reference
-    set: sums for `partial_fit` and `merge` are left out. It is written whole or not at all, and
-    equal tables give equal files.
+    The file holds parameters but `n_jobs`, fitted attributes and what intervals need, nothing of
+    the reference set: sums for `partial_fit` and `merge` are left out. It is written whole or not
+    at all, and equal tables give equal files.
 
     Parameters
     ----------

@@ -1,5 +1,7 @@
 """What EnsIRRegressor says: of parameters and data that cannot be, and while it works."""
 
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -36,6 +38,13 @@ def test_predicting_before_fitting_is_an_error():
 
 
 BAD_PARAMS = [
+    ({"bin_width": True}, "bin_width == True, must be a number > 0"),
+    ({"bin_width": Fraction(1, 3)}, r"bin_width == Fraction\(1, 3\), must be a number > 0"),
+    ({"bin_width": 10**400}, "bin_width == a number of 401 digits, must be finite"),
+    ({"shrinkage": Fraction(10**5000, 3)}, "shrinkage == a Fraction, must be a number >= 0"),
+    ({"default_weights": 10**400}, "default_weights == a number of 401 digits, must be one of"),
+    ({"positive": 10**5000}, "positive == a number of 5001 digits, must be True or False"),
+    ({"verbose": None}, "verbose == None, must be a whole number >= 0"),
     ({"bin_width": 0}, "bin_width == 0, must be > 0"),
     ({"bin_width": -1.0}, "bin_width == -1.0, must be > 0"),
     ({"bin_width": np.nan}, "bin_width == nan"),

@@ -1,6 +1,7 @@
 """Threads change nothing but the time: tables, sums and predictions are equal to the last bit."""
 
 import threading
+import time
 from unittest import mock
 
 import joblib
@@ -146,6 +147,29 @@ def test_the_first_error_ends_the_work_and_no_thread_is_left(error):
     assert threading.active_count() == n_threads
 
 
+@pytest.mark.parametrize("method", ["start", "join"])
+def test_an_interruption_while_threads_start_or_end_leaves_none(method, monkeypatch):
+    """As Ctrl-C may come at any moment, not only in the work."""
+    n_threads, done = threading.active_count(), []
+    usual = getattr(threading.Thread, method)
+
+    def interrupted(thread, *arguments):
+        monkeypatch.setattr(threading.Thread, method, usual)
+        if method == "start":
+            thread.start()
+        raise KeyboardInterrupt
+
+    def work(number):
+        done.append(number)  # this thread is done first, and has to wait for the others
+        time.sleep(0.001 if threading.current_thread() is threading.main_thread() else 0.05)
+
+    monkeypatch.setattr(threading.Thread, method, interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        in_threads(work, range(500), 3)
+    assert method == "join" or len(done) < 500
+    assert threading.active_count() == n_threads
+
+
 def test_n_jobs_means_what_joblib_says():
     with MANY_CORES:
         assert [count_threads(n_jobs) for n_jobs in (None, 1, 3, 99)] == [1, 1, 3, 8]
@@ -179,8 +203,8 @@ def test_a_search_over_a_grid_finds_the_same_with_threads_within_processes():
     ("n_jobs", "error", "message"),
     [
         (0, ValueError, "n_jobs == 0, must be None, or a whole number that is not zero"),
-        (1.5, TypeError, r"n_jobs == 1\.5, must be a whole number"),
-        ("all", TypeError, "n_jobs == 'all', must be a whole number"),
+        (1.5, TypeError, r"n_jobs == 1\.5, must be None, or a whole number"),
+        ("all", TypeError, "n_jobs == 'all', must be None, or a whole number"),
     ],
 )
 def test_an_n_jobs_that_is_none_is_an_error_before_any_work(n_jobs, error, message):

@@ -13,6 +13,7 @@ from skensir._core.average import average_tables
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.combine import combine_fixed, find_cells
 from skensir._core.cross_validation import Grid, Pass, SplitStatistics
+from skensir._core.hierarchy import n_lines
 from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
 from skensir._core.solve import find_weights, is_nested, solve_table
@@ -38,6 +39,8 @@ _ROUNDING = 1e-12
 # Of tables whose width is found: cells with fewer rows on average than this are too many, and more
 # cells than these cost more than they gain.
 _MIN_MEAN_COUNT, _MOST_CELLS = 10, 2**14
+# Sums in all of them, of which a search holds some dozens: 32 megabytes.
+_MOST_SUMS = 2**22
 # More than there ever are: with as many asked for, every cell gets default weights.
 _MANY_ROWS = 1e15
 # How many times the whole range is halved at most.
@@ -46,9 +49,10 @@ _MOST_HALVINGS = {"predictions": 6, "deviations": 10, "summary": 5}
 _FEW_ROWS = 2**15
 
 
-def most_cells(n_rows: float) -> float:
-    """Return how many cells so many rows can fill."""
-    return min(n_rows / _MIN_MEAN_COUNT, _MOST_CELLS)
+def most_cells(n_rows: float, n_models: int) -> float:
+    """Return how many cells so many rows can fill, and of which so many models leave memory."""
+    most = min(_MOST_CELLS, _MOST_SUMS // n_lines(n_models, with_errors=True))
+    return min(n_rows / _MIN_MEAN_COUNT, most)
 
 
 def nested_widths(
@@ -64,7 +68,8 @@ def nested_widths(
     widths = [whole / 2**i for i in range(1 + _MOST_HALVINGS[kind])]
     if sample is None or not len(sample.predictions):
         return widths
-    most = most_cells(np.inf if may_grow else float(sample.weight.sum()))
+    n_models = sample.predictions.shape[1]
+    most = most_cells(np.inf if may_grow else float(sample.weight.sum()), n_models)
     rows = sample.predictions[:: -(-len(sample.predictions) // _FEW_ROWS)]
     axes = make_axes(widths[-1], kind, data_range)
     # Of values that are too large for their width it is told where all rows are summed up.
@@ -75,7 +80,7 @@ def nested_widths(
         if n_cells <= most:
             return widths[: len(widths) - times]
     # The widest serve few rows too, whose cells are all thin, but not where each row has its own.
-    return widths[:1] if n_cells <= _MOST_CELLS else []
+    return widths[:1] if n_cells <= most_cells(np.inf, n_models) else []
 
 
 def listed(values: Any, name: str) -> list[Any]:

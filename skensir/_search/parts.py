@@ -84,7 +84,9 @@ class SearchInParts:
         ]
         for place, sums in enumerate(self._sums.folds[0]):
             widths = search._widths[sums.axes.kind]
-            while len(widths) > 1 and len(self._cells[place]) > most_cells(np.inf):
+            while len(widths) > 1 and len(self._cells[place]) > most_cells(
+                np.inf, search.n_features_in_
+            ):
                 widths.pop()
                 self._cells[place] = distinct_cells((self._cells[place] >> 1).T)
                 for fold in self._sums.folds:

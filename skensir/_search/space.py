@@ -7,13 +7,18 @@ from typing import Any
 
 from numpy.typing import ArrayLike
 
-from skensir._checks import check_automatic, check_number, check_option, check_verbosity
+from skensir._checks import (
+    check_automatic,
+    check_n_jobs,
+    check_number,
+    check_option,
+    check_verbosity,
+)
 from skensir._core.cross_validation import Grid
 from skensir._core.selection import SELECT
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
 from skensir._incremental import IncrementalRegressor
-from skensir._jobs import check_n_jobs
 from skensir._sample import Sample
 from skensir._search.candidates import (
     SCORINGS,

@@ -259,7 +259,7 @@ class TableSearch(SearchSpace, AveragedTables):
         if grid.axes.kind not in self._widths:  # of tables that are not nested
             return True
         widest = grid.axes.bin_width == max(self._widths[grid.axes.kind])
-        usable = total.n_cells <= most_cells(float(total.weight.sum()))
+        usable = total.n_cells <= most_cells(float(total.weight.sum()), total.n_models)
         return grid.axes.kind in known or not (usable or widest)
 
     def _keep_results(

@@ -13,8 +13,9 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import available_if
+from skensir._checks import check_n_jobs
 from skensir._ensir import EnsIRRegressor
-from skensir._jobs import check_n_jobs, count_threads
+from skensir._jobs import count_threads
 from skensir._state import PlainState
 from skensir.image.combining import CombinesImages, predict_weights, rows_of
 from skensir.image.files import Image

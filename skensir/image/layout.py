@@ -199,6 +199,7 @@ def _check_all_there(scene: dict[str, Any], number: int) -> None:
 def _with_input(prediction: Image, image: ArrayLike, peak: float | None) -> Image:
     """Return the predictions of an image with its input as the last model."""
     image = as_array(image)
+    _check_finite(image, "the input has")
     if peak is not None:
         check_scale(image, "the input", peak)
     return add_input(prediction, image)

@@ -277,3 +277,21 @@ def test_models_in_another_order_are_an_error(folder):
         ValueError, match=r"gamma, beta, alpha; .* fitted on alpha, beta, gamma, in"
     ):
         ensemble.predict(reordered.predictions)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_inputs_that_are_not_finite_are_an_error_that_names_the_image(value):
+    predictions, targets = images()
+    predictions = [image.astype(np.float32) for image in predictions]
+    inputs = [image.mean(axis=0) for image in predictions]
+    ensemble = ImageEnsemble(include_input=True).fit(predictions, targets, inputs)
+    inputs[1][2, 1, 0] = value
+    calls = {
+        "fit": (predictions, targets, inputs),
+        "score": (predictions, targets, inputs),
+        "predict": (predictions, inputs),
+        "predict_weights": (predictions, inputs),
+    }
+    for name, arguments in calls.items():
+        with pytest.raises(ValueError, match="Image 1: the input has 1 values that are not finite"):
+            getattr(ensemble, name)(*arguments)
