@@ -213,7 +213,7 @@ def _combine_found(
         total = lowest = highest = first
         for model in range(np.uint64(1), n_models):
             value = np.float64(X[row, model]) if values is None else values[X[row, model]]
-            total += (value - first) * lines[line + model]
+            total += (value - first) * lines[line + np.uint64(model)]
             lowest, highest = min(lowest, value), max(highest, value)
         out[row] = min(max(total, lowest), highest) if convex else total + lines[line]
 
