@@ -135,15 +135,21 @@ def compiled_walk(X: AnyArray, index: CellIndex) -> Walk | None:
 
 
 def compiled_find(
-    X: AnyArray, index: CellIndex, axes: Axes, *, new_cells: bool = False
+    X: AnyArray, index: CellIndex, axes: Axes
 ) -> Callable[[AnyArray], IntArray] | None:
     """Return what finds the cell numbers of a chunk of `X`, ``index.n_cells`` for unseen cells."""
-    rows = _look_at(X, index, axes, new_cells=new_cells)
-    loop = None if rows is None else compiled_loop(rows.case)
-    if rows is None or loop is None:
+    rows = _look_at(X, index, axes, new_cells=False)
+    return None if rows is None else _find_in(rows, index.n_cells)
+
+
+def _find_in(
+    rows: _Rows, n_cells: int, *, beyond: int = 0
+) -> Callable[[AnyArray], IntArray] | None:
+    """Return the same of rows that were looked at; bins that are not known take `beyond` away."""
+    loop = compiled_loop(rows.case)
+    if loop is None:
         return None
-    beyond = rows.table.size if new_cells else 0
-    arguments = *rows.key_arguments(beyond=beyond), np.append(rows.table, index.n_cells), None, None
+    arguments = *rows.key_arguments(beyond=beyond), np.append(rows.table, n_cells), None, None
 
     def find(X: AnyArray) -> IntArray:
         numbers = np.empty(len(X), dtype=np.int64)
@@ -243,7 +249,7 @@ def compiled_sums(
     if len(cells) > _MAX_CELLS:
         return None
     rows = _look_at(X, index, axes, new_cells=True)
-    find = compiled_find(X, index, axes, new_cells=True)
+    find = None if rows is None else _find_in(rows, index.n_cells, beyond=rows.table.size)
     if rows is None or find is None:
         return None
     case = Case("add", X.dtype, X.shape[1], axes.kind, has_weight=weighted)
@@ -268,10 +274,10 @@ class TruthTable:
     """The histogram of the truth as a table of all places: see `truth_table`."""
 
     def __init__(
-        self, count: Callable[..., None], resolution: float, first: int, n_steps: int
+        self, count: Callable[..., None], grid: tuple[float | None, float, int], n_steps: int
     ) -> None:
         self._count = count
-        self._grid = exact_factor(resolution), resolution, first
+        self._grid = grid  # what to multiply by, where that is exact, resolution, first step
         self._counts = np.zeros((0, n_steps, 2))
 
     def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> bool:
@@ -309,4 +315,4 @@ def truth_table(
     count = compiled_loop(case)
     if count is None:
         return None
-    return TruthTable(count, resolution, int(first), int(last - first) + 1)
+    return TruthTable(count, (factor, resolution, int(first)), int(last - first) + 1)
