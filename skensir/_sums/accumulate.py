@@ -12,7 +12,7 @@ from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
 from skensir._sums.cells import CellIndex, Walk, distinct_cells
 from skensir._sums.compiled import CompiledSums, compiled_sums, compiled_walk, truth_table
 from skensir._sums.histogram import TruthCounter
-from skensir._sums.linear import LinearMoments
+from skensir._sums.linear import LinearMoments, scatter_of
 from skensir._sums.statistics import CellStatistics, n_offsets, n_products
 from skensir._threads import in_threads
 from skensir._track import Track, untracked
@@ -349,7 +349,7 @@ def accumulate(
         statistics = sums.finish()
     _check_sums(statistics.sums)
     if with_linear:
-        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight, n_threads))
+        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
     return statistics
 
 
@@ -379,6 +379,6 @@ def pooled_error_moments(
         errors = model_columns(X, rows) - y[rows].astype(np.float64)
         weighted = errors if sample_weight is None else errors * sample_weight[rows]
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            total += weighted @ errors.T
+            total += scatter_of(errors, weighted)
     _check_sums(total)
     return total / (len(X) if sample_weight is None else sample_weight.sum())

@@ -12,11 +12,19 @@ from typing import NamedTuple
 import numpy as np
 
 from skensir._sums.binning import model_columns, row_chunks
-from skensir._threads import in_threads
 from skensir._typing import AnyArray, FloatArray
 
 # Penalties that are tried, in units of the mean variance of the predictions.
 _PENALTIES = np.logspace(-9, 1, 21)
+
+
+def scatter_of(values: FloatArray, weighted: FloatArray) -> FloatArray:
+    """Return ``values @ weighted.T``, symmetric as columns are the same but for a weight each."""
+    scatter = np.empty((len(values), len(values)))
+    # Line by line: of few and long lines a product of matrices takes three times as long.
+    for line, other in enumerate(weighted):
+        scatter[line, line:] = scatter[line:, line] = values[line:] @ other
+    return scatter
 
 
 class LinearMoments(NamedTuple):
@@ -36,9 +44,7 @@ class LinearMoments(NamedTuple):
     scatter: FloatArray
 
     @staticmethod
-    def of(
-        X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, n_threads: int = 1
-    ) -> LinearMoments:
+    def of(X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> LinearMoments:
         """Return the moments of rows."""
         empty = LinearMoments(0.0, np.zeros(X.shape[1] + 1), np.zeros((X.shape[1] + 1,) * 2))
 
@@ -51,9 +57,10 @@ class LinearMoments(NamedTuple):
             mean = np.average(values, axis=1, weights=weight)
             values -= mean[:, np.newaxis]
             weighted = values if weight is None else values * weight
-            return LinearMoments(total, mean, weighted @ values.T)
+            return LinearMoments(total, mean, scatter_of(values, weighted))
 
-        parts = in_threads(of_chunk, row_chunks(*X.shape), n_threads)
+        # In one thread of ours: the products take several by themselves.
+        parts = map(of_chunk, row_chunks(*X.shape))
         return LinearMoments.merge([empty, *(part for part in parts if part.weight)])
 
     @staticmethod
