@@ -1,6 +1,7 @@
 """Settings of the documentation. Nothing here asks a host at build time."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
@@ -30,6 +31,7 @@ default_role = "py:obj"
 extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 
 autosummary_generate = True
+autodoc_mock_imports = ["torch"] if find_spec("torch") is None else []  # large, for one class
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings name the types, in words
 numpydoc_show_class_members = False  # the class template lists them

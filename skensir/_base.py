@@ -9,6 +9,7 @@ from typing import Any, TypeVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
+from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_array, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -121,22 +122,24 @@ class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: igno
         self, X: Any, y: Any, sample_weight: Any, *, reset: bool
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         """Do the same for a part of the rows, whose weights may all be zero."""
-        X, y = validate_data(
-            self,
-            X,
-            y,
-            dtype=PREDICTION_DTYPES,
-            y_numeric=True,
-            reset=reset,
-            ensure_min_samples=int(reset),  # a batch may be empty, but not the first
-        )
-        if sample_weight is not None:
-            sample_weight = check_sample_weight(sample_weight, len(X))
+        with config_context(array_api_dispatch=False):  # rows are summed up in NumPy
+            X, y = validate_data(
+                self,
+                X,
+                y,
+                dtype=PREDICTION_DTYPES,
+                y_numeric=True,
+                reset=reset,
+                ensure_min_samples=int(reset),  # a batch may be empty, but not the first
+            )
+            if sample_weight is not None:
+                sample_weight = check_sample_weight(sample_weight, len(X))
         return X, y, sample_weight
 
     def _validate_predictions(self, X: Any) -> AnyArray:
         check_is_fitted(self)
-        predictions: AnyArray = validate_data(self, X, dtype=PREDICTION_DTYPES, reset=False)
+        with config_context(array_api_dispatch=False):
+            predictions: AnyArray = validate_data(self, X, dtype=PREDICTION_DTYPES, reset=False)
         return predictions
 
     def __sklearn_tags__(self) -> Any:

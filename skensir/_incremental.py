@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.validation import check_is_fitted, validate_data
 
+from skensir._array_api import LookupElsewhere, check_rows, namespace_of
 from skensir._base import PREDICTION_DTYPES, whole_or_nothing
 from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup
@@ -74,9 +75,28 @@ class IncrementalRegressor(InUnits, TableRegressor):
             return None
         return self._solved_for(predictions).combiner(predictions)
 
+    def _elsewhere(self, X: Any, method: str) -> LookupElsewhere | None:
+        """Return what predicts for an array of another library, None where NumPy does."""
+        xp = namespace_of(X, method)
+        if xp is None:
+            return None
+        check_is_fitted(self)
+        check_rows(xp, X, self.n_features_in_)
+        validate_data(self, X, reset=False, skip_check_array=True)  # the number of columns
+        if not self._is_solved():
+            self.solve()
+        if self._may_be_small(X.shape[0]) and xp.isdtype(X.dtype, "real floating"):
+            self._refuse_small(X.shape[0], bool(xp.all((X >= 0) & (X <= 1)) and xp.any(X % 1 != 0)))
+        return LookupElsewhere(xp, self._lookup(), X)
+
     def _predict_rows(
         self, X: ArrayLike, return_std: bool
     ) -> FloatArray | tuple[FloatArray, FloatArray]:
+        elsewhere = self._elsewhere(X, "predict")
+        if elsewhere is not None:
+            if not return_std:
+                return cast(FloatArray, elsewhere.combine())
+            return cast(FloatArray, elsewhere.combine()), cast(FloatArray, elsewhere.errors())
         predictions = self._validate_predictions(X)
         lookup = self._solved_for(predictions)
         n_threads = count_threads(self.n_jobs)
@@ -86,6 +106,9 @@ class IncrementalRegressor(InUnits, TableRegressor):
         return lookup.combine(predictions, n_threads), errors
 
     def _weigh_rows(self, X: ArrayLike) -> FloatArray:
+        elsewhere = self._elsewhere(X, "predict_weights")
+        if elsewhere is not None:
+            return cast(FloatArray, elsewhere.weigh())
         predictions = self._validate_predictions(X)
         return self._solved_for(predictions).weigh(predictions, count_threads(self.n_jobs))
 

@@ -7,11 +7,15 @@ from typing import Any
 
 # Module, the package that has it, and the extra of skensir that installs this package.
 _PACKAGES = {
+    "array_api_compat": ("array-api-compat", "array"),
     "cv2": ("opencv-python-headless", "image"),
     "dask": ("dask", "dask"),
     "matplotlib": ("matplotlib", "plot"),
+    "onnx": ("onnx", "onnx"),
     "skimage": ("scikit-image", "demo"),
+    "skl2onnx": ("skl2onnx", "skl2onnx"),
     "tifffile": ("tifffile", "image"),
+    "torch": ("torch", "torch"),
     "tqdm": ("tqdm", "image"),
 }
 

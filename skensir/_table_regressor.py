@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal, Self, overload
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import StackedRegressor, whole_or_nothing
@@ -107,7 +108,9 @@ class TableRegressor(StackedRegressor):
         """
         prediction, std = self.predict(X, return_std=True)
         _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
-        return self._keep_calibration(count_ratios(truth - prediction, std, weight), add=add)
+        return self._keep_calibration(
+            count_ratios(truth - np.asarray(prediction), np.asarray(std), weight), add=add
+        )
 
     def _keep_calibration(self, counts: FloatArray, *, add: bool) -> Self:
         """Take over how large errors are against their standard deviation."""

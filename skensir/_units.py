@@ -127,13 +127,21 @@ class InUnits:
     def _check_scale(self, predictions: AnyArray) -> None:
         """Raise an error if pixels from 0 to 1 are given to what was fitted on 8 or 16 bits."""
         few = predictions[:_MANY_ROWS]
-        if predictions.dtype.kind != "f" or len(few) < _MANY_ROWS:
+        if predictions.dtype.kind != "f" or not self._may_be_small(len(predictions)):
             return
-        if self.data_range_ not in _PIXEL_RANGES or few.min() < 0 or few.max() > 1:
+        if few.min() < 0 or few.max() > 1 or predictions.min() < 0 or predictions.max() > 1:
             return
-        if predictions.min() >= 0 and predictions.max() <= 1 and (few % 1).any():
+        self._refuse_small(len(predictions), bool((few % 1).any()))
+
+    def _may_be_small(self, n_rows: int) -> bool:
+        """Tell whether so many rows of floats may be pixels on another scale than in `fit`."""
+        return n_rows >= _MANY_ROWS and self.data_range_ in _PIXEL_RANGES
+
+    def _refuse_small(self, n_rows: int, found: bool) -> None:
+        """Raise an error if that was found: values from 0 to 1 that are not all whole."""
+        if found:
             raise ValueError(
-                f"X has floats from 0 to 1 in all of its {len(predictions)} rows, and "
+                f"X has floats from 0 to 1 in all of its {n_rows} rows, and "
                 f"{type(self).__name__} was fitted on values up to {self.data_range_:g}: multiply "
                 "them by that."
             )

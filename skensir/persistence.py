@@ -89,10 +89,15 @@ def save_table(
     >>> bool((loaded.predict(X) == model.predict(X)).all())
     True
     """
+    write_whole(path, table_file_of(model))
+
+
+def table_file_of(model: Any) -> bytes:
+    """Return what `save_table` writes."""
     check_is_fitted(model)
     data = _to_bytes(model)
     read_table_file(data)  # what `load_table` would refuse is not worth writing
-    write_whole(path, data)
+    return data
 
 
 def load_table(

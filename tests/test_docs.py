@@ -10,6 +10,7 @@ import sys
 import tomllib
 from collections import Counter
 from importlib.metadata import entry_points
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,9 @@ PUBLIC_MODULES = (
     "skensir.display",
     "skensir.image",
     "skensir.interop.dask",
+    "skensir.interop.onnx",
     "skensir.interop.released",
+    *(["skensir.interop.torch"] if find_spec("torch") else []),
 )
 
 needs_docs = pytest.mark.skipif(
@@ -75,7 +78,10 @@ def documented_objects():
 
 @needs_docs
 def test_every_public_name_has_one_api_page():
-    assert Counter(api_pages()) == Counter(f"{module}.{name}" for module, name in public_names())
+    pages = [page for page in api_pages() if page.rpartition(".")[0] in PUBLIC_MODULES]
+    left_out = {page.rpartition(".")[0] for page in api_pages()} - set(PUBLIC_MODULES)
+    assert left_out <= {"skensir.interop.torch"}
+    assert Counter(pages) == Counter(f"{module}.{name}" for module, name in public_names())
 
 
 @pytest.mark.parametrize("module", PUBLIC_MODULES)

@@ -80,6 +80,7 @@ def test_what_is_declared_is_used_and_what_is_used_is_declared():
     project = tomllib.loads(text)["project"]
     modules = {
         "scikit-learn": "sklearn",
+        "array-api-compat": "array_api_compat",
         "opencv-python-headless": "cv2",
         "scikit-image": "skimage",
     }
@@ -89,9 +90,8 @@ def test_what_is_declared_is_used_and_what_is_used_is_declared():
         return {modules.get(name, name) for name in names}
 
     optional = project["optional-dependencies"]
-    extras = set().union(
-        *(declared(optional[name]) for name in ("dask", "fast", "image", "plot", "demo"))
-    )
+    for_users = ("array", "dask", "demo", "fast", "image", "onnx", "plot", "skl2onnx", "torch")
+    extras = set().union(*(declared(optional[name]) for name in for_users)) - {"skensir"}
     used = (
         {name.split(".")[0] for path in MODULES.values() for name in structure.imported_names(path)}
         - sys.stdlib_module_names
@@ -124,6 +124,7 @@ def test_import_loads_nothing_that_is_needed_elsewhere_only(statement):
     assert {"numpy", "scipy", "sklearn", "skensir"} <= loaded
     # scikit-learn loads pandas itself in some versions, if it is there.
     unneeded = {"matplotlib", "skimage", "dask", "pandas", "tqdm", "numba", "onnx", "cv2", "PIL"}
+    unneeded |= {"array_api_compat", "torch"}
     unneeded |= {"imageio", "tifffile"}
     assert not loaded & unneeded - loaded_after("import sklearn.base, sklearn.model_selection")
 

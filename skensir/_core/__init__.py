@@ -20,6 +20,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     the look-up and the weighted sum, and what rows in unseen cells get
 ``lookup``
     tables made ready to predict, one or several that are averaged
+``portable``
+    such tables in the few operations that all libraries of arrays have
 ``calibration``
     how large errors are against what was expected, and the intervals that follow
 ``average``

@@ -80,14 +80,34 @@ class Axes(NamedTuple):
         with np.errstate(over="ignore", invalid="ignore"):
             squares = n_models * np.square(differences).sum(axis=0) - np.square(total)
         squares = np.nan_to_num(squares, nan=np.finfo(np.float64).max)
-        spread = np.sqrt(np.maximum(squares, 0.0)) / n_models
         bins = np.empty((2, columns.shape[1]))
         bins[0] = _floor_of_ratio(
             n_models * columns[0].astype(np.float64) + total, n_models * self.bin_width
         )
-        scale = _BINS_PER_OCTAVE * (self.unit / self.bin_width)
-        bins[1] = np.floor(scale * np.log2(1 + _SPREADS_PER_UNIT * (spread / self.unit)))
+        bins[1] = self._bins_of_spread(squares, n_models)
         return bins
+
+    def _bins_of_spread(self, squares: FloatArray, n_models: int) -> FloatArray:
+        """Return bins of the standard deviation, whose square times that of `n_models` is given."""
+        spread = np.sqrt(np.maximum(squares, 0.0)) / n_models
+        scale = _BINS_PER_OCTAVE * (self.unit / self.bin_width)
+        return np.asarray(np.floor(scale * np.log2(1 + _SPREADS_PER_UNIT * (spread / self.unit))))
+
+    def spread_edges(self, n_models: int, first: int, last: int) -> FloatArray:
+        """Return the least squares that are in the bins of the spread after the first of some.
+
+        A logarithm is not the same to the last bit everywhere, and comparisons are. The squares
+        are those of standard deviations times the number of models.
+        """
+        bins = np.arange(first + 1, last + 1)
+        # Doubles above zero are in the order of the integers with the same bits.
+        below = np.full(len(bins), -1)
+        above = np.full(len(bins), np.finfo(np.float64).max.view(np.int64))
+        for _ in range(64):
+            middle = below + (above - below) // 2
+            reached = self._bins_of_spread(middle.view(np.float64), n_models) >= bins
+            above, below = np.where(reached, middle, above), np.where(reached, below, middle)
+        return above.view(np.float64)
 
     def lower_edges(self, axis: int, indices: IntArray) -> FloatArray:
         """Return the lower edges of bins, in the unit of the predictions."""

@@ -275,16 +275,17 @@ class NestedCellIndex(CellIndex):
 
     `levels` says of each of the ancestors, (n_ancestors, n_axes), how often the bins were doubled;
     their numbers follow those of the cells. `n_cells` is the number of both together, which rows
-    get that lie in none.
+    get that lie in none. `wider` has each level of the ancestors: how often the bins were doubled,
+    the number of the first, and the index of these.
     """
 
     def __init__(self, cells: IntArray, ancestors: IntArray, levels: IntArray) -> None:
         super().__init__(cells)
         self._n_own = self.n_cells
-        self._wider = []
+        self.wider: list[tuple[int, int, CellIndex]] = []
         for level in np.unique(levels).tolist():
             first, last = np.searchsorted(levels, [level, level + 1])
-            self._wider.append((level, self.n_cells + int(first), CellIndex(ancestors[first:last])))
+            self.wider.append((level, self.n_cells + int(first), CellIndex(ancestors[first:last])))
         self.n_cells += len(ancestors)
         self._filled: IntArray | None = None
 
@@ -314,7 +315,7 @@ class NestedCellIndex(CellIndex):
         """Return the numbers of the nearest ancestors of rows in unseen cells."""
         numbers = np.full(bins.shape[1], self.n_cells)
         left = np.arange(bins.shape[1])
-        for level, first, index in self._wider:
+        for level, first, index in self.wider:
             found = index.find(bins[:, left] >> level)
             known = found < index.n_cells
             numbers[left[known]] = first + found[known]

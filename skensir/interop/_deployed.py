@@ -1,0 +1,128 @@
+"""What runs without scikit-learn: the tables of a fitted model, and the scale of values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from numbers import Real
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.utils.validation import check_is_fitted
+
+from skensir._checks import shown
+from skensir._core.portable import PortableTable, portable_tables
+from skensir._incremental import IncrementalRegressor
+from skensir.image.ensemble import ImageEnsemble
+from skensir.image.scale import peak_of_fitted
+
+
+class Deployed(NamedTuple):
+    """What a fitted model predicts by.
+
+    Attributes
+    ----------
+    channels : tuple of tuple of PortableTable
+        The tables of each channel, which are averaged; one channel stands for all.
+    n_models : int
+    n_channels : int or None
+        Of the images; None where any number will do.
+    largest : float
+        About the largest value on the scale of `fit`.
+    """
+
+    channels: tuple[tuple[PortableTable, ...], ...]
+    n_models: int
+    n_channels: int | None
+    largest: float
+
+
+class Scale(NamedTuple):
+    """How values become those of `fit`: the zero is taken away, then they are multiplied."""
+
+    zero: float = 0.0
+    factor: float = 1.0
+
+    @property
+    def is_plain(self) -> bool:
+        return self == Scale()
+
+    def rounding(self, precision: float, largest: float) -> float:
+        """Return how far values are rounded off on the scale of `fit`, given a dtype's precision.
+
+        Pixels that were divided by 255 would else lie beside the edge that they lay on.
+        """
+        if self.is_plain:
+            return 0.0
+        reach = abs(self.zero) + largest / self.factor
+        # Half a unit in the last place, and what the way back in double precision adds.
+        return (precision / 2 + 4 * float(np.finfo(np.float64).eps)) * reach * self.factor
+
+
+def deploy(model: Any) -> Deployed:
+    """Return what a fitted model predicts by.
+
+    Raises
+    ------
+    TypeError
+        If it has no lookup tables.
+    """
+    regressors, n_channels = [model], None
+    if isinstance(model, ImageEnsemble):
+        check_is_fitted(model)
+        regressors, n_channels = model.regressors_, model.n_channels_
+    for regressor in regressors:
+        if not isinstance(regressor, IncrementalRegressor):
+            what = "model" if regressor is model else "a regressor of the ensemble"
+            raise TypeError(
+                f"{what} == {shown(regressor)}, must be a fitted EnsIRRegressor or "
+                "EnsIRRegressorCV, or an ImageEnsemble of these."
+            )
+        check_is_fitted(regressor)
+        regressor.solve()
+    first = regressors[0]
+    if n_channels is None:
+        largest = float(first.data_range_)
+    else:
+        largest = peak_of_fitted(model.pixel_dtype_, first)
+    channels = tuple(portable_tables(regressor._lookup()) for regressor in regressors)
+    return Deployed(channels, channels[0][0].n_models, n_channels, largest)
+
+
+def check_value_range(value_range: Any) -> tuple[float, float] | None:
+    """Return the two ends of a range of values, of which one number is the upper one."""
+    if value_range is None:
+        return None
+    ends = value_range
+    if isinstance(ends, Real) and not isinstance(ends, bool):
+        ends = (0.0, ends)
+    try:
+        low, high = (float(end) for end in ends)
+    except (TypeError, ValueError, OverflowError):
+        low = high = np.nan
+    if not -np.inf < low < high < np.inf:
+        raise ValueError(
+            f"value_range == {shown(value_range)}, must be None, a number above zero, or the two "
+            "ends of a range, of which the first is smaller."
+        )
+    return low, high
+
+
+def find_scale(value_range: tuple[float, float] | None, largest: float) -> Scale:
+    """Return how values of a range become those of `fit`, which are from zero to the largest."""
+    if value_range is None:
+        return Scale()
+    low, high = value_range
+    return Scale(low, largest / (high - low))
+
+
+def rescaled(tables: Sequence[PortableTable], scale: Scale) -> tuple[PortableTable, ...]:
+    """Return tables whose intercepts are those of values before they become those of `fit`."""
+    return tuple(_rescaled(table, scale) for table in tables)
+
+
+def _rescaled(table: PortableTable, scale: Scale) -> PortableTable:
+    if not table.has_intercepts:
+        return table
+    lines = table.lines.copy()
+    lines[:, -1] /= scale.factor
+    return table._replace(lines=lines)

@@ -1,0 +1,100 @@
+"""A fitted ensemble as an ONNX graph, for runtimes that know neither Python nor skensir.
+
+Cells are found in double precision whatever the dtype of the input, as in Python: rows come to the
+same cells. The sum is made in that dtype, of whole numbers in double precision. The operators are
+those of opset 17. Runtimes for accelerators may leave those in double precision to the processor.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from skensir._checks import check_option
+from skensir._optional import import_optional
+from skensir.interop._deployed import check_value_range, deploy, find_scale
+from skensir.interop._onnx_graph import Graph, Value
+from skensir.interop._onnx_writer import GraphWriter
+
+__all__ = ["register_skl2onnx", "to_onnx"]
+
+LAYOUTS = ("rows", "nchw")
+DTYPES = ("float32", "float64", "uint8")
+
+
+def to_onnx(
+    model: Any,
+    *,
+    layout: str = "rows",
+    dtype: str = "float32",
+    value_range: float | tuple[float, float] | None = None,
+) -> Any:
+    """Return a fitted model as an ONNX graph.
+
+    Parameters
+    ----------
+    model : EnsIRRegressor, EnsIRRegressorCV or skensir.image.ImageEnsemble
+        The fitted model.
+    layout : {"rows", "nchw"}, default="rows"
+        What the input is. "rows" is (n_samples, n_models), and the output (n_samples,). "nchw" is
+        (n_images, n_models * n_channels, height, width), the images of the models side by side in
+        the channels: all channels of the first model, then those of the second; the output is
+        (n_images, n_channels, height, width). Of a single regressor all channels are alike.
+    dtype : {"float32", "float64", "uint8"}, default="float32"
+        Of the input; that of the output is the same, but float64 for "uint8".
+    value_range : float or tuple of float, default=None
+        The range of the input: 1.0 or ``(0, 1)`` for images from zero to one, ``(-1, 1)`` for
+        others. It is brought to that of `fit`: 0 to 255 where the pixels had 8 bits, 0 to
+        `data_range_` of a single regressor. None takes values as they are. Values that are rounded
+        off to below the edge of a bin count as on it.
+
+    Returns
+    -------
+    graph : onnx.ModelProto
+        The graph, from "X" to "y". `onnx.save` writes it.
+
+    Raises
+    ------
+    TypeError
+        If the model has no lookup tables.
+    ValueError
+        If it is not fitted, an option is not known, or there is a regressor per channel for rows.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skensir import EnsIRRegressor
+    >>> from skensir.interop.onnx import to_onnx
+    >>> y = np.random.default_rng(0).uniform(0, 255, size=5000)
+    >>> X = y[:, None] + np.random.default_rng(1).normal(size=(5000, 3)) * [2, 4, 8]
+    >>> graph = to_onnx(EnsIRRegressor().fit(X, y))
+    >>> [output.name for output in graph.graph.output]
+    ['y']
+    """
+    check_option(layout, "layout", LAYOUTS)
+    check_option(dtype, "dtype", DTYPES)
+    deployed, ends = deploy(model), check_value_range(value_range)
+    writer = GraphWriter(deployed, find_scale(ends, deployed.largest), Value(Graph(), "X", dtype))
+    return writer.whole_graph(layout)
+
+
+def register_skl2onnx() -> None:
+    """Make skl2onnx convert the estimators by itself.
+
+    Then ``skl2onnx.to_onnx`` takes an `EnsIRRegressor` or an `EnsIRRegressorCV` alone, as a step of
+    a `Pipeline`, as the final estimator of a `StackingRegressor` and in a fitted `GridSearchCV`.
+    The graph is that of :func:`to_onnx`, of opset 17 or later; its output is a column, as of all
+    regressors there. The input may be of any type that skl2onnx knows.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If skl2onnx is not installed.
+
+    See Also
+    --------
+    to_onnx : One model alone, images among them.
+    """
+    import_optional("skl2onnx", "register_skl2onnx")
+    from skensir.interop._skl2onnx import register
+
+    register()

@@ -1,0 +1,213 @@
+"""ONNX graphs put rows into the same cells and combine them alike."""
+
+import subprocess
+import sys
+
+import deployed
+import numpy as np
+import pytest
+from sklearn.ensemble import StackingRegressor
+from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.tree import DecisionTreeRegressor
+
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.baselines import AverageRegressor
+
+onnx = pytest.importorskip("onnx")
+runtime = pytest.importorskip("onnxruntime")
+from skensir.interop.onnx import register_skl2onnx, to_onnx  # noqa: E402
+
+# What sums of values up to 255 lose, and more.
+TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
+
+
+def run(graph, X):
+    """Return what a runtime makes of a graph."""
+    onnx.checker.check_model(graph, full_check=True)
+    session = runtime.InferenceSession(
+        graph.SerializeToString(), providers=["CPUExecutionProvider"]
+    )
+    (given,) = session.get_inputs()
+    return session.run(None, {given.name: X})[0]
+
+
+@pytest.mark.parametrize("kind", deployed.KINDS)
+@pytest.mark.parametrize("n_models", [1, 2, 3, 16, 40])
+@pytest.mark.parametrize("dtype", ["float32", "float64", "uint8"])
+def test_rows_are_combined_as_in_python(kind, n_models, dtype):
+    model = deployed.fit(kind, n_models)
+    X = deployed.on_edges(model, 4000, dtype)
+    found, expected = run(to_onnx(model, dtype=dtype), X), model.predict(X)
+    assert found.dtype == ("float32" if dtype == "float32" else "float64")
+    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype])
+
+
+@pytest.mark.parametrize("kind", deployed.KINDS)
+@pytest.mark.parametrize("n_models", [1, 3, 40])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_no_row_is_in_another_cell(kind, n_models, dtype):
+    model = deployed.with_numbered_cells(deployed.fit(kind, n_models))
+    X = deployed.on_edges(model, 4000, dtype)
+    found = run(to_onnx(model, dtype=dtype), X)
+    np.testing.assert_allclose(found, model.predict(X), rtol=1e-6, atol=1.0)
+
+
+def test_rows_that_are_no_numbers_give_none():
+    model = deployed.fit("likelihood", 3)
+    X = deployed.rows(50, 3, np.float64)[0]
+    X[7, 1], X[9, 0], X[11, 2] = np.nan, np.inf, -np.inf
+    found = run(to_onnx(model, dtype="float64"), X)
+    assert not np.isfinite(found[[7, 9, 11]]).any()
+    others = np.delete(np.arange(50), [7, 9, 11])
+    np.testing.assert_array_equal(found[others], model.predict(X[others]))
+
+
+def side_by_side(stack):
+    """Return (n_models, height, width, n_channels) as one image with all their channels."""
+    planes = np.moveaxis(stack, -1, 1)
+    return planes.reshape(1, -1, *planes.shape[2:])
+
+
+@pytest.mark.parametrize("regressor", [None, EnsIRRegressorCV(cv=3)])
+@pytest.mark.parametrize("per_channel", [True, False])
+def test_images_are_combined_as_in_python(regressor, per_channel):
+    (stack, target), (other, _) = deployed.images(3), deployed.images(3, seed=1)
+    ensemble = deployed.fit_images(regressor, stack, target, per_channel=per_channel)
+    (expected,) = ensemble.predict([other])
+    for dtype in ("uint8", "float64", "float32"):
+        graph = to_onnx(ensemble, layout="nchw", dtype=dtype)
+        found = run(graph, side_by_side(other).astype(dtype))
+        np.testing.assert_allclose(
+            found[0], np.moveaxis(expected, -1, 0), rtol=0, atol=TOLERANCE[dtype]
+        )
+    twice = run(graph, side_by_side(other).repeat(2, axis=0).astype(dtype))
+    np.testing.assert_array_equal(twice, found.repeat(2, axis=0))
+
+
+@pytest.mark.parametrize("ends", [(0, 1), (-1, 1), (0, 255)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_networks_may_have_a_range_of_their_own(ends, dtype):
+    stack, target = deployed.images(3)
+    model = EnsIRRegressor(objective="squared_error", fit_intercept=True)
+    ensemble = deployed.fit_images(model, stack, target)
+    (expected,) = ensemble.predict([stack])
+    low, high = ends
+    given = (side_by_side(stack) / 255 * (high - low) + low).astype(dtype)
+    found = run(to_onnx(ensemble, layout="nchw", dtype=dtype, value_range=ends), given)
+    found = (found[0] - low) / (high - low) * 255
+    np.testing.assert_allclose(found, np.moveaxis(expected, -1, 0), rtol=0, atol=2e-5 * 255)
+
+
+def test_a_single_regressor_takes_any_number_of_channels():
+    stack, target = deployed.images(3)
+    model = EnsIRRegressor().fit(stack.reshape(3, -1).T, target.ravel())
+    graph = to_onnx(model, layout="nchw", dtype="uint8")
+    for n_channels in (1, 3):
+        images = stack[..., :n_channels]
+        expected = model.predict(images.reshape(3, -1).T).reshape(images.shape[1:])
+        np.testing.assert_array_equal(
+            run(graph, side_by_side(images))[0], np.moveaxis(expected, -1, 0)
+        )
+
+
+def converted(model, X):
+    """Convert a fitted model by skl2onnx, and return its predictions."""
+    skl2onnx = pytest.importorskip("skl2onnx")
+    register_skl2onnx()
+    return run(skl2onnx.to_onnx(model, X[:1]), X)
+
+
+BASES = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=5, random_state=0))]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
+@pytest.mark.parametrize(
+    "model",
+    [
+        EnsIRRegressor(),
+        EnsIRRegressorCV(cv=3),
+        make_pipeline(StandardScaler(), EnsIRRegressor()),
+        StackingRegressor(BASES, final_estimator=EnsIRRegressorCV(cv=3)),
+        StackingRegressor(BASES, final_estimator=EnsIRRegressor(), passthrough=True),
+        GridSearchCV(EnsIRRegressor(), {"bin_width": [16, 32]}, cv=3),
+        GridSearchCV(
+            make_pipeline(StandardScaler(), EnsIRRegressor()),
+            {"ensirregressor__bin_width": [0.1, 1]},
+            cv=3,
+        ),
+    ],
+    ids=[
+        "alone",
+        "search",
+        "pipeline",
+        "stack",
+        "stack with features",
+        "grid",
+        "grid of pipelines",
+    ],
+)
+@pytest.mark.filterwarnings("ignore:Some columns:UserWarning", "ignore:Most rows:UserWarning")
+def test_skl2onnx_converts_estimators_wherever_they_stand(model, recwarn):
+    X, y = deployed.rows(3000, 3, np.float64)
+    X = X.astype(np.float32)
+    expected = model.fit(X, y).predict(X)
+    found = converted(model, X)
+    assert found.shape == (3000, 1)
+    np.testing.assert_allclose(found[:, 0], expected, rtol=1e-5)
+
+
+def test_skl2onnx_keeps_double_precision():
+    X, y = deployed.rows(3000, 3, np.float64)
+    model = EnsIRRegressor().fit(X, y)
+    np.testing.assert_array_equal(converted(model, X)[:, 0], model.predict(X))
+
+
+def test_a_graph_is_run_without_skensir(tmp_path):
+    model = deployed.fit("search", 3)
+    X = deployed.on_edges(model, 1000, "float64")
+    onnx.save(to_onnx(model, dtype="float64"), tmp_path / "model.onnx")
+    np.save(tmp_path / "X.npy", X)
+    script = (
+        "import numpy as np, onnxruntime, sys\n"
+        "session = onnxruntime.InferenceSession('model.onnx')\n"
+        "np.save('y.npy', session.run(['y'], {'X': np.load('X.npy')})[0])\n"
+        "assert 'skensir' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path, timeout=60)
+    np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), model.predict(X))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"layout": "nhwc"}, "layout == 'nhwc', must be"),
+        ({"dtype": "float16"}, "dtype == 'float16', must be"),
+        ({"value_range": 0}, "value_range == 0, must be None, a number above zero, or the two"),
+        ({"value_range": (1, 1)}, r"value_range == \(1, 1\), must be"),
+        ({"value_range": (0, 1, 2)}, r"value_range == \(0, 1, 2\), must be"),
+        ({"value_range": True}, "value_range == True, must be"),
+        ({"value_range": np.nan}, "value_range == nan, must be"),
+        ({"value_range": "1"}, "value_range == '1', must be"),
+    ],
+)
+def test_options_out_of_range_are_told(options, message):
+    with pytest.raises(ValueError, match=message):
+        to_onnx(deployed.fit("likelihood", 3), **options)
+
+
+def test_models_without_tables_are_told():
+    X, y = deployed.rows(3000, 3, np.float64)
+    stack, target = deployed.images(3)
+    with pytest.raises(TypeError, match=r"model == AverageRegressor\(\), must be a fitted EnsIR"):
+        to_onnx(AverageRegressor().fit(X, y))
+    ensemble = deployed.fit_images(AverageRegressor(), stack, target)
+    with pytest.raises(TypeError, match="a regressor of the ensemble == AverageRegressor"):
+        to_onnx(ensemble, layout="nchw")
+    with pytest.raises(ValueError, match="not fitted"):
+        to_onnx(EnsIRRegressor())
+    ensemble = deployed.fit_images(None, stack, target)
+    with pytest.raises(ValueError, match="layout == 'rows', must be 'nchw', as the ensemble has"):
+        to_onnx(ensemble)

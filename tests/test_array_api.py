@@ -1,0 +1,95 @@
+"""Arrays of other libraries are combined in their library, to the last bit as in NumPy."""
+
+import sys
+
+import deployed
+import numpy as np
+import pytest
+import sklearn
+from sklearn.pipeline import make_pipeline
+
+from skensir import EnsIRRegressor
+
+pytest.importorskip("array_api_compat")
+
+LIBRARIES = ["array_api_strict", "torch"]
+
+
+@pytest.fixture(params=LIBRARIES)
+def xp(request):
+    return pytest.importorskip(request.param)
+
+
+@pytest.mark.parametrize("kind", deployed.KINDS)
+@pytest.mark.parametrize("dtype", ["uint8", "float32", "float64"])
+@pytest.mark.parametrize("dispatch", [False, True])
+def test_predictions_stay_in_their_library(xp, kind, dtype, dispatch, monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    model = deployed.fit(kind, 3)
+    X = deployed.on_edges(model, 1500, dtype)
+    given = xp.asarray(X)
+    with sklearn.config_context(array_api_dispatch=dispatch):
+        found = [model.predict(given), model.predict_weights(given)]
+        with_std = model.predict(given, return_std=True)
+    expected = [model.predict(X), model.predict_weights(X), *model.predict(X, return_std=True)]
+    for values, right in zip([*found, *with_std], expected, strict=True):
+        assert type(values) is type(given)
+        assert np.asarray(values).dtype == right.dtype
+    for values, right in zip(found, expected, strict=False):
+        np.testing.assert_array_equal(np.asarray(values), right)
+    np.testing.assert_allclose(np.asarray(with_std[1]), expected[3], rtol=1e-14)
+
+
+def test_many_rows_are_combined_in_parts(xp, monkeypatch):
+    monkeypatch.setattr("skensir._array_api._MANY", 300)
+    model = deployed.fit("deviations", 3)
+    X = deployed.on_edges(model, 1001, "float64")
+    np.testing.assert_array_equal(np.asarray(model.predict(xp.asarray(X))), model.predict(X))
+
+
+@pytest.mark.parametrize("dispatch", [False, True])
+def test_all_else_takes_such_arrays_too(xp, dispatch, monkeypatch):
+    monkeypatch.setenv("SCIPY_ARRAY_API", "1")
+    X, y = deployed.rows(3000, 3, np.float64)
+    model = EnsIRRegressor().fit(X, y)
+    right = model.calibrate(X, y).predict_interval(X)
+    with sklearn.config_context(array_api_dispatch=dispatch):
+        other = EnsIRRegressor().fit(xp.asarray(X), xp.asarray(y))
+        np.testing.assert_array_equal(other.weights_, model.weights_)
+        other.calibrate(xp.asarray(X), xp.asarray(y))
+        interval = other.predict_interval(xp.asarray(X))
+        piped = make_pipeline(EnsIRRegressor()).fit(X, y).predict(xp.asarray(X))
+    for end, other_end in zip(right, interval, strict=True):
+        np.testing.assert_allclose(np.asarray(other_end), end, rtol=1e-13)
+    assert type(piped) is type(xp.asarray(X))
+
+
+def test_what_cannot_be_combined_is_told(xp):
+    model = EnsIRRegressor().fit(*deployed.rows(3000, 3, np.float64))
+    for bad, message in [
+        (np.zeros((5, 2)), "X has 2 features"),
+        (np.zeros(3), r"X.shape == \(3,\), must be \(n_samples, 3\)"),
+        (np.zeros((0, 3)), r"X.shape == \(0, 3\), must be \(n_samples, 3\) with a row at least"),
+        (np.full((2, 3), np.nan), "X has values that are not finite"),
+        (np.full((2, 3), np.inf), "X has values that are not finite"),
+        (np.zeros((2, 3), dtype=bool), "X.dtype == .*bool, must be of real numbers"),
+        (np.zeros((2, 3), dtype=complex), "X.dtype == .*complex128, must be of real numbers"),
+    ]:
+        for predict in (model.predict, model.predict_weights):
+            with pytest.raises(ValueError, match=message):
+                predict(xp.asarray(bad))
+
+
+def test_pixels_from_zero_to_one_are_refused_as_in_numpy(xp):
+    model = EnsIRRegressor(data_range=255.0).fit(*deployed.rows(3000, 3, np.float64))
+    with pytest.raises(ValueError, match="X has floats from 0 to 1 in all of its 3000 rows"):
+        model.predict(xp.asarray(deployed.rows(3000, 3, np.float64)[0] % 1))
+
+
+def test_without_the_bridge_it_is_said_what_to_install(xp, monkeypatch):
+    model = EnsIRRegressor().fit(*deployed.rows(3000, 3, np.float64))
+    given = xp.asarray(np.zeros((2, 3)))
+    monkeypatch.setitem(sys.modules, "array_api_compat", None)
+    with pytest.raises(ModuleNotFoundError, match=r"array-api-compat, .*skensir\[array\]"):
+        model.predict(given)
+    model.predict(np.zeros((2, 3)))
