@@ -7,6 +7,7 @@ without their becoming unreadable, and a reader that trusts nothing has one name
 from __future__ import annotations
 
 from importlib import import_module
+from inspect import signature
 from typing import Any, cast
 
 import numpy as np
@@ -32,6 +33,9 @@ _MODULES = (
 )
 # What the parameter `cv` may be is no class of ours, but would have to be trusted too.
 _SPLITTERS = "sklearn.model_selection"
+# Where scikit-learn keeps what `set_fit_request` and the like were told, in classes of its own that
+# lead back to the estimator, which skops follows without end.
+_REQUESTS = "_metadata_request"
 
 
 class PlainState:
@@ -39,6 +43,8 @@ class PlainState:
 
     def __getstate__(self) -> dict[str, Any]:
         attributes = {name: _to_plain(value) for name, value in vars(self).items()}
+        if _REQUESTS in attributes:
+            attributes[_REQUESTS] = _plain_requests(attributes[_REQUESTS])
         return {_NUMBER: _FORMAT, _WRITER: __version__, "attributes": attributes}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -57,7 +63,21 @@ class PlainState:
         attributes = {name: _from_plain(value) for name, value in state["attributes"].items()}
         if number == 1:
             attributes = attributes | self._attributes_since(attributes)
+        attributes = _default_params(type(self)) | attributes  # of what has come since
+        requests = attributes.get(_REQUESTS)
+        if isinstance(requests, dict):
+            del attributes[_REQUESTS]
         vars(self).update(attributes)
+        if isinstance(requests, dict):
+            self._ask_for(requests)
+
+    def _ask_for(self, requests: dict[str, dict[str, Any]]) -> None:
+        """Ask scikit-learn for metadata by method, as `set_fit_request` and the like do."""
+        routing = cast(Any, self).get_metadata_routing()
+        for method, names in requests.items():
+            for name, alias in names.items():
+                getattr(routing, method).add_request(param=name, alias=alias)
+        setattr(self, _REQUESTS, routing)
 
     def _attributes_since(self, attributes: dict[str, Any]) -> dict[str, Any]:
         """Return what attributes of version 0.1, whose format is 1, have become or left unsaid."""
@@ -120,6 +140,17 @@ def _from_plain(value: Any) -> Any:
     else:
         vars(made).update({name: _from_plain(part) for name, part in value["state"].items()})
     return made
+
+
+def _default_params(kind: type[Any]) -> dict[str, Any]:
+    """Return the parameters of an estimator as they are when none is given."""
+    return {parameter.name: parameter.default for parameter in signature(kind).parameters.values()}
+
+
+def _plain_requests(routing: Any) -> dict[str, dict[str, Any]]:
+    """Return by method what metadata an estimator asks for."""
+    methods = {name: part for name, part in vars(routing).items() if name != "owner"}
+    return {name: dict(part.requests) for name, part in methods.items() if part.requests}
 
 
 def _is_splitter(kind: Any) -> bool:

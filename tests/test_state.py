@@ -10,6 +10,7 @@ import joblib
 import numpy as np
 import pytest
 import skops.io
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import LeaveOneGroupOut, RepeatedKFold, check_cv
@@ -99,15 +100,38 @@ def test_what_comes_back_is_the_same(estimator, copied):
 @pytest.mark.parametrize("estimator", [*REGRESSORS, *ENSEMBLES], ids=str)
 def test_a_pickle_names_no_class_of_the_package_but_the_estimators(estimator):
     model = fitted(estimator)
-    named = set()
-    strings = []
+    ours = {
+        names for names in pickled_names(model) if any(name.startswith("skensir") for name in names)
+    }
+    assert ours == {(type(model).__module__, type(model).__qualname__)}
+
+
+@pytest.mark.parametrize("copied", [by_pickle, by_joblib, by_skops, copy.copy, copy.deepcopy])
+def test_metadata_are_asked_for_as_before(copied):
+    with config_context(enable_metadata_routing=True):
+        search = EnsIRRegressorCV(cv=LeaveOneGroupOut())
+        search.set_fit_request(groups="image", sample_weight=False)
+        search.set_predict_request(return_std=True)
+        models = [search, ImageEnsemble(clone(search)), clone(search).fit(X, Y, groups=Y % 3)]
+    for model in models:
+        back = copied(model)  # where routing may be switched off
+        searches = [getattr(one, "regressor", one) for one in (model, back)]
+        asked = [repr(one.get_metadata_routing()) for one in searches]
+        assert asked[0] == asked[1] == repr(search.get_metadata_routing())
+        assert asked[1] != repr(EnsIRRegressorCV().get_metadata_routing())
+        assert vars(back).keys() == vars(model).keys()
+        assert "sklearn.utils" not in str(pickled_names(model))
+
+
+def pickled_names(model):
+    """Return modules and names of all classes and functions that a pickle names."""
+    strings, named = [], set()
     for opcode, argument, _ in pickletools.genops(pickle.dumps(model)):
         if isinstance(argument, str):
             strings.append(argument)
         if opcode.name == "STACK_GLOBAL":
             named.add(tuple(strings[-2:]))
-    ours = {names for names in named if any(name.startswith("skensir") for name in names)}
-    assert ours == {(type(model).__module__, type(model).__qualname__)}
+    return named
 
 
 def test_splits_that_are_no_public_splitter_come_back_by_pickle():
