@@ -29,6 +29,7 @@ PUBLIC_MODULES = (
     "skensir.interop.dask",
     "skensir.interop.onnx",
     "skensir.interop.released",
+    "skensir.interop.skops",
     *(["skensir.interop.torch"] if find_spec("torch") else []),
 )
 
@@ -137,7 +138,9 @@ def test_python_in_readme_prints_what_it_says():
 
 
 @needs_docs
-@pytest.mark.parametrize("page", ["distributed.rst", "images.rst", "index.rst", "method.rst"])
+@pytest.mark.parametrize(
+    "page", ["distributed.rst", "images.rst", "index.rst", "method.rst", "saving.rst"]
+)
 def test_examples_in_pages_run(page):
     results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, encoding="utf-8")
     assert results.failed == 0
