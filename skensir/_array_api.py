@@ -5,7 +5,8 @@ PyTorch, JAX and what else follows the array API standard, through `array_api_co
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -44,14 +45,15 @@ class ArrayOperations:
     def __init__(self, xp: Any, like: Any) -> None:
         self.xp = xp
         self.device = import_optional("array_api_compat", "predict").device(like)
-        self.floor, self.minimum, self.maximum = xp.floor, xp.minimum, xp.maximum
+        self.floor = xp.floor
 
     def table(self, values: AnyArray) -> Any:
         """Bring a table to the device."""
         return self.xp.asarray(values, device=self.device)
 
-    def within(self, sums: Any, lowest: Any, highest: Any) -> Any:
-        return self.minimum(self.maximum(sums, lowest), highest)
+    def within(self, sums: Any, columns: Sequence[Any]) -> Any:
+        lowest, highest = reduce(self.xp.minimum, columns), reduce(self.xp.maximum, columns)
+        return self.xp.minimum(self.xp.maximum(sums, lowest), highest)
 
     def where(self, condition: Any, values: Any, others: Any) -> Any:
         # Both numbers are arrays of the dtype of the other, as the standard of 2022 wants it.

@@ -35,14 +35,8 @@ class Operations(Protocol):
     def floor(self, values: Any) -> Any:
         """Round down."""
 
-    def minimum(self, values: Any, others: Any) -> Any:
-        """Return the smaller ones of two arrays."""
-
-    def maximum(self, values: Any, others: Any) -> Any:
-        """Return the larger ones of two arrays."""
-
-    def within(self, sums: Any, lowest: Any, highest: Any) -> Any:
-        """Bring sums that rounding has carried beyond their row's range back into it."""
+    def within(self, sums: Any, columns: Sequence[Any]) -> Any:
+        """Bring sums that rounding has carried beyond the range of some arrays back into it."""
 
     def where(self, condition: Any, values: Any, others: Any) -> Any:
         """Choose from two arrays or numbers, at least one of which is an array."""
@@ -391,14 +385,13 @@ def combine(
 def _weighted_sum(ops: Operations, table: PortableTable, columns: Sequence[Any], line: Any) -> Any:
     """Return the sums of one table: of differences from the first model, clipped if convex."""
     n_others = len(columns) - 1
-    first = total = lowest = highest = columns[0]
+    first = total = columns[0]
     taken = ops.take_lines(table.lines, line, n_others + table.has_intercepts)
     for weight, column in zip(taken[:n_others], columns[1:], strict=True):
         total = total + (column - first) * weight
-        lowest, highest = ops.minimum(lowest, column), ops.maximum(highest, column)
     if table.has_intercepts:
         return total + taken[-1]
-    return ops.within(total, lowest, highest) if table.is_convex else total
+    return ops.within(total, columns) if table.is_convex else total
 
 
 def weigh(ops: Operations, tables: Sequence[PortableTable], lines: Sequence[Any]) -> list[Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -56,19 +57,27 @@ class Graph:
 
 
 class Value:
-    """The output of a node, which may be computed with."""
+    """The output of a node, which may be computed with.
 
-    def __init__(self, graph: Graph, name: str, dtype: Any) -> None:
+    Attributes
+    ----------
+    given : Value
+        What it was before it was converted, if it was.
+    """
+
+    def __init__(self, graph: Graph, name: str, dtype: Any, given: Value | None = None) -> None:
         self.graph, self.name, self.dtype = graph, name, np.dtype(dtype)
+        self.given = given or self
 
     def to(self, dtype: Any) -> Value:
         """Convert to a dtype."""
         if self.dtype == dtype:
             return self
         number = onnx.helper.np_dtype_to_tensor_dtype(np.dtype(dtype))
-        return Value(self.graph, self.graph.add("Cast", [self.name], to=number)[0], dtype)
+        name = self.graph.add("Cast", [self.name], to=number)[0]
+        return Value(self.graph, name, dtype, self)
 
-    def _with(self, kind: str, other: Any, dtype: Any = None) -> Value:
+    def with_(self, kind: str, other: Any, dtype: Any = None) -> Value:
         """Return what a node makes of this and another value, or of a number."""
         name = other.name if isinstance(other, Value) else self.constant_like(other)
         made = self.graph.add(kind, [self.name, name])[0]
@@ -79,31 +88,31 @@ class Value:
         return self.graph.constant(np.asarray(number, dtype=self.dtype))
 
     def __add__(self, other: Any) -> Value:
-        return self._with("Add", other)
+        return self.with_("Add", other)
 
     def __sub__(self, other: Any) -> Value:
-        return self._with("Sub", other)
+        return self.with_("Sub", other)
 
     def __mul__(self, other: Any) -> Value:
-        return self._with("Mul", other)
+        return self.with_("Mul", other)
 
     def __truediv__(self, other: Any) -> Value:
-        return self._with("Div", other)
+        return self.with_("Div", other)
 
     def __gt__(self, other: Any) -> Value:
-        return self._with("Greater", other, np.bool_)
+        return self.with_("Greater", other, np.bool_)
 
     def __lt__(self, other: Any) -> Value:
-        return self._with("Less", other, np.bool_)
+        return self.with_("Less", other, np.bool_)
 
     def __le__(self, other: Any) -> Value:
-        return self._with("LessOrEqual", other, np.bool_)
+        return self.with_("LessOrEqual", other, np.bool_)
 
     def __eq__(self, other: Any) -> Value:  # type: ignore[override]
-        return self._with("Equal", other, np.bool_)
+        return self.with_("Equal", other, np.bool_)
 
     def __and__(self, other: Any) -> Value:
-        return self._with("And", other)
+        return self.with_("And", other)
 
     def __invert__(self) -> Value:
         return Value(self.graph, self.graph.add("Not", [self.name])[0], np.bool_)
@@ -114,20 +123,20 @@ class Value:
 class GraphOperations:
     """What `portable` needs, as nodes of a graph; tables are arrays of NumPy."""
 
-    def __init__(self, graph: Graph, sum_dtype: Any) -> None:
-        self._graph, self.sum_dtype = graph, np.dtype(sum_dtype)
+    def __init__(self, graph: Graph, sum_dtype: Any, *, may_be_nan: bool) -> None:
+        self._graph, self.sum_dtype, self._may_be_nan = graph, np.dtype(sum_dtype), may_be_nan
 
     def floor(self, values: Value) -> Value:
         return Value(self._graph, self._graph.add("Floor", [values.name])[0], values.dtype)
 
-    def minimum(self, values: Value, others: Value) -> Value:
-        return values._with("Min", others)
-
-    def maximum(self, values: Value, others: Value) -> Value:
-        return values._with("Max", others)
-
-    def within(self, sums: Any, lowest: Any, highest: Any) -> Any:
-        return self.minimum(self.maximum(sums, lowest), highest)
+    def within(self, sums: Value, columns: Sequence[Value]) -> Value:
+        given = [column.given for column in columns]  # narrow values are cheaper to compare
+        for keep_beyond, limit in (("Max", "Min"), ("Min", "Max")):
+            ends = given[0]
+            for other in given[1:]:
+                ends = ends.with_(limit, other)
+            sums = sums.with_(keep_beyond, ends.to(sums.dtype))
+        return sums
 
     def where(self, condition: Value, values: Any, others: Any) -> Value:
         like = values if isinstance(values, Value) else others
@@ -144,7 +153,8 @@ class GraphOperations:
         return values.to(np.int64)
 
     def place(self, values: Value, size: int) -> Value:
-        return self.clip(self.whole(values), 0, size - 1)
+        places = values.to(np.int32)
+        return self.clip(places, 0, size - 1) if self._may_be_nan else places
 
     def double(self, values: Value) -> Value:
         return values.to(np.float64)

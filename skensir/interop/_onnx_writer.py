@@ -31,7 +31,9 @@ class GraphWriter:
 
     def __init__(self, deployed: Deployed, scale: Scale, given: Value) -> None:
         self.deployed, self.scale, self.given, self.graph = deployed, scale, given, given.graph
-        self.ops = GraphOperations(given.graph, dtype_of_sums(given.dtype))
+        self.ops = GraphOperations(
+            given.graph, dtype_of_sums(given.dtype), may_be_nan=given.dtype.kind == "f"
+        )
 
     def whole_graph(self, layout: str) -> Any:
         """Write down what combines rows or images, and return the whole as a model of ONNX."""
@@ -97,7 +99,8 @@ class GraphWriter:
 
     def _combine(self, tables: Sequence[PortableTable], columns: Sequence[Value]) -> Value:
         """Return the weighted sum of what the models give."""
-        values = [column.to(np.float64) for column in columns]
+        exact = self.scale.is_plain and all(map(self._needs_no_double, tables))
+        values = [column.to(np.float32 if exact else np.float64) for column in columns]
         rounding = 0.0
         if not self.scale.is_plain:
             values = [(value - self.scale.zero) * self.scale.factor for value in values]
@@ -107,3 +110,11 @@ class GraphWriter:
         columns = [column.to(self.ops.sum_dtype) for column in columns]
         combined: Value = combine(self.ops, rescaled(tables, self.scale), columns, lines)
         return combined
+
+    def _needs_no_double(self, table: PortableTable) -> bool:
+        """Tell whether single precision finds the same bins: of few values that can be tried."""
+        if self.given.dtype != np.uint8 or table.axes.kind != "predictions":
+            return False
+        values, width = np.arange(256), table.axes.bin_width
+        single = np.floor(values.astype(np.float32) / np.float32(width))
+        return np.array_equal(single, np.floor(values / width))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
+from functools import reduce
 from typing import Any, Self
 
 import numpy as np
@@ -269,9 +270,9 @@ class _TorchOperations:
         # Those of Apple have no other.
         self._cell_dtype = torch.float32 if device.type == "mps" else torch.float64
         self.floor, self.where = torch.floor, torch.where
-        self.minimum, self.maximum = torch.minimum, torch.maximum
 
-    def within(self, sums: Any, lowest: Any, highest: Any) -> Any:
+    def within(self, sums: Any, columns: Sequence[Any]) -> Any:
+        lowest, highest = reduce(torch.minimum, columns), reduce(torch.maximum, columns)
         within = torch.minimum(torch.maximum(sums, lowest), highest)
         if not sums.requires_grad:
             return within

@@ -13,11 +13,11 @@ from skensir._sums.axes import Axes
 class InNumpy:
     """The operations in NumPy, for arrays of any shape."""
 
-    floor, minimum, maximum = np.floor, np.minimum, np.maximum
+    floor = staticmethod(np.floor)
     where, clip = staticmethod(np.where), staticmethod(np.clip)
 
-    def within(self, sums, lowest, highest):
-        return np.minimum(np.maximum(sums, lowest), highest)
+    def within(self, sums, columns):
+        return np.clip(sums, np.min(columns, axis=0), np.max(columns, axis=0))
 
     def whole(self, values):
         return values.astype(np.int64)
