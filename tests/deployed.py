@@ -89,7 +89,7 @@ def images(n_channels, seed=0):
 def with_numbered_cells(model):
     """Give each cell an intercept that no sum of weights makes up for: it says where a row is."""
     for table in tables_of(model):
-        table.set_params(fit_intercept=True)
+        table.set_params(objective="squared_error", fit_intercept=True)
         n_cells, n_ancestors = len(table.cells_), len(table.ancestor_cells_)
         table.intercepts_ = 4096.0 * (1 + np.arange(n_cells))
         table.ancestor_intercepts_ = 4096.0 * (1 + n_cells + np.arange(n_ancestors))
