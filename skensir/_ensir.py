@@ -12,6 +12,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skensir._advice import say_thin
 from skensir._base import check_default_weights, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
+from skensir._cell_sums import CellSums, check_cell_sums
 from skensir._checks import (
     check_automatic,
     check_flag,
@@ -306,6 +307,59 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         with fit_progress(self, n_stages, X=rows[0], y=rows[1]) as track:
             self._statistics = [self._sum_up(*rows, track)]
             return self._solve_and_publish(track)
+
+    @classmethod
+    def from_cell_sums(cls, sums: CellSums, **params: Any) -> Self:
+        """Make an estimator of sums that a data frame library or a database has made.
+
+        It is as after `partial_fit` with the rows that were summed up: `predict` and the like solve
+        the table, and so does `solve`; more rows may come by `partial_fit` and `merge`.
+
+        Parameters
+        ----------
+        sums : CellSums
+            What :func:`skensir.interop.frames.cell_sums` returns. Its folds are put together.
+        **params : object
+            Parameters of the estimator. Unless given, `bin_width`, `data_range` and `axes` are
+            those of the sums; where these are on several kinds of axes, `axes` has to be given.
+
+        Returns
+        -------
+        model : EnsIRRegressor
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If a parameter is out of its range, or asks for other sums than these.
+
+        Examples
+        --------
+        >>> import polars as pl
+        >>> from skensir import EnsIRRegressor
+        >>> from skensir.interop.frames import cell_sums
+        >>> frame = pl.DataFrame({"A": [10, 90, 95], "B": [20, 80, 99], "truth": [12, 82, 96]})
+        >>> sums = cell_sums(
+        ...     frame, models=["A", "B"], target="truth", bin_width=32.0, data_range=255
+        ... )
+        >>> model = EnsIRRegressor.from_cell_sums(sums, default_weights="uniform")
+        >>> model.predict(frame[["A", "B"]]).tolist()
+        [15.0, 85.0, 97.0]
+        """
+        widths = check_cell_sums(sums).bin_widths
+        kind = params.get("axes", next(iter(widths)) if len(widths) == 1 else None)
+        if kind not in widths:
+            raise ValueError(
+                f"axes == {kind!r}, must be one of {', '.join(map(repr, widths))}, on which the "
+                "rows are summed up."
+            )
+        own = {"bin_width": widths[kind], "axes": kind, "data_range": sums.data_range}
+        model = cls(**own | params)
+        vars(model).update(sums._attributes())
+        model._check_params(len(sums.models))
+        model.data_range_ = sums.data_range
+        model.data_range_ = model._current_range()  # which may be given
+        return model._add_statistics([sums._total(kind)])
 
     @classmethod
     def _merges_with(cls) -> type[EnsIRRegressor]:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
+from skensir._cell_sums import CellSums, check_cell_sums
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
 from skensir._jobs import count_threads
@@ -366,6 +367,49 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         n_threads = count_threads(self.n_jobs)
         sums = sum_up_folds(*rows, rows_of_folds, names, grids, n_threads)
         return self._add_statistics([sums])
+
+    @classmethod
+    def from_cell_sums(cls, sums: CellSums, **params: Any) -> Self:
+        """Make a search of sums of each fold that a data frame library or a database has made.
+
+        It is as after `partial_fit` with the rows that were summed up, given the same bin widths.
+
+        Parameters
+        ----------
+        sums : CellSums
+            What :func:`skensir.interop.frames.cell_sums` returns, called with `folds`.
+        **params : object
+            Parameters of the search. Unless given, `data_range` and `axes` are those of the sums,
+            and `bin_widths` are, on each kind of axes, the widths that "auto" stands for, down to
+            that of the sums; or that of the sums alone, where it is none of those.
+
+        Returns
+        -------
+        model : EnsIRRegressorCV
+            The estimator.
+
+        Raises
+        ------
+        ValueError
+            If the sums are not of folds, or a parameter is out of its range or asks for other sums.
+        """
+        if check_cell_sums(sums).folds is None:
+            raise ValueError("sums are of rows without folds: call cell_sums with folds.")
+        widths, axes = sums._widths_up_to_range(), list(sums.bin_widths)
+        own: dict[str, Any] = {"data_range": sums.data_range, "axes": axes}
+        if widths is None and len(distinct := set(sums.bin_widths.values())) == 1:
+            own["bin_widths"] = list(distinct)
+        model = cls(**own | params)
+        model._check_search()
+        vars(model).update(sums._attributes())
+        model._pixels, model.data_range_ = sums.pixels, sums.data_range
+        model._widths = model._find_widths(lambda: None)
+        if model.shrink_to == "parent" and isinstance(model.bin_widths, str):
+            model._widths |= {
+                kind: w for kind, w in (widths or {}).items() if kind in model._widths
+            }
+        grids = needed_grids(model._grids(model._partial_resolution), whole=False)
+        return model._add_statistics([sums._on(grids)])
 
     @classmethod
     def _merges_with(cls) -> type[EnsIRRegressorCV]:

@@ -11,6 +11,7 @@ _PACKAGES = {
     "cv2": ("opencv-python-headless", "image"),
     "dask": ("dask", "dask"),
     "matplotlib": ("matplotlib", "plot"),
+    "narwhals": ("narwhals", "frames"),
     "onnx": ("onnx", "onnx"),
     "skimage": ("scikit-image", "demo"),
     "skl2onnx": ("skl2onnx", "skl2onnx"),

@@ -347,7 +347,7 @@ def accumulate(
             del part
     with np.errstate(over="ignore", invalid="ignore"):
         statistics = sums.finish()
-    _check_sums(statistics.sums)
+    check_sums(statistics.sums)
     if with_linear:
         statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
     return statistics
@@ -360,7 +360,7 @@ def first_rows_alone(chunks: list[slice]) -> list[slice]:
     return [slice(0, _FIRST_ROWS), slice(_FIRST_ROWS, chunks[0].stop), *chunks[1:]]
 
 
-def _check_sums(sums: FloatArray) -> None:
+def check_sums(sums: FloatArray) -> None:
     """Raise a ValueError where squares are too large to work with."""
     # Without a copy of what may be large; NaN is in no range.
     if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
@@ -380,5 +380,5 @@ def pooled_error_moments(
         weighted = errors if sample_weight is None else errors * sample_weight[rows]
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             total += scatter_of(errors, weighted)
-    _check_sums(total)
+    check_sums(total)
     return total / (len(X) if sample_weight is None else sample_weight.sum())

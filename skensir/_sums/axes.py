@@ -14,7 +14,7 @@ KINDS = ("predictions", "deviations", "summary")
 # Of a summary: bins per doubling of the spread, once it is wide against the unit.
 _BINS_PER_OCTAVE = 4
 # Spreads below the unit divided by this are hardly told apart.
-_SPREADS_PER_UNIT = 4
+SPREADS_PER_UNIT = 4
 
 
 class Axes(NamedTuple):
@@ -79,19 +79,23 @@ class Axes(NamedTuple):
         # is refused where the errors are summed up, whose squares do so too.
         with np.errstate(over="ignore", invalid="ignore"):
             squares = n_models * np.square(differences).sum(axis=0) - np.square(total)
-        squares = np.nan_to_num(squares, nan=np.finfo(np.float64).max)
         bins = np.empty((2, columns.shape[1]))
         bins[0] = _floor_of_ratio(
             n_models * columns[0].astype(np.float64) + total, n_models * self.bin_width
         )
-        bins[1] = self._bins_of_spread(squares, n_models)
+        bins[1] = self.bins_of_spread(squares, n_models)
         return bins
 
-    def _bins_of_spread(self, squares: FloatArray, n_models: int) -> FloatArray:
-        """Return bins of the standard deviation, whose square times that of `n_models` is given."""
+    def bins_of_spread(self, squares: FloatArray, n_models: int) -> FloatArray:
+        """Return the bins of the standard deviation s of rows, given ``(K s)**2``."""
+        squares = np.nan_to_num(squares, nan=np.finfo(np.float64).max)
         spread = np.sqrt(np.maximum(squares, 0.0)) / n_models
-        scale = _BINS_PER_OCTAVE * (self.unit / self.bin_width)
-        return np.asarray(np.floor(scale * np.log2(1 + _SPREADS_PER_UNIT * (spread / self.unit))))
+        return np.floor(self.scale_of_spread * np.log2(1 + SPREADS_PER_UNIT * (spread / self.unit)))
+
+    @property
+    def scale_of_spread(self) -> float:
+        """Bins of the spread per doubling, once it is wide against the unit."""
+        return _BINS_PER_OCTAVE * (self.unit / self.bin_width)
 
     def spread_edges(self, n_models: int, first: int, last: int) -> FloatArray:
         """Return the least squares that are in the bins of the spread after the first of some.
@@ -105,15 +109,15 @@ class Axes(NamedTuple):
         above = np.full(len(bins), np.finfo(np.float64).max.view(np.int64))
         for _ in range(64):
             middle = below + (above - below) // 2
-            reached = self._bins_of_spread(middle.view(np.float64), n_models) >= bins
+            reached = self.bins_of_spread(middle.view(np.float64), n_models) >= bins
             above, below = np.where(reached, middle, above), np.where(reached, below, middle)
         return above.view(np.float64)
 
     def lower_edges(self, axis: int, indices: IntArray) -> FloatArray:
         """Return the lower edges of bins, in the unit of the predictions."""
         if self.kind == "summary" and axis == 1:
-            octaves = indices / (_BINS_PER_OCTAVE * (self.unit / self.bin_width))
-            return np.asarray((2.0**octaves - 1) * self.unit / _SPREADS_PER_UNIT)
+            octaves = indices / self.scale_of_spread
+            return np.asarray((2.0**octaves - 1) * self.unit / SPREADS_PER_UNIT)
         return np.asarray(indices * self.bin_width)
 
 

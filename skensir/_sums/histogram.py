@@ -143,6 +143,13 @@ class TruthCounter:
 def _place(truth: FloatArray, resolution: float) -> tuple[IntArray, FloatArray]:
     """Return the place of each value on the grid, and what it is above the place's lower end."""
     step = truth / resolution
+    check_places(step, resolution)
+    np.floor(step, out=step)
+    return step.astype(np.int64), truth - step * resolution
+
+
+def check_places(step: FloatArray, resolution: float) -> None:
+    """Raise a ValueError where places on the grid are too many to be told apart."""
     largest = float(np.abs(step).max(initial=0.0))
     if largest > 2.0**53:
         raise ValueError(
@@ -150,8 +157,6 @@ def _place(truth: FloatArray, resolution: float) -> tuple[IntArray, FloatArray]:
             f"{largest * resolution:.6g}: it must be at least "
             f"{largest * resolution / 2.0**53:.3g}."
         )
-    np.floor(step, out=step)
-    return step.astype(np.int64), truth - step * resolution
 
 
 def _sum_entries(

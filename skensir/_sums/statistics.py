@@ -165,6 +165,13 @@ class CellStatistics(NamedTuple):
         wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
         return _sum_equal_cells([wide], truth_factor)
 
+    def gathered(self) -> CellStatistics:
+        """Return the statistics of lines in any order, among which a cell may come several times.
+
+        The truth has to be that of the lines.
+        """
+        return _sum_equal_cells([self])
+
     def without_model(self, model: int) -> CellStatistics:
         """Return the statistics of the same rows without one of the models.
 

@@ -83,6 +83,6 @@ def test_edges_of_spreads_are_where_the_bin_changes(unit, by, n_models, first, n
     edges = axes.spread_edges(n_models, first, first + n_bins)
     assert len(edges) == n_bins
     bins = np.arange(first + 1, first + n_bins + 1)
-    assert (axes._bins_of_spread(edges, n_models) >= bins).all()
+    assert (axes.bins_of_spread(edges, n_models) >= bins).all()
     below = np.nextafter(edges, 0)[edges > 0]
-    assert (axes._bins_of_spread(below, n_models) < bins[edges > 0]).all()
+    assert (axes.bins_of_spread(below, n_models) < bins[edges > 0]).all()

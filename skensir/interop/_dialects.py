@@ -1,0 +1,129 @@
+"""What databases call the same thing: types, quotes, numbers, and the functions that they have."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+# Databases read at least so many bits of a whole number without rounding.
+_EXACT_BITS = 52
+
+
+def _plain(value: float) -> str:
+    return repr(float(value))
+
+
+def _with_exponent(value: float) -> str:
+    """Without an exponent DuckDB takes it for a decimal number."""
+    text = repr(float(value))
+    return text if "e" in text else f"{text}e0"
+
+
+def _with_letter(value: float) -> str:
+    return f"{float(value)!r}D"
+
+
+def _cast(value: float) -> str:
+    return f"CAST({float(value)!r} AS DOUBLE PRECISION)"
+
+
+def _dyadic(value: float) -> str:
+    """Return a quotient of whole numbers: SQLite may round the last digit of others."""
+    mantissa, exponent = math.frexp(value)
+    whole = int(mantissa * 2.0**53)
+    exponent -= 53
+    while whole and whole % 2 == 0:
+        whole, exponent = whole // 2, exponent + 1
+    text, sign = f"{whole}.0", "*" if exponent > 0 else "/"
+    while exponent:
+        bits = min(abs(exponent), _EXACT_BITS)
+        text += f" {sign} {2**bits}.0"
+        exponent -= int(math.copysign(bits, exponent))
+    return f"({text})"
+
+
+def _floor(value: str) -> str:
+    return f"CAST(floor({value}) AS BIGINT)"
+
+
+def _floor_of_cast(value: str) -> str:
+    """A cast drops the fraction; not all that SQLite is built into has a floor."""
+    return f"(CAST({value} AS INTEGER) - ({value} < CAST({value} AS INTEGER)))"
+
+
+def _is_null(value: str) -> str:
+    return f"{value} IS NULL"
+
+
+def _is_no_number(value: str) -> str:
+    """A column of SQLite may hold anything, and text is zero where a number is asked for."""
+    return f"typeof({value}) NOT IN ('integer', 'real')"
+
+
+class Dialect(NamedTuple):
+    """The words of one database.
+
+    Attributes
+    ----------
+    double : str
+        The type of double precision.
+    quote : str
+        Encloses names.
+    number : callable
+        Writes a number of double precision in an expression.
+    value : callable
+        Writes it in a table of values.
+    exact : callable
+        Writes it to the last bit, whatever the database's version.
+    floor : callable
+        Whole number below an expression, which is no larger than bins are.
+    missing : callable
+        Tells whether a column holds no number.
+    least, greatest : str
+        Of several values in a row.
+    """
+
+    double: str = "DOUBLE"
+    quote: str = '"'
+    number: Callable[[float], str] = _with_exponent
+    value: Callable[[float], str] = _with_exponent
+    exact: Callable[[float], str] = _with_exponent
+    floor: Callable[[str], str] = _floor
+    missing: Callable[[str], str] = _is_null
+    least: str = "least"
+    greatest: str = "greatest"
+
+    def name(self, *parts: str) -> str:
+        """Return a name, or one within another, in quotes."""
+        quoted = (part.replace(self.quote, 2 * self.quote) for part in parts)
+        return ".".join(f"{self.quote}{part}{self.quote}" for part in quoted)
+
+    def cast(self, value: str) -> str:
+        """Return an expression in double precision."""
+        return f"CAST({value} AS {self.double})"
+
+    def between(self, value: str, lowest: str, highest: str) -> str:
+        """Return an expression that is clipped at both ends."""
+        return f"{self.least}({self.greatest}({value}, {lowest}), {highest})"
+
+    def extreme(self, function: str, values: Sequence[str]) -> str:
+        """Return the least or greatest of several values."""
+        return f"{function}({', '.join(values)})"
+
+
+DIALECTS = {
+    "duckdb": Dialect(),
+    "postgres": Dialect("DOUBLE PRECISION", number=_cast, value=_plain, exact=_cast),
+    "spark": Dialect(quote="`", number=_with_letter, value=_with_letter, exact=_with_letter),
+    "sqlite": Dialect(
+        "REAL",
+        number=_plain,
+        value=_plain,
+        exact=_dyadic,
+        floor=_floor_of_cast,
+        missing=_is_no_number,
+        least="min",
+        greatest="max",
+    ),
+}
