@@ -355,7 +355,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
             )
         own = {"bin_width": widths[kind], "axes": kind, "data_range": sums.data_range}
         model = cls(**own | params)
-        vars(model).update(sums._attributes())
+        model.__dict__.update(sums._attributes())
         model._check_params(len(sums.models))
         model.data_range_ = sums.data_range
         model.data_range_ = model._current_range()  # which may be given

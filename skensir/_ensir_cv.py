@@ -401,7 +401,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
             own["bin_widths"] = list(distinct)
         model = cls(**own | params)
         model._check_search()
-        vars(model).update(sums._attributes())
+        model.__dict__.update(sums._attributes())
         model._pixels, model.data_range_ = sums.pixels, sums.data_range
         model._widths = model._find_widths(lambda: None)
         if model.shrink_to == "parent" and isinstance(model.bin_widths, str):

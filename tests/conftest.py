@@ -6,7 +6,14 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 pytest.register_assert_rewrite(
-    "commands", "dask_chunks", "report_pages", "sums", "table_files", "tables", "torch_files"
+    "commands",
+    "dask_chunks",
+    "frames",
+    "report_pages",
+    "sums",
+    "table_files",
+    "tables",
+    "torch_files",
 )
 
 settings.register_profile(

@@ -52,13 +52,14 @@ def _floor_of_cast(value: str) -> str:
     return f"(CAST({value} AS INTEGER) - ({value} < CAST({value} AS INTEGER)))"
 
 
-def _is_null(value: str) -> str:
-    return f"{value} IS NULL"
+def _is_number(value: str) -> str:
+    """Neither NaN nor infinity is, for what compares them."""
+    return f"abs({value}) < 1e308"
 
 
-def _is_no_number(value: str) -> str:
+def _is_stored_as_number(value: str) -> str:
     """A column of SQLite may hold anything, and text is zero where a number is asked for."""
-    return f"typeof({value}) NOT IN ('integer', 'real')"
+    return f"typeof({value}) IN ('integer', 'real') AND {_is_number(value)}"
 
 
 class Dialect(NamedTuple):
@@ -78,8 +79,8 @@ class Dialect(NamedTuple):
         Writes it to the last bit, whatever the database's version.
     floor : callable
         Whole number below an expression, which is no larger than bins are.
-    missing : callable
-        Tells whether a column holds no number.
+    is_number : callable
+        Tells whether a column holds a finite number, which is true of no NULL.
     least, greatest : str
         Of several values in a row.
     """
@@ -90,7 +91,7 @@ class Dialect(NamedTuple):
     value: Callable[[float], str] = _with_exponent
     exact: Callable[[float], str] = _with_exponent
     floor: Callable[[str], str] = _floor
-    missing: Callable[[str], str] = _is_null
+    is_number: Callable[[str], str] = _is_number
     least: str = "least"
     greatest: str = "greatest"
 
@@ -122,7 +123,7 @@ DIALECTS = {
         value=_plain,
         exact=_dyadic,
         floor=_floor_of_cast,
-        missing=_is_no_number,
+        is_number=_is_stored_as_number,
         least="min",
         greatest="max",
     ),

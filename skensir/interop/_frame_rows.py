@@ -29,8 +29,8 @@ class FrameRows:
     """Rows of a data frame as the columns that sums are made of, all of them double precision.
 
     These are called "x0", "x1", ... for the models, "y" for the truth, "w" for the sample weight,
-    and "fold". What is null becomes NaN, and "zero" is that too in rows where anything is no finite
-    number. Rows of weight zero are absent.
+    and "fold". What is null becomes NaN or stays so, as the library has it, and "zero" is one of
+    these in rows where anything is no finite number. Rows of weight zero are absent.
     """
 
     def __init__(
@@ -115,7 +115,9 @@ class FrameRows:
             columns.append((fold.cast(nw.String) if self._folds_are_text else fold).alias("fold"))
         zero = added([nw.col(own) * 0.0 for own in self.numbers])
         rows = frame.select(*columns).with_columns(zero.alias("zero"))
-        return rows if self.sample_weight is None else rows.filter(nw.col("w") != 0)
+        return (
+            rows if self.sample_weight is None else rows.filter((nw.col("w") != 0).fill_null(True))
+        )
 
     @cached_property
     def parts(self) -> list[Frame]:
@@ -159,7 +161,8 @@ class FrameRows:
         """Raise a ValueError that names a column, if there is one that holds what is no number."""
         nw = self._nw
         counts: dict[str, int] = dict.fromkeys(self.numbers, 0)
-        bad = [(~nw.col(name).is_finite()).cast(nw.Int64).sum().alias(name) for name in counts]
+        finite = {name: nw.col(name).is_finite().fill_null(False) for name in counts}
+        bad = [(~good).cast(nw.Int64).sum().alias(name) for name, good in finite.items()]
         for found in self.collect(lambda rows: rows.select(*bad)):
             for name in counts:
                 counts[name] += int(found[name].to_numpy()[0])

@@ -80,7 +80,8 @@ class Query:
             sums["truth"] = nw.col("y")
             if with_broken:
                 sums["broken"] = (nw.col("y") != nw.col("y").floor()).cast(nw.Float64)
-            counts = {"bad": nw.when(nw.col("zero") == 0).then(0.0).otherwise(1.0)}
+            good = (nw.col("zero") == 0).fill_null(False)
+            counts = {"bad": nw.when(good).then(0.0).otherwise(1.0)}
             frame = self._with_bins(frame).with_columns(*columns)
             return self._group(frame, self._keys, sums, counts)
 
@@ -164,7 +165,7 @@ class Query:
     def _group(
         self, frame: Frame, keys: Sequence[str], sums: dict[str, Any], counts: dict[str, Any]
     ) -> Frame:
-        """Return sums over the rows that agree in the keys, each row with its weight, and counts."""
+        """Return sums over the rows that agree in the keys, by their weight, and counts."""
         nw = self._nw
         weights = [nw.len().alias("weight")]
         if self.rows.sample_weight is not None:
@@ -186,5 +187,5 @@ class Query:
                 else:
                     numbers = frame[name].to_numpy().astype(np.float64)
                     columns.setdefault(name, []).append(numbers)
-        arrays = {name: np.concatenate(parts or [[]]) for name, parts in columns.items()}
+        arrays = {name: np.concatenate([np.empty(0), *parts]) for name, parts in columns.items()}
         return Lines(folds if self._by_fold else None, arrays)

@@ -51,9 +51,8 @@ def to_sql(
     Returns
     -------
     query : str
-        The SELECT, without a semicolon. The prediction is NULL where that of a base model is, or,
-        in SQLite, is no number. NaN and infinity, which `predict` refuses, are not looked for: they
-        make a prediction that is no finite number, or an error of the database.
+        The SELECT, without a semicolon. The prediction is NULL where that of a base model is, or
+        where it is no finite number below 1e308, which `predict` refuses.
 
     Raises
     ------
@@ -107,13 +106,13 @@ def to_sql(
         SqlTable(part, f"{prefix}{number}", values, sql)
         for number, part in enumerate(tables, start=1)
     ]
-    missing = " OR ".join(map(sql.missing, columns))
+    known = " AND ".join(map(sql.is_number, columns))
     combined = _average([part.prediction() for part in parts], shares, sql)
     return "\n".join(
         [
             f"WITH {', '.join(part.values() for part in parts)}",
             f"SELECT {_ROWS}.*,",
-            f"  CASE WHEN {missing} THEN NULL ELSE",
+            f"  CASE WHEN {known} THEN",
             f"    {combined}",
             f"  END AS {sql.name(prediction)}",
             f"FROM {sql.name(*place)} AS {_ROWS}",

@@ -41,7 +41,7 @@ class SqlTable:
 
     @cached_property
     def _levels_with_lines(self) -> list[int]:
-        return np.unique(self._levels).tolist()
+        return sorted(set(self._levels.tolist()))
 
     def values(self) -> str:
         """Return the common table expression that holds the lines, but that of unseen cells."""
