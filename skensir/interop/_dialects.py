@@ -52,14 +52,14 @@ def _floor_of_cast(value: str) -> str:
     return f"(CAST({value} AS INTEGER) - ({value} < CAST({value} AS INTEGER)))"
 
 
-def _is_number(value: str) -> str:
+def _is_number(column: str, value: str) -> str:
     """Neither NaN nor infinity is, for what compares them."""
     return f"abs({value}) < 1e308"
 
 
-def _is_stored_as_number(value: str) -> str:
+def _is_stored_as_number(column: str, value: str) -> str:
     """A column of SQLite may hold anything, and text is zero where a number is asked for."""
-    return f"typeof({value}) IN ('integer', 'real') AND {_is_number(value)}"
+    return f"typeof({column}) IN ('integer', 'real') AND {_is_number(column, value)}"
 
 
 class Dialect(NamedTuple):
@@ -80,7 +80,8 @@ class Dialect(NamedTuple):
     floor : callable
         Whole number below an expression, which is no larger than bins are.
     is_number : callable
-        Tells whether a column holds a finite number, which is true of no NULL.
+        Tells whether a column, and its value in double precision, is a finite number; true of no
+        NULL.
     least, greatest : str
         Of several values in a row.
     """
@@ -91,7 +92,7 @@ class Dialect(NamedTuple):
     value: Callable[[float], str] = _with_exponent
     exact: Callable[[float], str] = _with_exponent
     floor: Callable[[str], str] = _floor
-    is_number: Callable[[str], str] = _is_number
+    is_number: Callable[[str, str], str] = _is_number
     least: str = "least"
     greatest: str = "greatest"
 

@@ -106,7 +106,7 @@ def to_sql(
         SqlTable(part, f"{prefix}{number}", values, sql)
         for number, part in enumerate(tables, start=1)
     ]
-    known = " AND ".join(map(sql.is_number, columns))
+    known = " AND ".join(map(sql.is_number, columns, values))
     combined = _average([part.prediction() for part in parts], shares, sql)
     return "\n".join(
         [

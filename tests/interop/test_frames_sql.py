@@ -152,10 +152,10 @@ def test_one_model_is_what_it_predicts(dialect, axes):
 
 
 @DATABASES
-@pytest.mark.parametrize("dtype", ["u1", "i8", "f4"])
+@pytest.mark.parametrize("dtype", ["u1", "i8", "f4", "?"])
 def test_types_of_columns_do_not_matter(dialect, dtype):
     X, y, *_ = stacked(2000)
-    X = np.clip(X, 0, 255).astype(dtype)
+    X = (X > 100) if dtype == "?" else np.clip(X, 0, 255).astype(dtype)
     for axes, bin_width in (("predictions", 32.0), ("deviations", 1.0)):
         model = fitted(X, y, axes=axes, bin_width=bin_width, min_samples_cell=0)
         expected = model.predict(X.astype(float))
