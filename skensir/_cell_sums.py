@@ -23,9 +23,9 @@ class CellSums:
 
     :func:`skensir.interop.frames.cell_sums` makes them, and `from_cell_sums` of
     :class:`~skensir.EnsIRRegressor` and :class:`~skensir.EnsIRRegressorCV` takes them. They hold no
-    rows, and can be pickled.
+    rows, and can be pickled. What they are made of may change from version to version.
 
-    Attributes
+    Parameters
     ----------
     models : tuple of str
         Names of the base models.

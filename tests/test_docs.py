@@ -27,6 +27,7 @@ PUBLIC_MODULES = (
     "skensir.display",
     "skensir.image",
     "skensir.interop.dask",
+    "skensir.interop.frames",
     "skensir.interop.onnx",
     "skensir.interop.released",
     "skensir.interop.skops",

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -115,30 +114,21 @@ class FrameRows:
             columns.append((fold.cast(nw.String) if self._folds_are_text else fold).alias("fold"))
         zero = added([nw.col(own) * 0.0 for own in self.numbers])
         rows = frame.select(*columns).with_columns(zero.alias("zero"))
-        return (
-            rows if self.sample_weight is None else rows.filter((nw.col("w") != 0).fill_null(True))
-        )
+        if self.sample_weight is None:
+            return rows
+        return rows.filter((nw.col("w") != 0).fill_null(True))
 
-    @cached_property
-    def parts(self) -> list[Frame]:
-        """The rows, at once where an engine takes care of the memory, and else in slices."""
+    def collect(self, query: Callable[[Frame], Frame]) -> Iterator[Frame]:
+        """Return what a query makes of the rows, in memory: few rows of many.
+
+        Where no engine takes care of the memory the rows come in slices.
+        """
         nw, frame = self._nw, self._frame
         if isinstance(frame, nw.LazyFrame) or frame.implementation.is_polars():
-            return [self._prepare(frame.lazy())]
-        starts = range(0, len(frame), _ROWS_OF_SLICE)
-        return [frame[start : start + _ROWS_OF_SLICE] for start in starts]
-
-    def collect(self, query: Any) -> Iterator[Frame]:
-        """Return what a query makes of the parts, in memory.
-
-        The query takes and returns a frame; it makes few rows of many.
-        """
-        for part in self.parts:
-            if not isinstance(part, self._nw.LazyFrame):
-                yield query(self._prepare(part))
-                continue
-            found = query(part)
-            yield found.collect(**self._settings()) if hasattr(found, "collect") else found
+            yield query(self._prepare(frame.lazy())).collect(**self._settings())
+            return
+        for start in range(0, len(frame), _ROWS_OF_SLICE):
+            yield query(self._prepare(frame[start : start + _ROWS_OF_SLICE]))
 
     def _settings(self) -> dict[str, Any]:
         """Return what keeps the rows of an engine out of memory, where it has to be told."""
@@ -149,13 +139,13 @@ class FrameRows:
 
     def first(self, n_rows: int) -> AnyArray:
         """Return the predictions of the first rows, those that are numbers."""
-        names = [name for name in self.numbers if name.startswith("x")]
-        found = [
-            np.column_stack([frame[name].to_numpy() for name in names])
-            for frame in self.collect(lambda rows: rows.select(*names).head(n_rows))
-        ]
-        predictions = np.concatenate(found)[:n_rows] if found else np.empty((0, len(names)))
-        return predictions[np.isfinite(predictions).all(axis=1)]
+        names = [f"x{i}" for i in range(self.n_models)]
+        frame = next(self.collect(lambda rows: rows.select(*names).head(n_rows)), None)
+        if frame is None:
+            return np.empty((0, self.n_models))
+        predictions = np.column_stack([frame[name].to_numpy() for name in names])
+        predictions = predictions.astype(np.float64)
+        return np.asarray(predictions[np.isfinite(predictions).all(axis=1)])
 
     def say_what_is_no_number(self) -> None:
         """Raise a ValueError that names a column, if there is one that holds what is no number."""

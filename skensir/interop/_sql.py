@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sklearn.utils.validation import check_is_fitted
-
 from skensir._checks import check_option, shown
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -27,11 +25,8 @@ def to_sql(
 ) -> str:
     """Write a fitted estimator as one SELECT, by which a database predicts.
 
-    The query has all columns of a table and one more, the prediction. The cells are values in it,
-    which rows are joined with by the bins of what the models predict. It is what `predict`
-    returns in double precision, also for bins that were never seen and for averaged tables.
-
-    Read more in the :ref:`User Guide <frames>`.
+    It has all columns of a table and one more, what `predict` returns in double precision. The
+    cells are values in it; the :ref:`User Guide <frames>` tells more.
 
     Parameters
     ----------
@@ -40,13 +35,11 @@ def to_sql(
     dialect : {"duckdb", "postgres", "spark", "sqlite"}
         Whose SQL it is to be.
     table : str or sequence of str
-        Name of the table or view with the rows; several names are those of a catalogue, a schema
-        and the like, such as ``("main", "rows")``. They are quoted, whatever they hold.
+        Table or view with the rows, or catalogue, schema and table; quoted, whatever they hold.
     models : sequence of str, default=None
-        Names of the columns with the predictions of the base models, in the order that they had in
-        `fit`. None for `feature_names_in_`.
+        Columns with the predictions, in the order of `fit`. None for `feature_names_in_`.
     prediction : str, default="prediction"
-        Name of the column that is added. The table must not have it.
+        Column that is added, which the table must not have.
 
     Returns
     -------
@@ -56,44 +49,36 @@ def to_sql(
 
     Raises
     ------
-    ValueError
+    ValueError, TypeError
         If an argument is out of its range; the message names it.
-    TypeError
-        If `model` is no such estimator.
-    NotFittedError
-        If `model` is not fitted.
-
-    See Also
-    --------
-    cell_sums : Sum up rows where they lie.
 
     Examples
     --------
     >>> import sqlite3
-    >>> import numpy as np
-    >>> from skensir import EnsIRRegressor
-    >>> from skensir.interop.frames import to_sql
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.uniform(0, 255, size=5000)
-    >>> X = y[:, None] + rng.normal(size=(5000, 2)) * [2, 4]
-    >>> model = EnsIRRegressor(objective="squared_error").fit(X, y)
+    >>> model = EnsIRRegressor(default_weights="uniform").fit([[10, 20], [90, 80]], [12, 82])
     >>> query = to_sql(model, "sqlite", table="outputs", models=["A", "B"])
     >>> database = sqlite3.connect(":memory:")
-    >>> _ = database.execute("CREATE TABLE outputs (A REAL, B REAL)")
-    >>> _ = database.executemany("INSERT INTO outputs VALUES (?, ?)", X[:100].tolist())
-    >>> rows = np.array(database.execute(query).fetchall())
-    >>> bool(np.allclose(rows[:, 2], model.predict(rows[:, :2]), rtol=1e-12))
-    True
+    >>> _ = database.execute("CREATE TABLE outputs AS SELECT 30 AS A, 40 AS B")
+    >>> database.execute(query).fetchall()
+    [(30, 40, 35.0)]
     """
     check_option(dialect, "dialect", DIALECTS)
     if not isinstance(model, EnsIRRegressor | EnsIRRegressorCV):
         raise TypeError(f"model == {shown(model)}, must be an EnsIRRegressor or EnsIRRegressorCV.")
-    check_is_fitted(model)
     model.solve()
-    sql = DIALECTS[dialect]
     place = _check_names([table] if isinstance(table, str) else table, "table")
     _check_names([prediction], "prediction")
-    names = _names_of_models(model, models)
+    return _write(model, DIALECTS[dialect], place, _names_of_models(model, models), prediction)
+
+
+def _write(
+    model: EnsIRRegressor | EnsIRRegressorCV,
+    sql: Dialect,
+    place: Sequence[str],
+    names: Sequence[str],
+    prediction: str,
+) -> str:
+    """Return the query of a solved model, given the names of the table and of columns."""
     tables, shares = [model], [1.0]
     if isinstance(model, EnsIRRegressorCV):
         tables, shares = list(model.estimators_), [float(share) for share in model.shares_]

@@ -50,48 +50,32 @@ def cell_sums(
     sample_weight: str | None = None,
     folds: str | None = None,
 ) -> CellSums:
-    """Sum up the rows of each cell where they lie, in a data frame or a database.
+    """Sum up the rows of each cell where they lie, by a GROUP BY per kind of axes.
 
-    The library or the engine that has the rows groups them by the bin indices of their predictions.
-    So rows that are larger than the memory stay where they are. Each kind of axes is one GROUP BY,
-    the histogram of the truth another one, and with `folds` there is a last one for what a search
-    compares with. Weights are those of :meth:`~skensir.EnsIRRegressor.fit`, but for the rounding
-    of sums in another order; no row lies in another cell.
-
-    Read more in the :ref:`User Guide <frames>`.
+    Cells are those of `fit`; the :ref:`User Guide <frames>` tells more.
 
     Parameters
     ----------
     frame : data frame or lazy frame
-        Whatever narwhals reads: of Polars, DuckDB, pandas, PyArrow and others. Lazy frames and
-        those of Polars are left to their engine, others are grouped in slices of their rows.
+        Whatever narwhals reads: of Polars, DuckDB, pandas, PyArrow, Spark and others.
     models : sequence of str
-        Names of the columns with the predictions of the base models: numbers of any type, which
-        are taken as double precision.
+        Columns with the predictions of the base models: numbers of any type, all finite.
     target : str
-        Name of the column with the truth.
+        Column with the truth.
     bin_width : float, "auto" or mapping of str to float
-        Width of the bins, in the unit of the predictions; a mapping from each kind of axes to a
-        width. "auto" is that of :class:`~skensir.EnsIRRegressor`, and with `folds` the narrowest
-        that :class:`~skensir.EnsIRRegressorCV` would try, for which it looks at the first 32768
-        rows.
+        In the unit of the predictions, of all axes or by their kind. "auto" is that of
+        `EnsIRRegressor`, and with `folds` the narrowest that `EnsIRRegressorCV` would try.
     axes : "auto", str or sequence of str, default="auto"
-        What is cut into bins: one or several of "predictions", "deviations" and "summary". "auto"
-        is "predictions", and with `folds` what :class:`~skensir.EnsIRRegressorCV` tries.
+        Kinds of axes. "auto" is "predictions", and with `folds` what the search tries.
     data_range : float or "auto", default="auto"
-        Range of the predictions, as 255 for values from 0 to 255. "auto" takes it from the type of
-        the columns, where that is of unsigned integers of 8 or 16 bits, and is an error for others.
+        Range of the predictions; "auto" is for UInt8 and UInt16, whose type tells it.
     objective : {"auto", "likelihood", "squared_error"}, default="auto"
-        What the sums are for: "likelihood" needs the histogram of the truth too, and serves both.
-        "auto" is what estimators have by default: "likelihood", and with `folds` "squared_error".
+        "likelihood" needs the histogram of the truth, one more GROUP BY, and serves both.
+        "auto" is "likelihood", and with `folds` "squared_error".
     target_resolution : float or "auto", default="auto"
-        Grid step of that histogram, as in the estimator that is to be made.
-    sample_weight : str, default=None
-        Name of a column with non-negative weights of the rows. Rows of weight zero are left out,
-        whatever they hold.
-    folds : str, default=None
-        Name of a column with the fold of each row, a whole number or a name such as that of its
-        image. The sums of each fold are kept apart, which a search needs.
+        Grid step of that histogram, as in the estimator.
+    sample_weight, folds : str, default=None
+        Columns with non-negative weights, and with whole numbers or names of folds.
 
     Returns
     -------
@@ -100,57 +84,48 @@ def cell_sums(
 
     Raises
     ------
-    ValueError
-        If an argument is out of its range, a column is missing or holds what is null, NaN or
-        infinite, or there are no rows. The message names it.
-    TypeError
-        If `frame` is no data frame, or a column holds no numbers.
-    ModuleNotFoundError
-        If narwhals is not installed.
-
-    See Also
-    --------
-    skensir.EnsIRRegressor.from_cell_sums : Make an estimator of the sums.
-    skensir.EnsIRRegressorCV.from_cell_sums : Make a search of the sums of folds.
-    to_sql : Predict where the rows lie.
+    ValueError, TypeError
+        If an argument is out of its range, or a column cannot be summed up; they name it.
 
     Examples
     --------
-    >>> import numpy as np
     >>> import polars as pl
-    >>> from skensir import EnsIRRegressor
-    >>> from skensir.interop.frames import cell_sums
-    >>> rng = np.random.default_rng(0)
-    >>> y = rng.uniform(0, 255, size=5000)
-    >>> frame = pl.LazyFrame({"A": y + rng.normal(size=5000), "B": y + 4.0, "truth": y})
-    >>> sums = cell_sums(
-    ...     frame, models=["A", "B"], target="truth", bin_width=32.0, data_range=255
-    ... )
-    >>> EnsIRRegressor.from_cell_sums(sums).solve().feature_names_in_.tolist()
-    ['A', 'B']
+    >>> frame = pl.DataFrame({"A": [10, 90], "B": [20, 80], "truth": [12, 82]})
+    >>> cell_sums(frame, models=["A", "B"], target="truth", bin_width=32.0, data_range=255)
+    CellSums of 2 models: 2 cells of predictions
     """
+    rows = FrameRows(frame, models, target, sample_weight, folds)
+    return _sum_up(rows, bin_width, axes, data_range, objective, target_resolution)
+
+
+def _sum_up(
+    rows: FrameRows,
+    bin_width: Any,
+    axes: Any,
+    data_range: Any,
+    objective: Any,
+    target_resolution: Any,
+) -> CellSums:
+    """Do so, once the columns are known."""
     check_automatic(data_range, "data_range")
     check_automatic(target_resolution, "target_resolution")
     check_option(objective, "objective", ("auto", *OBJECTIVES))
-    rows = FrameRows(frame, models, target, sample_weight, folds)
     length = _find_range(rows, data_range)
     widths = _find_widths(rows, bin_width, axes, length)
-    needs_truth = objective == "likelihood" or (objective == "auto" and folds is None)
-    if needs_truth and KINDS[0] not in widths:
-        if objective != "auto":
-            raise ValueError(
-                f"objective == 'likelihood' needs axes 'predictions', and axes == {shown(axes)}."
-            )
-        needs_truth = False
-    resolution = target_resolution if needs_truth else None
+    if objective == "likelihood" and KINDS[0] not in widths:
+        raise ValueError(
+            f"objective == 'likelihood' needs axes {KINDS[0]!r}, and they are "
+            f"{', '.join(map(repr, widths))}."
+        )
+    # Nothing else than the likelihood on such axes has a use for the truth.
+    needs_truth = objective == "likelihood" or (objective == "auto" and rows.folds is None)
     found: dict[Any, list[CellStatistics]] = {}
     for kind in sorted(widths):
         query = Query(rows, make_axes(widths[kind], kind, length))
-        truth = resolution if kind == KINDS[0] else None
-        last = kind == max(widths) and folds is not None
-        for fold, statistics in _sum_up(query, truth, with_linear_moments=last).items():
+        resolution = target_resolution if needs_truth and kind == KINDS[0] else None
+        for fold, statistics in _sum_up_axes(query, resolution, last=kind == max(widths)).items():
             found.setdefault(fold, []).append(statistics)
-    labels = None if folds is None else list(found)
+    labels = None if rows.folds is None else list(found)
     return CellSums(rows.models, length, rows.pixel_range is not None, labels, list(found.values()))
 
 
@@ -210,10 +185,13 @@ def _listed(axes: str | Sequence[str]) -> list[str]:
     return kinds
 
 
-def _sum_up(
-    query: Query, target_resolution: float | str | None, *, with_linear_moments: bool
+def _sum_up_axes(
+    query: Query, target_resolution: float | str | None, *, last: bool
 ) -> dict[Any, CellStatistics]:
-    """Return the sums of each fold, those of None where there are none."""
+    """Return the sums of each fold, those of None where there are none.
+
+    The last of several kinds of axes has what a search compares its tables with.
+    """
     rows, bin_width = query.rows, query.axes.bin_width
     column = rows.folds or ""
     may_be_whole = target_resolution == "auto" and rows.folds is None
@@ -225,7 +203,7 @@ def _sum_up(
         resolution = _find_resolution(lines, rows, bin_width, target_resolution, may_be_whole)
         for fold, own in by_fold(query.places_of_truth(resolution), column).items():
             found[fold] = with_truth(found[fold], own, query, resolution)
-    if with_linear_moments:
+    if last and rows.folds is not None:
         center = float(lines.columns["truth"].sum() / lines.columns["weight"].sum())
         for fold, own in by_fold(query.moments_of_truth(center), column).items():
             found[fold] = with_linear(found[fold], own, center)

@@ -139,7 +139,7 @@ def test_folds_may_be_whole_floats_categories_and_truth_values(make, folds):
         ({"objective": "psnr"}, "objective == 'psnr', must be one of 'auto', 'likelihood'"),
         (
             {"objective": "likelihood", "axes": "summary"},
-            "objective == 'likelihood' needs axes 'predictions', and axes == 'summary'",
+            "objective == 'likelihood' needs axes 'predictions', and they are 'summary'",
         ),
         ({"target_resolution": 0}, "target_resolution == 0, must be > 0"),
         (
