@@ -128,7 +128,9 @@ class FrameRows:
             yield query(self._prepare(frame.lazy())).collect(**self._settings())
             return
         for start in range(0, len(frame), _ROWS_OF_SLICE):
-            yield query(self._prepare(frame[start : start + _ROWS_OF_SLICE]))
+            rows = self._prepare(frame[start : start + _ROWS_OF_SLICE])
+            if len(rows):
+                yield query(rows)
 
     def _settings(self) -> dict[str, Any]:
         """Return what keeps the rows of an engine out of memory, where it has to be told."""

@@ -8,7 +8,7 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
-from frames import NAMES, duckdb, stacked
+from frames import duckdb, stacked
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import NotFittedError
@@ -21,6 +21,7 @@ from skensir.interop._sql_tables import least_squares_of
 from skensir.interop.frames import to_sql
 
 TABLE = 'out"puts; --'
+NAMES = ["MPRNet", 'the "2nd"; \'', "y"]
 
 
 def run_in_duckdb(query, frame):
@@ -31,7 +32,7 @@ def run_in_duckdb(query, frame):
 
 def run_in_sqlite(query, frame):
     connection = sqlite3.connect(":memory:")
-    frame.to_sql(TABLE, connection, index=False)
+    frame.to_sql(TABLE, connection, index=False, dtype=dict.fromkeys(frame, "REAL"))
     return pd.read_sql(query, connection)
 
 
