@@ -11,6 +11,7 @@ import numpy as np
 from skensir._checks import shown
 from skensir._core.cross_validation import Grid
 from skensir._core.folds import FoldSums
+from skensir._sums.linear import LinearMoments
 from skensir._sums.statistics import CellStatistics
 from skensir._text import plural
 from skensir._typing import FloatArray
@@ -78,10 +79,13 @@ class CellSums:
     def _on(self, grids: Sequence[Grid]) -> FoldSums:
         """Return the sums of each fold with what these grids ask for, as far as it is there."""
         of_kind = {grid.axes.kind: grid for grid in grids}
+        kinds = [kind for kind in self.bin_widths if kind in of_kind]
         folds = []
         for line in self.statistics:
-            chosen = [(sums, of_kind[sums.axes.kind]) for sums in line if sums.axes.kind in of_kind]
-            folds.append([_as_asked(sums, grid) for sums, grid in chosen])
+            on_kind = dict(zip(self.bin_widths, line, strict=True))
+            # Moments are of all rows, whatever their cells: the last kind of axes has them here.
+            linear = line[-1].linear
+            folds.append([_as_asked(on_kind[kind], of_kind[kind], linear) for kind in kinds])
         return FoldSums(list(self.folds or ()), folds)
 
     def _widths_up_to_range(self) -> dict[str, list[float]] | None:
@@ -103,13 +107,13 @@ class CellSums:
         return {"n_features_in_": len(self.models), "feature_names_in_": names}
 
 
-def _as_asked(sums: CellStatistics, grid: Grid) -> CellStatistics:
-    """Return the sums without what a grid does not ask for."""
+def _as_asked(sums: CellStatistics, grid: Grid, linear: LinearMoments | None) -> CellStatistics:
+    """Return sums of a fold with what a grid asks for and without what it does not."""
     if not grid.with_errors:
         sums = sums.without_errors()
     return sums._replace(
         truth=None if grid.target_resolution is None else sums.truth,
-        linear=sums.linear if grid.with_linear else None,
+        linear=linear if grid.with_linear else None,
     )
 
 

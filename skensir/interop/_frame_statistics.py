@@ -93,7 +93,7 @@ def by_fold(lines: Lines, column: str) -> dict[Any, Lines]:
         return {None: lines}
     chosen: dict[Any, list[int]] = {}
     for number, fold in enumerate(lines.folds):
-        if fold is None or fold != fold or (isinstance(fold, float) and fold % 1):
+        if fold is None or (isinstance(fold, float) and fold % 1):  # as NaN has too
             raise ValueError(
                 f"frame[{column!r}] holds {fold}, must be whole numbers or names of folds."
             )

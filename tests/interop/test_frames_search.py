@@ -116,6 +116,42 @@ def test_more_rows_may_come(objective):
     assert_same_table(model, expected, rtol=1e-9, relative_atol=1e-11)
 
 
+def test_a_range_may_be_given_to_the_estimator():
+    """Its constants follow from it, not its bins."""
+    X, y, *_ = stacked()
+    columns, names = columns_of(X, y)
+    sums = cell_sums(pl.LazyFrame(columns), **names, bin_width=20.0, data_range=RANGE)
+    params = {"bin_width": 20.0, "data_range": 1e5, "default_weights": "inverse_deviation"}
+    model = EnsIRRegressor.from_cell_sums(sums, **params).solve()
+    expected = EnsIRRegressor(**params).fit(X, y)
+    assert model.data_range_ == expected.data_range_ == 1e5
+    assert_same_table(model, expected, rtol=1e-9, relative_atol=1e-11)
+
+
+def test_a_search_on_some_of_the_axes_has_all_rivals():
+    X, y, _, folds = stacked()
+    columns, names = columns_of(X, y, folds=folds)
+    sums = cell_sums(pl.LazyFrame(columns), **names, bin_width="auto", data_range=RANGE)
+    params = {"data_range": RANGE, "axes": "deviations"}
+    model = EnsIRRegressorCV.from_cell_sums(sums, **params).solve()
+    expected = EnsIRRegressorCV(**params).partial_fit(X, y, groups=folds).solve()
+    assert_same_results(model, expected)
+    assert "ridge" in model.gains_
+
+
+def test_a_search_keeps_no_sums_that_rows_to_come_will_not_have():
+    X, y, weight, folds = stacked()
+    columns, names = columns_of(X, y, weight, folds)
+    asked = {"bin_width": "auto", "axes": "predictions", "data_range": RANGE}
+    sums = cell_sums(pl.LazyFrame(columns), **names, **asked, objective="likelihood")
+    model = EnsIRRegressorCV.from_cell_sums(sums, fit_intercept=False)
+    model.partial_fit(named(X, names), y, folds, weight).solve()
+    for asks_for_more in ({"objectives": ["likelihood"]}, {"fit_intercept": True}):
+        model = EnsIRRegressorCV.from_cell_sums(sums, fit_intercept=False)
+        with pytest.raises(ValueError, match="have other bin_widths"):
+            model.set_params(**asks_for_more).partial_fit(named(X, names), y, folds, weight)
+
+
 def test_more_rows_may_come_to_a_search():
     X, y, weight, folds = stacked()
     half = slice(0, 3000), slice(3000, None)

@@ -145,6 +145,20 @@ def test_drawn_rows_are_predicted_alike(dialect, stack, axes, params):
 
 
 @DATABASES
+def test_convex_weights_lead_to_no_prediction_beyond_those_of_the_row(dialect):
+    X = np.random.default_rng(0).uniform(-1000, 1000, (2000, 3))
+    weights = {"default_weights": [0, 0, 1], "min_samples_cell": 1e9}
+    model = fitted(X, X[:, 0], bin_width=500.0, **weights)
+    rounded = X[:, 0] + (X[:, 2] - X[:, 0])
+    assert (rounded > X.max(axis=1)).any()
+    assert (rounded < X.min(axis=1)).any()
+    found = predicted(dialect, model, X)
+    assert (found >= X.min(axis=1)).all()
+    assert (found <= X.max(axis=1)).all()
+    np.testing.assert_array_equal(found, model.predict(X))
+
+
+@DATABASES
 @pytest.mark.parametrize("axes", KINDS)
 def test_one_model_is_what_it_predicts(dialect, axes):
     X, y, *_ = stacked(500, 1)

@@ -202,12 +202,15 @@ def test_decimal_numbers_are_taken(make):
 
 
 @LIBRARIES
-def test_whole_truth_in_floats_is_kept_exactly_as_in_fit(make):
+@pytest.mark.parametrize("bin_width", [20.0, 300.0])
+def test_whole_truth_is_kept_exactly_as_in_fit(make, bin_width):
     X, y, weight, _ = stacked(2000)
-    for truth in (np.rint(y), np.append(np.rint(y[:-1]), 7.5), y):
+    whole = np.rint(y)
+    asked = {"bin_width": bin_width, "data_range": RANGE}
+    for truth in (whole, whole.astype(np.int32), np.append(whole[:-1], 7.5), y):
         columns, names = columns_of(X, truth, weight)
-        [[sums]] = cell_sums(make(columns), **names, bin_width=20.0, data_range=RANGE).statistics
-        [expected] = fitted(X, truth, weight, bin_width=20.0, data_range=RANGE)._statistics
+        [[sums]] = cell_sums(make(columns), **names, **asked).statistics
+        [expected] = fitted(X, truth, weight, **asked)._statistics
         assert_same_histogram(sums.truth, expected.truth)
 
 
