@@ -1,10 +1,10 @@
 """Whether models come back from every format as they were: ``python benchmarks/round_trips.py``.
 
 Each kind of table, of 1 to 40 models, is fitted here, written in every format, and read in a new
-process, where 300,000 rows are predicted, half of them on an edge of a bin or one step beside. Printed
-are by format the largest deviation from the prediction here, and how many rows lie in another cell:
-each cell has an intercept of its own there, which no other makes up for. Needs the extras for tests,
-onnxruntime and PyTorch.
+process, where 300,000 rows are predicted, half of them on an edge of a bin or one step beside.
+Printed are by format the largest deviation from the prediction here, and how many rows lie in
+another cell: each cell has an intercept of its own there, which no other makes up for. Needs the
+extras for tests, onnxruntime and PyTorch.
 """
 
 import json
@@ -103,7 +103,9 @@ def main():
                     for dtype, X in rows.items():
                         np.save(folder / part / f"{dtype}.npy", model.predict(X))
                 command = [sys.executable, __file__, "--check", str(folder)]
-                output = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+                output = subprocess.run(
+                    command, check=True, stdout=subprocess.PIPE, text=True
+                ).stdout
             for line in output.splitlines():
                 name, numbered, value = json.loads(line)
                 if numbered:

@@ -140,7 +140,8 @@ def test_python_in_readme_prints_what_it_says():
 
 @needs_docs
 @pytest.mark.parametrize(
-    "page", ["distributed.rst", "images.rst", "index.rst", "method.rst", "saving.rst"]
+    "page",
+    ["distributed.rst", "images.rst", "index.rst", "method.rst", "saving.rst", "deployment.rst"],
 )
 def test_examples_in_pages_run(page):
     results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, encoding="utf-8")

@@ -180,7 +180,8 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
         wider = tuple(Wider(2.0**by, first, _trie(own)) for by, first, own in index.wider)
     spread_edges = None
     if axes.kind == "summary":
-        edges = axes.spread_edges(n_models, int(index.low[1]), int(index.high[1]))
+        bins = np.arange(index.low[1] + 1, index.high[1] + 1)
+        edges = axes.spread_edges(bins, n_models)
         spread_edges = _filled(np.append(0.0, edges), np.inf)
     has_intercepts = bool(lookup.intercepts.any())
     columns = [*lookup.weights.T[1:], *([lookup.intercepts] if has_intercepts else [])]

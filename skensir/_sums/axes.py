@@ -97,21 +97,19 @@ class Axes(NamedTuple):
         """Bins of the spread per doubling, once it is wide against the unit."""
         return _BINS_PER_OCTAVE * (self.unit / self.bin_width)
 
-    def spread_edges(self, n_models: int, first: int, last: int) -> FloatArray:
-        """Return the least squares that are in the bins of the spread after the first of some.
+    def spread_edges(self, bins: IntArray, n_models: int) -> FloatArray:
+        """Return from which value of ``(K s)**2`` on the spread s lies in these bins or beyond.
 
-        A logarithm is not the same to the last bit everywhere, and comparisons are. The squares
-        are those of standard deviations times the number of models.
+        A logarithm is not the same to the last bit everywhere, and comparisons are. Found by
+        bisection over all numbers of double precision, in the order of their bits.
         """
-        bins = np.arange(first + 1, last + 1)
-        # Doubles above zero are in the order of the integers with the same bits.
-        below = np.full(len(bins), -1)
-        above = np.full(len(bins), np.finfo(np.float64).max.view(np.int64))
-        for _ in range(64):
-            middle = below + (above - below) // 2
-            reached = self.bins_of_spread(middle.view(np.float64), n_models) >= bins
-            above, below = np.where(reached, middle, above), np.where(reached, below, middle)
-        return above.view(np.float64)
+        low = np.zeros(len(bins), np.int64)  # below the edge, but for the lowest bin
+        high = np.full(len(bins), np.finfo(np.float64).max).view(np.int64)
+        while (high - low > 1).any():
+            middle = low + (high - low) // 2
+            beyond = self.bins_of_spread(middle.view(np.float64), n_models) >= bins
+            low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
+        return high.view(np.float64)
 
     def lower_edges(self, axis: int, indices: IntArray) -> FloatArray:
         """Return the lower edges of bins, in the unit of the predictions."""

@@ -10,7 +10,7 @@ import numpy as np
 from skensir._core.lookup import Lookup
 from skensir._ensir import EnsIRRegressor
 from skensir._sums.axes import Axes
-from skensir._typing import FloatArray, IntArray
+from skensir._typing import FloatArray
 from skensir.interop._dialects import Dialect
 
 
@@ -117,23 +117,9 @@ class SqlTable:
         """Return the bin of the spread, by where it begins: logarithms are rounded anyhow."""
         low, high = int(self._low[1]) >> level, int(self._high[1]) >> level
         bins = np.arange(low + 1, high + 1)
-        edges = least_squares_of(self._axes, bins << level, len(self._columns))
+        edges = self._axes.spread_edges(bins << level, len(self._columns))
         cases = [
             f"WHEN {squares} < {self._sql.exact(edge)} THEN {bin - 1}"
             for bin, edge in zip(bins.tolist(), edges.tolist(), strict=True)
         ]
         return f"CASE {' '.join(cases)} ELSE {high} END" if cases else str(high)
-
-
-def least_squares_of(axes: Axes, bins: IntArray, n_models: int) -> FloatArray:
-    """Return from which value of ``(K s)**2`` on the spread s lies in these bins or beyond.
-
-    Found by bisection over all numbers of double precision, in the order of their bits.
-    """
-    low = np.zeros(len(bins), np.int64)  # below the edge, but for the lowest bin
-    high = np.full(len(bins), np.finfo(np.float64).max).view(np.int64)
-    while (high - low > 1).any():
-        middle = low + (high - low) // 2
-        beyond = axes.bins_of_spread(middle.view(np.float64), n_models) >= bins
-        low, high = np.where(beyond, low, middle), np.where(beyond, middle, high)
-    return high.view(np.float64)

@@ -294,4 +294,5 @@ class _TorchOperations:
         return getattr(self._module, table)[places]
 
     def take_lines(self, table: str, places: Any, n_columns: int) -> Any:
-        return getattr(self._module, table).to(self.sum_dtype)[places].unbind(-1)
+        lines = getattr(self._module, table).to(self.sum_dtype)
+        return [lines[:, column][places] for column in range(n_columns)]

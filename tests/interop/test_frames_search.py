@@ -122,7 +122,7 @@ def test_a_range_may_be_given_to_the_estimator():
     columns, names = columns_of(X, y)
     sums = cell_sums(pl.LazyFrame(columns), **names, bin_width=20.0, data_range=RANGE)
     params = {"bin_width": 20.0, "data_range": 1e5, "default_weights": "inverse_deviation"}
-    model = EnsIRRegressor.from_cell_sums(sums, **params).solve()
+    model = EnsIRRegressor.from_cell_sums(sums, **params)
     expected = EnsIRRegressor(**params).fit(X, y)
     assert model.data_range_ == expected.data_range_ == 1e5
     assert_same_table(model, expected, rtol=1e-9, relative_atol=1e-11)
@@ -142,8 +142,9 @@ def test_a_search_on_some_of_the_axes_has_all_rivals():
 def test_a_search_keeps_no_sums_that_rows_to_come_will_not_have():
     X, y, weight, folds = stacked()
     columns, names = columns_of(X, y, weight, folds)
-    asked = {"bin_width": "auto", "axes": "predictions", "data_range": RANGE}
+    asked = {"bin_width": 20.0, "axes": "predictions", "data_range": RANGE}
     sums = cell_sums(pl.LazyFrame(columns), **names, **asked, objective="likelihood")
+    assert EnsIRRegressorCV.from_cell_sums(sums, objectives=["likelihood"]).bin_widths == [20.0]
     model = EnsIRRegressorCV.from_cell_sums(sums, fit_intercept=False)
     model.partial_fit(named(X, names), y, folds, weight).solve()
     for asks_for_more in ({"objectives": ["likelihood"]}, {"fit_intercept": True}):

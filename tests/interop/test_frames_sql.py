@@ -17,7 +17,6 @@ from skensir import EnsIRRegressor, EnsIRRegressorCV, load_table, save_table
 from skensir._sums.axes import KINDS, Axes
 from skensir.baselines import AverageRegressor
 from skensir.interop._dialects import DIALECTS
-from skensir.interop._sql_tables import least_squares_of
 from skensir.interop.frames import to_sql
 
 TABLE = 'out"puts; --'
@@ -252,7 +251,7 @@ def test_a_table_that_is_still_to_be_solved_is_solved():
 @pytest.mark.parametrize("bin_width", [0.3, 8.0, 100.0])
 def test_edges_of_the_spread_are_where_its_bins_begin(n_models, bin_width):
     axes, bins = Axes(bin_width, "summary", 8.0), np.arange(1, 30)
-    edges = least_squares_of(axes, bins, n_models)
+    edges = axes.spread_edges(bins, n_models)
     np.testing.assert_array_equal(axes.bins_of_spread(edges, n_models), bins)
     below = axes.bins_of_spread(np.nextafter(edges, 0), n_models)
     np.testing.assert_array_equal(below, bins - 1)

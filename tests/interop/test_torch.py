@@ -2,16 +2,26 @@
 
 import copy
 import io
+import os
+import textwrap
+from itertools import takewhile
+from pathlib import Path
 
 import deployed
 import numpy as np
 import pytest
 
 from skensir import EnsIRRegressorCV
+from skensir.image import ImageEnsemble, read_image
 from skensir.persistence import save_table
 
+onnxruntime = pytest.importorskip("onnxruntime")
 torch = pytest.importorskip("torch")
+from skensir.interop.onnx import to_onnx  # noqa: E402
 from skensir.interop.torch import EnsembleModule  # noqa: E402
+
+SHARED = Path(__file__).parents[3] / "shared" / "data"
+DERAINING = Path(os.environ.get("SKENSIR_DATA", SHARED)) / "deraining"
 
 TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
 
@@ -219,3 +229,46 @@ def test_the_compiled_module_is_the_same(ensemble, dtype):
     given = tensors(deployed.images(3)[0], dtype)
     compiled = torch.compile(module)
     torch.testing.assert_close(compiled(given), module(given), rtol=0, atol=2e-5 * 255)
+
+
+def test_the_networks_of_the_documentation_run(ensemble):
+    page = Path(__file__).parents[2] / "docs" / "deployment.rst"
+    if not page.is_file():
+        pytest.skip("the documentation is not part of a source distribution")
+    block = page.read_text(encoding="utf-8").partition(".. code-block:: python\n")[2]
+    lines = takewhile(lambda line: not line.strip() or line.startswith("   "), block.splitlines())
+    torch.manual_seed(0)
+    names = {
+        "networks": [torch.nn.Conv2d(3, 3, 3, padding=1) for _ in range(3)],
+        "ensemble": ensemble,
+        "image": torch.rand(2, 3, 20, 30),
+    }
+    exec(textwrap.dedent("\n".join(lines)), names)
+    with torch.no_grad():
+        outputs = [network(names["image"]).clamp(0, 1) for network in names["networks"]]
+    given = [np.moveaxis(output.double().numpy() * 255, 1, -1) for output in outputs]
+    expected = ensemble.predict([np.stack(of_image) for of_image in zip(*given, strict=True)])
+    restored = np.moveaxis(names["restored"].numpy(), 1, -1) * 255
+    np.testing.assert_allclose(restored, expected, rtol=0, atol=1e-3)
+
+
+@pytest.mark.skipif(not DERAINING.is_dir(), reason=f"there are no images at {DERAINING}")
+def test_a_real_image_is_restored_to_the_same_pixels():
+    models = ("MAXIM", "MPRNet", "Restormer")
+    names = sorted(path.stem for path in (DERAINING / "gt").iterdir())[:2]
+
+    def read(folder, name):
+        (path,) = (DERAINING / folder).glob(f"{name}.*")
+        return read_image(path)
+
+    stacks = [np.stack([read(model, name) for model in models]) for name in names]
+    targets = [read("gt", name) for name in names]
+    ensemble = ImageEnsemble().fit(stacks, targets)
+    expected = np.rint(np.moveaxis(ensemble.predict(stacks[:1])[0], -1, 0))
+    graph = to_onnx(ensemble, layout="nchw", dtype="uint8").SerializeToString()
+    planes = np.moveaxis(stacks[0], -1, 1)
+    feed = {"X": planes.reshape(1, -1, *planes.shape[2:])}
+    by_onnx = onnxruntime.InferenceSession(graph).run(None, feed)[0][0]
+    by_torch = EnsembleModule.from_estimator(ensemble)(tensors(stacks[0]))[0].numpy()
+    assert np.count_nonzero(np.rint(by_onnx) != expected) == 0
+    assert np.count_nonzero(np.rint(by_torch) != expected) == 0
