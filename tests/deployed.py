@@ -1,6 +1,8 @@
 """Fitted models of every kind, and rows that lie on the edges of their bins or just beside them."""
 
+import copy
 import warnings
+from functools import cache
 
 import numpy as np
 
@@ -33,9 +35,14 @@ def rows(n_rows, n_models, dtype, seed=0):
     return X.astype(dtype), y
 
 
-def fit(kind, n_models, dtype=np.float64, n_rows=3000):
-    """Fit a model of a kind, with weights of its own in every cell."""
-    X, y = rows(n_rows, n_models, dtype)
+def fit(kind, n_models):
+    """Return a model of a kind, with weights of its own in every cell."""
+    return copy.deepcopy(_fit_once(kind, n_models))
+
+
+@cache
+def _fit_once(kind, n_models):
+    X, y = rows(3000, n_models, np.float64)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # few rows, and steps
         if KINDS[kind] is None:

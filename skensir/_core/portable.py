@@ -292,7 +292,7 @@ def _lay_bins(
     mean = floor_of(columns[0] * n_models + total, n_models * axes.bin_width)
     low, high = table.own.low[1], table.own.high[1]
     place = _last_place(
-        *(ops, table.spread_edges, int(high - low) + 1, ops.place(total * 0.0, 1)),
+        *(ops, table.spread_edges, int(high - low) + 1, ops.whole(ops.clip(total, 0.0, 0.0))),
         lambda edge: ~(squares < edge),  # what overflows is no number, and beyond all edges
     )
     return [mean, ops.double(place) + low]

@@ -279,13 +279,15 @@ class _TorchOperations:
         return sums + (within - sums).detach()  # gradients are those of the sum
 
     def clip(self, values: Any, low: float, high: float) -> Any:
-        return values.clamp(low, high)
+        # What is no number comes to the lower end: a false place would stop an accelerator.
+        values = torch.where(values > low, values, low)
+        return torch.where(values < high, values, high)
 
     def whole(self, values: Any) -> Any:
         return values.to(torch.int64)
 
     def place(self, values: Any, size: int) -> Any:
-        return self.whole(values).clamp(0, size - 1)  # a false one would stop an accelerator
+        return self.whole(values)
 
     def double(self, values: Any) -> Any:
         return values.to(self._cell_dtype)
