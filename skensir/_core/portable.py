@@ -10,7 +10,6 @@ NumPy computes, to the last bit.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from math import prod
 from typing import Any, NamedTuple, Protocol, TypeVar, cast
 
 import numpy as np
@@ -292,7 +291,7 @@ def _lay_bins(
     mean = floor_of(columns[0] * n_models + total, n_models * axes.bin_width)
     low, high = table.own.low[1], table.own.high[1]
     place = _last_place(
-        *(ops, table.spread_edges, int(high - low) + 1, ops.whole(ops.clip(total, 0.0, 0.0))),
+        *(ops, table.spread_edges, int(high - low) + 1, ops.place(ops.clip(total, 0.0, 0.0), 1)),
         lambda edge: ~(squares < edge),  # what overflows is no number, and beyond all edges
     )
     return [mean, ops.double(place) + low]
@@ -347,8 +346,10 @@ def _walk(ops: Operations, trie: Trie, bins: Sequence[Any]) -> Any:
 
 def _size(trie: Trie, level: Level) -> int:
     """Return how many keys a level has room for that starts at the root."""
-    ends = [(trie.low[axis], trie.high[axis]) for axis in level.axes]
-    return prod(int(high - low) + 1 for low, high in ends)
+    size = 1
+    for axis in level.axes:
+        size *= int(trie.high[axis] - trie.low[axis]) + 1
+    return size
 
 
 def _at_most(key: Any) -> Callable[[Any], Any]:

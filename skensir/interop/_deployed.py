@@ -81,11 +81,19 @@ def deploy(model: Any) -> Deployed:
         regressor.solve()
     first = regressors[0]
     if n_channels is None:
-        largest = float(first.data_range_)
+        largest = _largest_of(first)
     else:
         largest = peak_of_fitted(model.pixel_dtype_, first)
     channels = tuple(portable_tables(regressor._lookup()) for regressor in regressors)
     return Deployed(channels, channels[0][0].n_models, n_channels, largest)
+
+
+def _largest_of(regressor: Any) -> float:
+    """Return about the largest value that a regressor was fitted on."""
+    found = float(regressor.data_range_)
+    if not isinstance(regressor.data_range, str) or found in (255.0, 65535.0):
+        return found
+    return found * 256 / 255  # the power of two that it was found by
 
 
 def check_value_range(value_range: Any) -> tuple[float, float] | None:

@@ -59,6 +59,13 @@ class FrameRows:
                     f"{role} names {shown(name)}, must be one of the columns "
                     f"{shown(list(schema))} of frame."
                 )
+            if name == "*" or (name and name.startswith("^") and name.endswith("$")):
+                raise ValueError(
+                    f"{role} names {shown(name)}, which some engines take for several columns: "
+                    "rename it."
+                )
+        if folds in self.models or (folds is not None and folds == target):
+            raise ValueError(f"folds == {shown(folds)}, must be neither a model nor the target.")
         self._types = {name: schema[name] for name in self.numbers.values()}
         for name, dtype in self._types.items():
             if not (dtype.is_numeric() or dtype == nw.Boolean):

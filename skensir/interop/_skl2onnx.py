@@ -28,6 +28,13 @@ def _dtype_of(operator: Any) -> np.dtype[Any]:
     types = import_optional("skl2onnx.common.data_types", "register_skl2onnx")
     if not operator.inputs:
         return np.dtype(np.float32)
+    if len(operator.inputs) > 1:
+        raise ValueError(
+            f"There are {len(operator.inputs)} inputs, must be one with a column per model."
+        )
+    given = type(operator.inputs[0].type)
+    if given in (types.BooleanTensorType, types.StringTensorType):
+        raise TypeError(f"The input is {given.__name__}, must be of numbers.")
     number = types.guess_proto_type(operator.inputs[0].type)
     dtype: np.dtype[Any] = onnx.helper.tensor_dtype_to_np_dtype(number)
     return dtype

@@ -68,7 +68,10 @@ def to_sql(
     model.solve()
     place = _check_names([table] if isinstance(table, str) else table, "table")
     _check_names([prediction], "prediction")
-    return _write(model, DIALECTS[dialect], place, _names_of_models(model, models), prediction)
+    names = _names_of_models(model, models)
+    if prediction.casefold() in (name.casefold() for name in names):
+        raise ValueError(f"prediction == {prediction!r}, must not be the column of a model.")
+    return _write(model, DIALECTS[dialect], place, names, prediction)
 
 
 def _write(

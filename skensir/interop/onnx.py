@@ -44,7 +44,8 @@ def to_onnx(
     value_range : float or tuple of float, default=None
         The range of the input: 1.0 or ``(0, 1)`` for images from zero to one, ``(-1, 1)`` for
         others. It is brought to that of `fit`: 0 to 255 where the pixels had 8 bits, 0 to
-        `data_range_` of a single regressor. None takes values as they are. Values that are rounded
+        `data_range_` of a single regressor. None takes them as they are: where
+        it is the range of `fit`. Values that are rounded
         off to below the edge of a bin count as on it.
 
     Returns
@@ -83,7 +84,7 @@ def register_skl2onnx() -> None:
     Then ``skl2onnx.to_onnx`` takes an `EnsIRRegressor` or an `EnsIRRegressorCV` alone, as a step of
     a `Pipeline`, as the final estimator of a `StackingRegressor` and in a fitted `GridSearchCV`.
     The graph is that of :func:`to_onnx`, of opset 17 or later; its output is a column, as of all
-    regressors there. The input may be of any type that skl2onnx knows.
+    regressors there. The input is one tensor of numbers, with a column per model.
 
     Raises
     ------

@@ -151,13 +151,18 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
 
         Raises
         ------
+        TypeError
+            If an image is no tensor of real numbers.
         ValueError
             If there are more or fewer images than models, or they differ in shape, dtype or device,
             or in the number of channels from those of `fit`.
         """
         if len(images) == 1:
             (given,) = images
-            images = given.unbind(0) if isinstance(given, torch.Tensor) else tuple(given)
+            if isinstance(given, torch.Tensor) and given.ndim:
+                images = given.unbind(0)
+            elif isinstance(given, list | tuple):
+                images = tuple(given)
         self._check(images)
         dtype = images[0].dtype
         in_dtype = dtype if dtype.is_floating_point else torch.float64
@@ -188,6 +193,10 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         n_models, n_channels = self._deployed.n_models, self._deployed.n_channels
         if len(images) != n_models:
             raise ValueError(f"There are {len(images)} images, must be {n_models}: one per model.")
+        for number, image in enumerate(images):
+            if not isinstance(image, torch.Tensor) or image.is_complex():
+                found = image.dtype if isinstance(image, torch.Tensor) else type(image).__name__
+                raise TypeError(f"Image {number} is {found}, must be a tensor of real numbers.")
         kinds = [(tuple(image.shape), image.dtype, image.device) for image in images]
         for number, kind in enumerate(kinds):
             if kind != kinds[0]:
@@ -279,15 +288,13 @@ class _TorchOperations:
         return sums + (within - sums).detach()  # gradients are those of the sum
 
     def clip(self, values: Any, low: float, high: float) -> Any:
-        # What is no number comes to the lower end: a false place would stop an accelerator.
-        values = torch.where(values > low, values, low)
-        return torch.where(values < high, values, high)
+        return values.clamp(low, high)
 
     def whole(self, values: Any) -> Any:
         return values.to(torch.int64)
 
     def place(self, values: Any, size: int) -> Any:
-        return self.whole(values)
+        return self.whole(values).clamp(0, size - 1)  # a false one would stop an accelerator
 
     def double(self, values: Any) -> Any:
         return values.to(self._cell_dtype)

@@ -233,3 +233,24 @@ def test_without_narwhals_an_error_says_what_to_install():
         "ModuleNotFoundError: skensir.interop.frames needs narwhals, which is not installed: "
         'pip install "skensir[frames]".'
     )
+
+
+@pytest.mark.parametrize("name", ["*", "^a$", "^.*$"])
+def test_names_that_stand_for_several_columns_are_refused(name):
+    frame = pl.DataFrame({name: [1.0, 2.0], "a": [1.0, 2.0], "truth": [1.0, 2.0]})
+    with pytest.raises(ValueError, match="which some engines take for several columns: rename it"):
+        cell_sums(frame, models=[name, "a"], target="truth", bin_width=1.0, data_range=255)
+
+
+def test_folds_that_are_predictions_or_truth_are_refused():
+    frame = pl.DataFrame({"a": [1, 2], "b": [1, 2], "truth": [1, 2]})
+    for folds in ("a", "truth"):
+        with pytest.raises(ValueError, match=f"folds == '{folds}', must be neither a model nor"):
+            cell_sums(
+                *(frame,),
+                models=["a", "b"],
+                target="truth",
+                bin_width=1.0,
+                data_range=255,
+                folds=folds,
+            )

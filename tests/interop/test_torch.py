@@ -11,7 +11,7 @@ import deployed
 import numpy as np
 import pytest
 
-from skensir import EnsIRRegressorCV
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.image import ImageEnsemble, read_image
 from skensir.persistence import save_table
 
@@ -186,6 +186,21 @@ def test_values_that_are_no_numbers_give_none(kind):
     np.testing.assert_array_equal(found[others], model.predict(X[others]))
 
 
+def test_what_is_no_tensor_is_told():
+    module = EnsembleModule.from_estimator(deployed.fit("likelihood", 3))
+    for bad in (np.ones((3, 4)), [np.ones(4)] * 3, [None] * 3, 3, [torch.ones(3) * 1j] * 3):
+        with pytest.raises((TypeError, ValueError), match=r"must be a tensor of real|must be 3"):
+            module(bad)
+
+
+def test_a_range_that_is_that_of_the_fit_changes_nothing():
+    X, y = deployed.rows(3000, 3, np.float64)
+    model = EnsIRRegressor().fit(X / 255, y / 255)
+    given = columns(X / 255)
+    plain = EnsembleModule.from_estimator(model)
+    assert torch.equal(EnsembleModule.from_estimator(model, value_range=1.0)(given), plain(given))
+
+
 def test_images_that_do_not_fit_are_told(ensemble):
     module, given = EnsembleModule.from_estimator(ensemble), tensors(deployed.images(3)[0])
     for bad, message in [
@@ -227,7 +242,7 @@ def test_the_module_becomes_onnx(ensemble, tmp_path):
 def test_the_compiled_module_is_the_same(ensemble, dtype):
     module = EnsembleModule.from_estimator(ensemble)
     given = tensors(deployed.images(3)[0], dtype)
-    compiled = torch.compile(module)
+    compiled = torch.compile(module, fullgraph=True)
     torch.testing.assert_close(compiled(given), module(given), rtol=0, atol=2e-5 * 255)
 
 
