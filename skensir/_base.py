@@ -103,6 +103,20 @@ def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
     return cast(Callable[[Method], Method], metaestimators.available_if(check))
 
 
+def _dtypes_for(X: Any) -> Any:
+    """Return the dtypes that predictions may keep: scikit-learn knows those of NumPy and pandas.
+
+    Frames of Polars and Arrow and tensors of 8 bits would else become doubles, which are no pixels.
+    """
+    if isinstance(getattr(X, "dtype", None), np.dtype) or hasattr(X, "iloc"):
+        return PREDICTION_DTYPES
+    try:
+        found = np.asarray(X[:0]).dtype
+    except Exception:  # scikit-learn says what is wrong
+        return PREDICTION_DTYPES
+    return found if found in PREDICTION_DTYPES else PREDICTION_DTYPES
+
+
 class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A regressor whose features are predictions of the target, one column per base model."""
 
@@ -127,7 +141,7 @@ class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: igno
                 self,
                 X,
                 y,
-                dtype=PREDICTION_DTYPES,
+                dtype=_dtypes_for(X),
                 y_numeric=True,
                 reset=reset,
                 ensure_min_samples=int(reset),  # a batch may be empty, but not the first
@@ -139,7 +153,7 @@ class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: igno
     def _validate_predictions(self, X: Any) -> AnyArray:
         check_is_fitted(self)
         with config_context(array_api_dispatch=False):
-            predictions: AnyArray = validate_data(self, X, dtype=PREDICTION_DTYPES, reset=False)
+            predictions: AnyArray = validate_data(self, X, dtype=_dtypes_for(X), reset=False)
         return predictions
 
     def __sklearn_tags__(self) -> Any:

@@ -1,6 +1,7 @@
 """Arrays of other libraries are combined in their library, to the last bit as in NumPy."""
 
 import sys
+from importlib.util import find_spec
 
 import deployed
 import numpy as np
@@ -10,7 +11,7 @@ import sklearn
 from sklearn.pipeline import make_pipeline
 from sklearn.utils.fixes import parse_version
 
-from skensir import EnsIRRegressor
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 
 pytest.importorskip("array_api_compat")
 
@@ -67,6 +68,20 @@ def test_all_else_takes_such_arrays_too(xp, dispatch, monkeypatch):
     for end, other_end in zip(right, interval, strict=True):
         np.testing.assert_allclose(np.asarray(other_end), end, rtol=1e-13)
     assert type(piped) is type(xp.asarray(X))
+
+
+def test_pixels_are_pixels_in_whatever_holds_them():
+    polars, arrow = pytest.importorskip("polars"), pytest.importorskip("pyarrow")
+    X, y = deployed.rows(3000, 3, np.uint8)
+    groups = np.arange(3000) % 5
+    frame = polars.DataFrame(X, schema=["a", "b", "c"])
+    right = EnsIRRegressorCV().fit(X, y, groups=groups)
+    table = arrow.table({name: X[:, i] for i, name in enumerate("abc")})
+    tensors = [pytest.importorskip("torch").asarray(X)] if find_spec("torch") else []
+    for same in (frame, frame.to_pandas(), table, *tensors):
+        model = EnsIRRegressorCV().fit(same, y, groups=groups)
+        assert model._pixels, type(same)
+        np.testing.assert_array_equal(model.forget_rows()._lookup().combine(X), right.predict(X))
 
 
 def test_what_cannot_be_combined_is_told(xp):
