@@ -1,7 +1,6 @@
 """Settings of the documentation. Nothing here asks a host at build time."""
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 
 import matplotlib
@@ -31,7 +30,7 @@ default_role = "py:obj"
 extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 
 autosummary_generate = True
-autodoc_mock_imports = ["torch"] if find_spec("torch") is None else []  # large, for one class
+autodoc_mock_imports = ["torch"]  # large, and what a module inherits there is not ours to explain
 autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # the docstrings name the types, in words
 numpydoc_show_class_members = False  # the class template lists them
@@ -59,9 +58,9 @@ html_theme_options = {
 
 
 def skip_member(app, what, name, member, skip, options):
-    """Leave scikit-learn's own methods to its documentation."""
+    """Leave the methods of scikit-learn and PyTorch to their documentation."""
     origin = getattr(member, "__module__", None) or ""
-    return True if name.startswith("set_") or origin.startswith("sklearn.") else None
+    return True if name.startswith("set_") or origin.startswith(("sklearn.", "torch.")) else None
 
 
 def use_docstring_of_data(app, what, name, obj, options, lines):
