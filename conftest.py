@@ -2,13 +2,13 @@
 
 from importlib.util import find_spec
 
+_NEEDED = {
+    "_onnx_graph": "onnx",
+    "_onnx_writer": "onnx",
+    "_skl2onnx": "onnx",
+    "onnx": "onnx",
+    "torch": "torch",
+}
 collect_ignore = [
-    f"skensir/interop/{name}.py"
-    for name, package in {"onnx": "onnx", "torch": "torch"}.items()
-    if find_spec(package) is None
-]
-collect_ignore += [
-    f"skensir/interop/{name}.py"
-    for name in ("_onnx_graph", "_onnx_writer", "_skl2onnx")
-    if find_spec("onnx") is None
+    f"skensir/interop/{name}.py" for name, package in _NEEDED.items() if find_spec(package) is None
 ]

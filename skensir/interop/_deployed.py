@@ -46,6 +46,12 @@ class Scale(NamedTuple):
     def is_plain(self) -> bool:
         return self == Scale()
 
+    def applied(self, values: Sequence[Any]) -> Sequence[Any]:
+        """Return arrays of values as those of `fit`."""
+        if self.is_plain:
+            return values
+        return [(value - self.zero) * self.factor for value in values]
+
     def rounding(self, precision: float, largest: float) -> float:
         """Return how far values are rounded off on the scale of `fit`, given a dtype's precision.
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skensir._core.combine import dtype_of_sums
 from skensir._core.portable import PortableTable, combine, find_line
 from skensir._version import __version__
 from skensir.interop._deployed import Deployed, Scale, rescaled
@@ -19,11 +20,6 @@ _IR_VERSION = 8
 def type_of(dtype: np.dtype[Any]) -> int:
     """Return the number of a dtype in ONNX."""
     return int(onnx.helper.np_dtype_to_tensor_dtype(dtype))
-
-
-def dtype_of_sums(dtype: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the dtype in which the predictions of a dtype are summed up."""
-    return dtype if dtype.kind == "f" else np.dtype(np.float64)
 
 
 class GraphWriter:
@@ -100,12 +96,10 @@ class GraphWriter:
     def _combine(self, tables: Sequence[PortableTable], columns: Sequence[Value]) -> Value:
         """Return the weighted sum of what the models give."""
         exact = self.scale.is_plain and all(map(self._needs_no_double, tables))
-        values = [column.to(np.float32 if exact else np.float64) for column in columns]
-        rounding = 0.0
-        if not self.scale.is_plain:
-            values = [(value - self.scale.zero) * self.scale.factor for value in values]
-            precision = float(np.finfo(dtype_of_sums(self.given.dtype)).eps)
-            rounding = self.scale.rounding(precision, self.deployed.largest)
+        cell_dtype = np.float32 if exact else np.float64
+        values = self.scale.applied([column.to(cell_dtype) for column in columns])
+        precision = float(np.finfo(self.ops.sum_dtype).eps)
+        rounding = self.scale.rounding(precision, self.deployed.largest)
         lines = [find_line(self.ops, table, values, rounding) for table in tables]
         columns = [column.to(self.ops.sum_dtype) for column in columns]
         combined: Value = combine(self.ops, rescaled(tables, self.scale), columns, lines)

@@ -180,9 +180,7 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         """Return the weighted sum in one channel."""
         tables = self._deployed.channels[channel]
         with torch.no_grad():
-            values = [ops.double(image) for image in images]
-            if not self._scale.is_plain:
-                values = [(value - self._scale.zero) * self._scale.factor for value in values]
+            values = self._scale.applied([ops.double(image) for image in images])
             dtype = images[0].dtype if images[0].dtype.is_floating_point else torch.float64
             rounding = self._scale.rounding(torch.finfo(dtype).eps, self._deployed.largest)
             lines = [find_line(ops, table, values, rounding) for table in tables]
