@@ -335,10 +335,10 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
 
         Examples
         --------
-        >>> import polars as pl
+        >>> import pandas as pd
         >>> from skensir import EnsIRRegressor
         >>> from skensir.interop.frames import cell_sums
-        >>> frame = pl.DataFrame({"A": [10, 90, 95], "B": [20, 80, 99], "truth": [12, 82, 96]})
+        >>> frame = pd.DataFrame({"A": [10, 90, 95], "B": [20, 80, 99], "truth": [12, 82, 96]})
         >>> sums = cell_sums(
         ...     frame, models=["A", "B"], target="truth", bin_width=32.0, data_range=255
         ... )

@@ -1,6 +1,7 @@
 """Estimators made of sums go on as after partial_fit, and searches work from sums of folds."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from dask_chunks import assert_same_results
 from frames import LIBRARIES, columns_of, pixels, pl, stacked
@@ -14,7 +15,8 @@ RANGE = 255
 
 
 def named(X, names):
-    return pl.DataFrame(dict(zip(names["models"], np.asarray(X).T, strict=True)))
+    # Of pandas, whose names scikit-learn 1.6 sees with any version of it.
+    return pd.DataFrame(dict(zip(names["models"], np.asarray(X).T, strict=True)))
 
 
 @LIBRARIES
@@ -181,7 +183,7 @@ def test_an_estimator_made_of_sums_is_solved_when_needed_and_saved(tmp_path):
         load_table(tmp_path / "table.npz").predict(named(X, names)), predicted
     )
     with pytest.raises(ValueError, match="must be in the same order"):
-        model.predict(named(X, names)[:, ::-1])
+        model.predict(named(X, names).iloc[:, ::-1])
     assert type(DaskEnsIRRegressor.from_cell_sums(sums)) is DaskEnsIRRegressor
 
 
