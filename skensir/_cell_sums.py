@@ -71,6 +71,19 @@ class CellSums:
         folds = "" if self.folds is None else f" in {plural(len(self.folds), 'fold')}"
         return f"CellSums of {plural(len(self.models), 'model')}: {', '.join(cells)}{folds}"
 
+    def _kind(self, axes: str | None = None, **_: Any) -> str:
+        """Return the kind of axes of a single table, which need not be given where it is clear."""
+        widths = self.bin_widths
+        if axes is None and len(widths) > 1:
+            raise ValueError(f"axes has to be given: the sums are on {', '.join(widths)}.")
+        kind = next(iter(widths)) if axes is None else axes
+        if kind not in list(widths):  # which may be of any type
+            raise ValueError(
+                f"axes == {shown(kind)}, must be one of {', '.join(map(repr, widths))}, on which "
+                "the rows are summed up."
+            )
+        return kind
+
     def _total(self, kind: str) -> CellStatistics:
         """Return the sums of all folds on one kind of axes, without what only a search uses."""
         place = list(self.bin_widths).index(kind)

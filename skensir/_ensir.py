@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -12,7 +12,6 @@ from sklearn.exceptions import ConvergenceWarning
 from skensir._advice import say_thin
 from skensir._base import check_default_weights, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
-from skensir._cell_sums import CellSums, check_cell_sums
 from skensir._checks import (
     check_automatic,
     check_flag,
@@ -31,6 +30,9 @@ from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._units import auto_bin_width, unit_of
 from skensir._warn import warn_user
+
+if TYPE_CHECKING:
+    from skensir._cell_sums import CellSums
 
 REFERENCE_PARAMS: dict[str, Any] = {
     "objective": "likelihood",
@@ -346,14 +348,10 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         >>> model.predict(frame[["A", "B"]]).tolist()
         [15.0, 85.0, 97.0]
         """
-        widths = check_cell_sums(sums).bin_widths
-        kind = params.get("axes", next(iter(widths)) if len(widths) == 1 else None)
-        if kind not in widths:
-            raise ValueError(
-                f"axes == {kind!r}, must be one of {', '.join(map(repr, widths))}, on which the "
-                "rows are summed up."
-            )
-        own = {"bin_width": widths[kind], "axes": kind, "data_range": sums.data_range}
+        from skensir._cell_sums import check_cell_sums
+
+        kind = check_cell_sums(sums)._kind(**params)
+        own = {"bin_width": sums.bin_widths[kind], "axes": kind, "data_range": sums.data_range}
         model = cls(**own | params)
         model.__dict__.update(sums._attributes())
         model._check_params(len(sums.models))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin
-from skensir._cell_sums import CellSums, check_cell_sums
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
 from skensir._jobs import count_threads
@@ -18,6 +17,9 @@ from skensir._search.splits import check_folds, find_splits
 from skensir._search.table_search import MAX_CALIBRATED, TableSearch
 from skensir._sums.histogram import resolve_target_resolution
 from skensir._typing import AnyArray, FloatArray, IntArray
+
+if TYPE_CHECKING:
+    from skensir._cell_sums import CellSums
 
 
 class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
@@ -393,6 +395,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         ValueError
             If the sums are not of folds, or a parameter is out of its range or asks for other sums.
         """
+        from skensir._cell_sums import check_cell_sums
+
         if check_cell_sums(sums).folds is None:
             raise ValueError("sums are of rows without folds: call cell_sums with folds.")
         widths, axes = sums._widths_up_to_range(), list(sums.bin_widths)

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Self, cast
+from typing import TYPE_CHECKING, Any, Self, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skensir._array_api import LookupElsewhere, check_rows, namespace_of
 from skensir._base import PREDICTION_DTYPES, whole_or_nothing
 from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup
@@ -18,6 +17,9 @@ from skensir._table_regressor import TableRegressor
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, FloatArray
 from skensir._units import InUnits
+
+if TYPE_CHECKING:
+    from skensir._array_api import LookupElsewhere
 
 
 class IncrementalRegressor(InUnits, TableRegressor):
@@ -77,6 +79,10 @@ class IncrementalRegressor(InUnits, TableRegressor):
 
     def _elsewhere(self, X: Any, method: str) -> LookupElsewhere | None:
         """Return what predicts for an array of another library, None where NumPy does."""
+        if isinstance(X, np.ndarray):
+            return None
+        from skensir._array_api import LookupElsewhere, check_rows, namespace_of
+
         xp = namespace_of(X, method)
         if xp is None:
             return None

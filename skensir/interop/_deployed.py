@@ -28,12 +28,15 @@ class Deployed(NamedTuple):
         Of the images; None where any number will do.
     largest : float
         About the largest value on the scale of `fit`.
+    lowest : float
+        The lower edge of the lowest cell, as far as cells tell: no more than zero.
     """
 
     channels: tuple[tuple[PortableTable, ...], ...]
     n_models: int
     n_channels: int | None
     largest: float
+    lowest: float
 
 
 class Scale(NamedTuple):
@@ -91,7 +94,14 @@ def deploy(model: Any) -> Deployed:
     else:
         largest = peak_of_fitted(model.pixel_dtype_, first)
     channels = tuple(portable_tables(regressor._lookup()) for regressor in regressors)
-    return Deployed(channels, channels[0][0].n_models, n_channels, largest)
+    lowest = min(_lowest_of(table) for tables in channels for table in tables)
+    return Deployed(channels, channels[0][0].n_models, n_channels, largest, lowest)
+
+
+def _lowest_of(table: PortableTable) -> float:
+    """Return the lower edge of the lowest bin of predictions, zero where cells tell no more."""
+    axes = {"predictions": slice(None), "summary": slice(1), "deviations": slice(0)}
+    return min((0.0, *table.own.low[axes[table.axes.kind]])) * table.axes.bin_width
 
 
 def _largest_of(regressor: Any) -> float:
@@ -121,12 +131,26 @@ def check_value_range(value_range: Any) -> tuple[float, float] | None:
     return low, high
 
 
-def find_scale(value_range: tuple[float, float] | None, largest: float) -> Scale:
-    """Return how values of a range become those of `fit`, which are from zero to the largest."""
-    if value_range is None:
+def find_scale(value_range: Any, model: Deployed) -> Scale:
+    """Return how values of a range become those of `fit`, which are from zero to the largest.
+
+    Raises
+    ------
+    ValueError
+        If it is no range, or the model was fitted on values that lie on both sides of zero.
+    """
+    ends = check_value_range(value_range)
+    if ends is None:
         return Scale()
-    low, high = value_range
-    return Scale(low, largest / (high - low))
+    # What networks give for an image from 0 to 1 may lie a little below zero.
+    if model.lowest < -model.largest / 4:
+        raise ValueError(
+            f"value_range == {shown(value_range)} is brought to 0 to {model.largest:g}, but the "
+            f"model was fitted on values down to about {model.lowest:g}; give None, and values on "
+            "the scale of fit."
+        )
+    low, high = ends
+    return Scale(low, model.largest / (high - low))
 
 
 def rescaled(tables: Sequence[PortableTable], scale: Scale) -> tuple[PortableTable, ...]:

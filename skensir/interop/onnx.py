@@ -11,7 +11,7 @@ from typing import Any
 
 from skensir._checks import check_option
 from skensir._optional import import_optional
-from skensir.interop._deployed import check_value_range, deploy, find_scale
+from skensir.interop._deployed import deploy, find_scale
 from skensir.interop._onnx_graph import Graph, Value
 from skensir.interop._onnx_writer import GraphWriter
 
@@ -43,10 +43,10 @@ def to_onnx(
         Of the input; that of the output is the same, but float64 for "uint8".
     value_range : float or tuple of float, default=None
         The range of the input: 1.0 or ``(0, 1)`` for images from zero to one, ``(-1, 1)`` for
-        others. It is brought to that of `fit`: 0 to 255 where the pixels had 8 bits, 0 to
-        `data_range_` of a single regressor. None takes them as they are: where
-        it is the range of `fit`. Values that are rounded
-        off to below the edge of a bin count as on it.
+        others. It is brought to that of `fit`: 0 to 255 where the pixels had 8 bits, 0 to 1 or 0
+        to 255 where they were floats, 0 to `data_range_` of a single regressor. None takes values
+        as they are, on the scale of `fit`. Values that are rounded off to below the edge of a bin
+        count as on it.
 
     Returns
     -------
@@ -58,7 +58,8 @@ def to_onnx(
     TypeError
         If the model has no lookup tables.
     ValueError
-        If it is not fitted, an option is not known, or there is a regressor per channel for rows.
+        If it is not fitted, an option is not known, there is a regressor per channel for rows, or
+        `value_range` cannot be brought to that of `fit`, which reaches far below zero.
 
     Examples
     --------
@@ -73,8 +74,9 @@ def to_onnx(
     """
     check_option(layout, "layout", LAYOUTS)
     check_option(dtype, "dtype", DTYPES)
-    deployed, ends = deploy(model), check_value_range(value_range)
-    writer = GraphWriter(deployed, find_scale(ends, deployed.largest), Value(Graph(), "X", dtype))
+    deployed = deploy(model)
+    scale = find_scale(value_range, deployed)
+    writer = GraphWriter(deployed, scale, Value(Graph(), "X", dtype))
     return writer.whole_graph(layout)
 
 

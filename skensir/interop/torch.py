@@ -9,6 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
+from skensir._checks import shown
 from skensir._core.portable import combine, find_line, with_tables
 from skensir._files import naming
 from skensir._optional import import_optional
@@ -70,6 +71,11 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         self, table: bytes, *, value_range: float | tuple[float, float] | None = None
     ) -> None:
         super().__init__()
+        if not isinstance(table, bytes):
+            raise TypeError(
+                f"table == {shown(table)}, must be the bytes of a table file; from_estimator takes "
+                "a fitted model, and from_table the path of a file."
+            )
         self._take(table, value_range)
 
     @classmethod
@@ -85,8 +91,9 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         value_range : float or tuple of float, default=None
             The range of the values that the networks give: 1.0 or ``(0, 1)`` for images from zero
             to one, ``(-1, 1)`` for others. It is brought to that of `fit`: 0 to 255 where the
-            pixels had 8 bits, 0 to `data_range_` of a single regressor. None takes values as they
-            are. Values that are rounded off to below the edge of a bin count as on it.
+            pixels had 8 bits, 0 to 1 or 0 to 255 where they were floats, 0 to `data_range_` of a
+            single regressor. None takes values as they are, on the scale of `fit`. Values that are
+            rounded off to below the edge of a bin count as on it.
 
         Returns
         -------
@@ -98,7 +105,8 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         TypeError
             If the model has no lookup tables.
         ValueError
-            If it is not fitted, or `value_range` is no range.
+            If it is not fitted, or `value_range` is no range, or one that cannot be brought to that
+            of `fit`, which reaches far below zero.
         """
         return cls(table_file_of(model), value_range=value_range)
 
@@ -212,7 +220,7 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
     def _take(self, table: bytes, value_range: Any) -> None:
         """Take over a table and a range."""
         deployed, ends = deploy(read_table_file(table)), check_value_range(value_range)
-        self._scale = find_scale(ends, deployed.largest)
+        self._scale = find_scale(ends, deployed)
         self._buffers.clear()
         self.register_buffer("table", torch.frombuffer(bytearray(table), dtype=torch.uint8))
         self.register_buffer("value_range", torch.tensor(ends or _NO_RANGE, dtype=torch.float64))

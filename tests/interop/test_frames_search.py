@@ -206,7 +206,7 @@ def sums_of(**asked):
         (
             {"axes": ("predictions", "deviations"), "objective": "squared_error"},
             {"objective": "squared_error"},
-            "axes == None, must be one of 'deviations', 'predictions'",
+            "axes has to be given: the sums are on deviations, predictions",
         ),
         (
             {"axes": "summary", "objective": "squared_error"},

@@ -218,6 +218,18 @@ def test_options_out_of_range_are_told(options, message):
         to_onnx(deployed.fit("likelihood", 3), **options)
 
 
+@pytest.mark.parametrize("axes", ["predictions", "summary"])
+def test_a_range_is_not_brought_to_values_on_both_sides_of_zero(axes):
+    X, y = deployed.rows(3000, 3, np.float64)
+    model = EnsIRRegressor(objective="squared_error", axes=axes).fit(X / 127.5 - 1, y / 127.5 - 1)
+    with pytest.raises(ValueError, match=r"fitted on values down to about -1\.?\d*; give None"):
+        to_onnx(model, dtype="float64", value_range=(-1, 1))
+    found = run(to_onnx(model, dtype="float64"), X / 127.5 - 1)
+    np.testing.assert_allclose(found, model.predict(X / 127.5 - 1), rtol=0, atol=1e-12)
+    overshooting = EnsIRRegressor(objective="squared_error", axes=axes).fit(X / 255 - 0.02, y / 255)
+    to_onnx(overshooting, value_range=(-1, 1))
+
+
 def test_models_without_tables_are_told():
     X, y = deployed.rows(3000, 3, np.float64)
     stack, target = deployed.images(3)

@@ -93,6 +93,12 @@ def test_networks_may_have_a_range_of_their_own(ensemble, ends, dtype):
     np.testing.assert_allclose(pixels.numpy()[0], expected, rtol=0, atol=lost)
 
 
+def test_a_module_is_made_of_a_table_file(ensemble):
+    for given in (ensemble, "table.npz", None):
+        with pytest.raises(TypeError, match="must be the bytes of a table file; from_estimator"):
+            EnsembleModule(given)
+
+
 def test_gradients_are_the_weights():
     model = deployed.fit("likelihood", 3)
     X = deployed.rows(200, 3, np.float64)[0]
