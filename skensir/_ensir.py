@@ -351,7 +351,11 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         from skensir._cell_sums import check_cell_sums
 
         kind = check_cell_sums(sums)._kind(**params)
-        own = {"bin_width": sums.bin_widths[kind], "axes": kind, "data_range": sums.data_range}
+        own: dict[str, Any] = {
+            "bin_width": sums.bin_widths[kind],
+            "axes": kind,
+            "data_range": sums.data_range,
+        }
         model = cls(**own | params)
         model.__dict__.update(sums._attributes())
         model._check_params(len(sums.models))
