@@ -26,6 +26,7 @@ _COMMANDS = (
     "inspect",
     "import_released",
     "demo",
+    "sample",
 )
 
 # What argparse says, by its pattern, and how we say it.

@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from skensir.image.files import read_image, write_image
     from skensir.image.metrics import peak_signal_noise_ratio, structural_similarity
     from skensir.image.reference_set import ReferenceSet
+    from skensir.image.sample_set import load_super_resolution
     from skensir.image.worth import Worth, fit_and_hold_out
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "ReferenceSet",
     "Worth",
     "fit_and_hold_out",
+    "load_super_resolution",
     "peak_signal_noise_ratio",
     "read_image",
     "structural_similarity",
@@ -27,6 +29,7 @@ _HOMES = {
     "ReferenceSet": "skensir.image.reference_set",
     "Worth": "skensir.image.worth",
     "fit_and_hold_out": "skensir.image.worth",
+    "load_super_resolution": "skensir.image.sample_set",
     "peak_signal_noise_ratio": "skensir.image.metrics",
     "read_image": "skensir.image.files",
     "structural_similarity": "skensir.image.metrics",
