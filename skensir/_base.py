@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skensir._checks import check_option, shown
 from skensir._core.pooled import WEIGHTINGS
+from skensir._documentation import Documented
 from skensir._state import PlainState
 from skensir._typing import AnyArray, FloatArray
 
@@ -117,7 +118,7 @@ def _dtypes_for(X: Any) -> Any:
     return found if found in PREDICTION_DTYPES else PREDICTION_DTYPES
 
 
-class StackedRegressor(PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """A regressor whose features are predictions of the target, one column per base model."""
 
     n_features_in_: int

@@ -45,8 +45,10 @@ REFERENCE_PARAMS: dict[str, Any] = {
     "reg_var": 1e-6,
     "target_resolution": "auto",
 }
-"""Arguments of `EnsIRRegressor` that reproduce the tables published with the paper."""
+"""Arguments of `EnsIRRegressor` that reproduce the tables published with the paper.
 
+>>> published = EnsIRRegressor(bin_width=32, **REFERENCE_PARAMS)
+"""
 
 SHRINK_TO = ("pooled", "parent")
 

@@ -132,7 +132,20 @@ def load_table(
 
     See Also
     --------
-    save_table : Writes the file, and has an example.
+    save_table : Writes the file.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from skensir import EnsIRRegressorCV, load_table, save_table
+    >>> X, y = [[1.0, 3.0], [2.0, 6.0], [3.0, 9.0]] * 40, [2.0, 4.0, 6.0] * 40
+    >>> search = EnsIRRegressorCV().fit(X, y)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_table(search, Path(folder) / "search.table")
+    ...     model = load_table(Path(folder) / "search.table")
+    >>> model.predict([[2.0, 6.0]]).round(6)
+    array([4.])
     """
     data = Path(path).read_bytes()
     with naming(path):

@@ -14,6 +14,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import available_if
 from skensir._checks import check_n_jobs
+from skensir._documentation import Documented
 from skensir._ensir import EnsIRRegressor
 from skensir._jobs import count_threads
 from skensir._state import PlainState
@@ -31,7 +32,7 @@ def _regressor_has(method: str) -> Callable[[Any], bool]:
     return lambda ensemble: hasattr(ensemble._regressor(), method)
 
 
-class ImageEnsemble(CombinesImages, PlainState, RegressorMixin, BaseEstimator):  # type: ignore[misc]
+class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, BaseEstimator):  # type: ignore[misc]
     """Combine the predictions of several models for whole images.
 
     Pixels become rows of stacked predictions, `fit` fits clones of a regressor on them, and

@@ -96,6 +96,23 @@ def register_skl2onnx() -> None:
     See Also
     --------
     to_onnx : One model alone, images among them.
+
+    Examples
+    --------
+    >>> import skl2onnx
+    >>> from sklearn.datasets import make_friedman1
+    >>> from sklearn.ensemble import StackingRegressor
+    >>> from sklearn.linear_model import Ridge
+    >>> from sklearn.tree import DecisionTreeRegressor
+    >>> from skensir import EnsIRRegressor
+    >>> from skensir.interop.onnx import register_skl2onnx
+    >>> X, y = make_friedman1(random_state=0)
+    >>> models = [("ridge", Ridge()), ("tree", DecisionTreeRegressor(max_depth=3, random_state=0))]
+    >>> stack = StackingRegressor(models, final_estimator=EnsIRRegressor()).fit(X, y)
+    >>> register_skl2onnx()
+    >>> graph = skl2onnx.to_onnx(stack, X[:1], target_opset=17)
+    >>> [output.name for output in graph.graph.output]
+    ['variable']
     """
     import_optional("skl2onnx", "register_skl2onnx")
     from skensir.interop._skl2onnx import register

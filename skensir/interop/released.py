@@ -78,6 +78,10 @@ def read_released(
     --------
     skensir.load_table : Reads tables that skensir saved.
     skensir.REFERENCE_PARAMS : Arguments that reproduce the published tables.
+
+    Examples
+    --------
+    >>> read_released("weight_Rain100H_MPRNet_MAXIM_Restormer_b32_rgb.pth")  # doctest: +SKIP
     """
     if bin_width is not None:
         check_number(bin_width, "bin_width")

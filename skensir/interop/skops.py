@@ -94,4 +94,14 @@ _HOLDERS = [
 ]
 
 TRUSTED: list[str] = [*_ESTIMATORS, *_SPLITTERS, *_METRICS, *_HOLDERS]
-"""Names for `skops.io.load(file, trusted=TRUSTED)`; see the notes for what is not among them."""
+"""Names for ``skops.io.load(file, trusted=TRUSTED)``, as :ref:`saving` has it.
+
+Base models of a stack, functions and distributions of your own are not among them: add their names
+after a look at what ``skops.io.get_untrusted_types`` lists.
+
+Examples
+--------
+>>> from skensir.interop.skops import TRUSTED
+>>> "skensir._ensir.EnsIRRegressor" in TRUSTED
+True
+"""
