@@ -12,7 +12,7 @@ import matplotlib
 from sphinx.pycode import ModuleAnalyzer
 
 import skensir
-from skensir._documentation import URL
+from skensir._documentation import FOLDER, SITE, URL
 
 matplotlib.use("Agg")
 
@@ -28,9 +28,11 @@ project = "skensir"
 author = "The skensir developers"
 project_copyright = f"2026, {author}"
 release = skensir.__version__
-version = ".".join(release.split(".")[:2])
+version = release
 
 extensions = [
+    "commands_directive",
+    "local_only",
     "matplotlib.sphinxext.plot_directive",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
@@ -50,10 +52,13 @@ exclude_patterns = [
     "api/generated/backreferences",
     "api/templates",
     "**/GALLERY_HEADER.rst",
+    "**/sg_execution_times.rst",
     "jupyterlite_contents",
     "_contents",
 ]
 default_role = "py:obj"
+smartquotes = False  # options and defaults are to be pasted
+toc_object_entries_show_parents = "hide"
 extlinks = {"arxiv": ("https://arxiv.org/abs/%s", "arXiv:%s")}
 
 autosummary_generate = True
@@ -85,6 +90,7 @@ sphinx_gallery_conf = {
     "download_all_examples": False,
     "reference_url": {"skensir": None},
     "show_memory": False,
+    "write_computation_times": False,  # that page asks a host for its style
     "show_signature": False,
 }
 if find_spec("jupyterlite_sphinx") and find_spec("jupyterlite_pyodide_kernel"):
@@ -97,7 +103,7 @@ if find_spec("jupyterlite_sphinx") and find_spec("jupyterlite_pyodide_kernel"):
     if wheel := os.environ.get("SKENSIR_WHEEL"):  # of this version, served with the site
         jupyterlite_build_command_options = {"piplite-wheels": wheel}
 
-ogp_site_url = f"{URL}/"
+ogp_site_url = URL
 ogp_site_name = "skensir"
 ogp_social_cards = {
     "font": "DejaVu Sans",
@@ -112,7 +118,7 @@ html_show_sourcelink = False  # "edit" leads to it
 html_static_path = ["_static"]
 html_css_files = ["style.css"]
 html_favicon = "_static/logo.svg"
-html_baseurl = f"{URL}/"
+html_baseurl = f"{SITE}stable/"  # what search engines are to show
 html_sidebars = {"index": [], "search": [], "genindex": []}
 html_theme_options = {
     "logo": {
@@ -123,7 +129,8 @@ html_theme_options = {
     "header_links_before_dropdown": 7,
     "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
     "icon_links": [{"name": "Source code", "url": REPOSITORY, "icon": "fa-solid fa-code-branch"}],
-    "switcher": {"json_url": "_static/switcher.json", "version_match": version},
+    "switcher": {"json_url": "_static/switcher.json", "version_match": FOLDER},
+    "show_version_warning_banner": True,
     "footer_start": ["copyright"],
     "footer_end": [],
     "secondary_sidebar_items": ["page-toc", "edit-this-page"],
@@ -135,6 +142,7 @@ html_theme_options = {
 }
 html_context = {
     "default_mode": "auto",
+    "edit_page_provider_name": "GitHub" if "github.com" in REPOSITORY else None,
     "edit_page_url_template": f"{REPOSITORY}/edit/main/{{{{ edited_file or file_name }}}}",
 }
 

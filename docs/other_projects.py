@@ -1,9 +1,9 @@
 """Inventories of other projects for intersphinx, made without a network from what is installed.
 
-The inventories that projects publish would have to be fetched at each build, whose result then depends
-on the network, or be kept here, where they grow old and have licences of their own. So the public names
-of the installed packages are listed, with the rule by which each project names its pages. They are in
-intersphinx's first format, which is plain text.
+The inventories that projects publish would have to be fetched at each build, whose result would
+depend on the network, or be kept here, where they grow old and have licences of their own. So the
+public names of the installed packages are listed, with the rule by which each project names its
+pages. They are in intersphinx's first format, which is plain text.
 """
 
 import inspect

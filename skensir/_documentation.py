@@ -5,7 +5,11 @@ from __future__ import annotations
 import sys
 from itertools import accumulate
 
-URL = "https://skensir.github.io/skensir"  # as in [project.urls], which a test compares
+from skensir._version import __version__
+
+SITE = "https://skensir.github.io/skensir/"  # as in [project.urls], which a test compares
+FOLDER = "dev" if "dev" in __version__ else __version__  # of this version
+URL = f"{SITE}{FOLDER}/"
 
 
 def public_name(cls: type) -> str:
@@ -26,4 +30,4 @@ class Documented:
 
     @property
     def _doc_link_template(self) -> str:
-        return f"{URL}/api/generated/{public_name(type(self))}.html"
+        return f"{URL}api/generated/{public_name(type(self))}.html"

@@ -4,19 +4,22 @@ import ast
 import doctest
 import importlib
 import inspect
+import json
 import re
-import subprocess
 import sys
 import tomllib
 from collections import Counter
 from importlib.metadata import entry_points
 from importlib.util import find_spec
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
+from pages import PAGES
 
 import skensir
+from skensir._documentation import FOLDER, SITE, URL
 
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -101,20 +104,84 @@ def test_docstring_follows_numpydoc(name):
     assert errors == []
 
 
-def test_every_class_has_an_example():
-    for module, name in public_names():
-        thing = getattr(importlib.import_module(module), name)
-        assert not inspect.isclass(thing) or ">>> " in thing.__doc__, name
+def docstring_of(module, name):
+    """Return the docstring of a public name; of data, what follows it where it is assigned."""
+    thing = getattr(importlib.import_module(module), name)
+    if inspect.isclass(thing) or inspect.isroutine(thing):
+        return thing.__doc__
+    for place in [module, *sorted(sys.modules)]:
+        source = getattr(sys.modules[place], "__file__", None) or ""
+        if place.startswith("skensir") and vars(sys.modules[place]).get(name) is thing:
+            body = ast.parse(Path(source).read_text(encoding="utf-8")).body
+            for line, after in pairwise(body):
+                targets = getattr(line, "targets", [getattr(line, "target", None)])
+                if [getattr(target, "id", None) for target in targets] == [name]:
+                    return after.value.value
+    return ""
+
+
+@pytest.mark.parametrize(("module", "name"), public_names())
+def test_every_public_name_has_an_example(module, name):
+    assert doctest.DocTestParser().get_examples(docstring_of(module, name))
+
+
+@pytest.mark.parametrize(
+    ("module", "name"), [("skensir", "REFERENCE_PARAMS"), ("skensir.interop.skops", "TRUSTED")]
+)
+def test_examples_of_data_run(module, name):
+    known = vars(importlib.import_module("skensir")).copy() | {
+        each: getattr(skensir, each) for each in skensir.__all__
+    }
+    test = doctest.DocTestParser().get_doctest(docstring_of(module, name), known, name, None, 0)
+    assert test.examples
+    assert doctest.DocTestRunner().run(test).failed == 0
+
+
+def estimators():
+    """Return module and name of each public estimator."""
+    return [
+        (module, name)
+        for module, name in public_names()
+        if hasattr(getattr(importlib.import_module(module), name), "_get_doc_link")
+    ]
+
+
+@pytest.mark.parametrize(("module", "name"), estimators())
+def test_html_of_estimators_leads_to_their_pages(module, name):
+    estimator = getattr(importlib.import_module(module), name)()
+    link = estimator._get_doc_link()
+    assert link == f"{URL}api/generated/{module}.{name}.html"
+    assert not (ROOT / "docs").is_dir() or f"{module}.{name}" in api_pages()
+    assert link in estimator._repr_html_()
+
+
+def test_a_subclass_elsewhere_leads_nowhere():
+    class Other(skensir.EnsIRRegressor):
+        pass
+
+    assert Other()._get_doc_link() == ""
+
+
+def test_address_of_the_documentation_is_that_of_the_project():
+    assert PYPROJECT["project"]["urls"]["Documentation"].rstrip("/") == SITE.rstrip("/")
+
+
+@needs_docs
+def test_versions_to_switch_to_have_this_one():
+    versions = json.loads((ROOT / "docs/_static/switcher.json").read_text(encoding="utf-8"))
+    assert FOLDER in [version["version"] for version in versions]
+    assert all(version["url"].startswith(SITE) for version in versions)
+    assert [version["version"] for version in versions if version.get("preferred")] != ["dev"]
 
 
 def texts():
-    files = [ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").glob("*.rst")]
+    files = [*PAGES, ROOT / "CHANGELOG.md"]
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 
 
 @needs_docs
 def test_extras_that_are_named_exist():
-    named = set(re.findall(r"\[([\w,]+)\]\"", texts()))
+    named = set(re.findall(r"(?:\.|skensir)\[([\w,]+)\]", texts()))
     named = {extra for group in named for extra in group.split(",")}
     assert {"demo", "docs", "test"} <= named <= set(EXTRAS)
 
@@ -124,28 +191,6 @@ def test_extras_that_extras_name_exist():
         for requirement in requirements:
             if match := re.fullmatch(r"skensir\[([\w,]+)\]", requirement):
                 assert set(match[1].split(",")) <= set(EXTRAS)
-
-
-@needs_docs
-def test_python_in_readme_prints_what_it_says():
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    [code] = re.findall(r"```python\n(.*?)```", readme, flags=re.DOTALL)
-    [printed] = re.findall(r"```text\n(.*?)```", readme, flags=re.DOTALL)
-    run = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=False
-    )
-    assert run.stderr == ""
-    assert run.stdout == printed
-
-
-@needs_docs
-@pytest.mark.parametrize(
-    "page",
-    ["distributed.rst", "images.rst", "index.rst", "method.rst", "saving.rst", "deployment.rst"],
-)
-def test_examples_in_pages_run(page):
-    results = doctest.testfile(str(ROOT / "docs" / page), module_relative=False, encoding="utf-8")
-    assert results.failed == 0
 
 
 @needs_docs
