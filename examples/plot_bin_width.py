@@ -3,10 +3,11 @@ r"""
 Bin width, hierarchy and averaging
 ==================================
 
-The bin width is the one setting of the paper's method. Wide bins leave weights that hardly depend on the
-predictions, narrow bins leave few rows to estimate the weights of a cell from, and which width is best
-depends on how many rows there are. Here three answers are set beside each other: cells that are drawn to
-all rows, cells that are drawn to wider cells, and the average of several such tables.
+The bin width is the one setting of the paper's method. Wide bins leave weights that hardly depend
+on the predictions, narrow bins leave few rows to estimate the weights of a cell from, and which
+width is best depends on how many rows there are. Here three answers are set beside each other:
+cells that are drawn to all rows, cells that are drawn to wider cells, and the average of several
+such tables.
 """
 
 # %%
@@ -46,9 +47,9 @@ def error_of(model):
 # ----------------------
 #
 # From 300 to 30,000 rows to fit on. The paper leaves cells of less than a hundred rows at default
-# weights. With the squared error these are one vector for all rows; where cells may hold fewer rows,
-# they are drawn to that vector by a shrinkage of 30 rows, or else to the cell of twice the width. Where
-# most rows lie in cells of few, ``fit`` warns; that is the aim here.
+# weights. With the squared error these are one vector for all rows; where cells may hold fewer
+# rows, they are drawn to that vector by a shrinkage of 30 rows, or else to the cell of twice the
+# width. Where most rows lie in cells of few, ``fit`` warns; that is the aim here.
 
 warnings.filterwarnings("ignore", "Most rows")
 bin_widths = [256, 128, 64, 32, 16, 8, 4]
@@ -77,21 +78,23 @@ for axes, n_rows, (X, y) in zip(panels, numbers, samples, strict=True):
     axes.set_xticks(bin_widths, labels=map(str, bin_widths))
     axes.set(title=f"{n_rows:,} rows", xlabel="bin width")
 panels[0].set_ylabel("error on new rows (RMS)")
-figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False)
+figure.legend(
+    *panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
+)
 plt.show()
 
 # %%
-# Cells of their own are good at one width, and which one that is depends on the rows. Drawn to all rows,
-# narrow cells do less harm. Drawn to wider cells they hardly do any: the curve stays flat to the left,
-# so that the width need not be searched. :class:`~skensir.EnsIRRegressorCV` takes one that is narrow
-# enough for each kind of axes, and searches what is left.
+# Cells of their own are good at one width, and which one that is depends on the rows. Drawn to all
+# rows, narrow cells do less harm. Drawn to wider cells they hardly do any: the curve stays flat to
+# the left, so that the width need not be searched. :class:`~skensir.EnsIRRegressorCV` takes one
+# that is narrow enough for each kind of axes, and searches what is left.
 #
 # Averaging
 # ---------
 #
-# What it searches are the axes that cells are made of, the shrinkage, and whether weights are signed and
-# cells have intercepts. Held-out rows hardly tell many of these candidates apart. So it averages them,
-# with shares that fall with their distance from the best score.
+# What it searches are the axes that cells are made of, the shrinkage, and whether weights are
+# signed and cells have intercepts. Held-out rows hardly tell many of these candidates apart. So it
+# averages them, with shares that fall with their distance from the best score.
 
 model = EnsIRRegressorCV().fit(*samples[0])
 results = model.cv_results_
@@ -111,8 +114,8 @@ plt.show()
 print(f"shares of the tables: {model.shares_.round(2)}, of what needs none: {model.plain_shares_}")
 
 # %%
-# With few rows the average is better than the one candidate that came out best, though one draw of the
-# rows need not show it. Here are twelve draws of 300:
+# With few rows the average is better than the one candidate that came out best, though one draw of
+# the rows need not show it. Here are twelve draws of 300:
 
 gains = []
 for _ in range(12):

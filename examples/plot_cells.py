@@ -3,17 +3,17 @@ r"""
 Cells and weights in one dimension
 ==================================
 
-Two models predict the same quantity. One is good where it is small, the other where it is large, and
-neither knows which it is. :class:`~skensir.EnsIRRegressor` cuts the predictions into bins, and learns
-in each cell of these bins whom to believe. Here all that it learns is drawn.
+Two models predict the same quantity. One is good where it is small, the other where it is large,
+and neither knows which it is. :class:`~skensir.EnsIRRegressor` cuts the predictions into bins, and
+learns in each cell of these bins whom to believe. Here all that it learns is drawn.
 """
 
 # %%
 # Two models of one signal
 # ------------------------
 #
-# The truth goes up and down between 0 and 255. The noise of the first model grows with the truth, that
-# of the second one falls.
+# The truth goes up and down between 0 and 255. The noise of the first model grows with the truth,
+# that of the second one falls.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -56,10 +56,10 @@ plt.show()
 # A table
 # -------
 #
-# The reference set is 20,000 other rows whose truth is known. Each row falls into a cell: the bin of
-# what the first model says, and the bin of what the second one says. Since the models agree more or
-# less, the occupied cells lie along the diagonal. Each has weights of its own, here those of least
-# squared error.
+# The reference set is 20,000 other rows whose truth is known. Each row falls into a cell: the bin
+# of what the first model says, and the bin of what the second one says. Since the models agree more
+# or less, the occupied cells lie along the diagonal. Each has weights of its own, here those of
+# least squared error.
 
 X, y = draw_rows(rng.uniform(0, 60 * np.pi, size=20_000))
 model = EnsIRRegressor(BIN_WIDTH, objective="squared_error", shrinkage=30, shrink_to="parent")
@@ -68,8 +68,8 @@ model.fit(X, y)
 print(f"{len(model.cells_)} cells are occupied, of {np.prod(np.ptp(model.cells_, axis=0) + 1)}")
 
 # %%
-# ``cells_`` has the bin indices of each cell, ``weights_`` its weights, ``cell_counts_`` how many rows
-# it has, ``bin_edges_`` the edges of the bins.
+# ``cells_`` has the bin indices of each cell, ``weights_`` its weights, ``cell_counts_`` how many
+# rows it has, ``bin_edges_`` the edges of the bins.
 
 place = tuple((model.cells_ - model.cells_.min(axis=0)).T)
 weights, counts = np.full((2, *np.ptp(model.cells_, axis=0) + 1), np.nan)
@@ -92,16 +92,16 @@ figure.colorbar(mesh, label="weight of the first model", shrink=0.7)
 plt.show()
 
 # %%
-# Numbers are rows. Where both predictions are small the first model is believed (blue), where both are
-# large the second (red). Cells far from the diagonal have few rows: with ``shrink_to="parent"`` they
-# borrow from the cells around them, as :ref:`sphx_glr_auto_examples_plot_hierarchy.py` draws.
+# Numbers are rows. Where both predictions are small the first model is believed (blue), where both
+# are large the second (red). Cells far from the diagonal have few rows: with ``shrink_to="parent"``
+# they borrow from the cells around them, as :ref:`sphx_glr_auto_examples_plot_hierarchy.py` draws.
 #
 # The weights along the diagonal
 # ------------------------------
 #
-# Where both models say the same there is one dimension left, in which the weights are steps. The best
-# weights are known here: they are in inverse proportion to the variances of the errors. The paper's
-# objective, the likelihood, is another one than the squared error, and so are its weights.
+# Where both models say the same there is one dimension left, in which the weights are steps. The
+# best weights are known here: they are in inverse proportion to the variances of the errors. The
+# paper's objective, the likelihood, is another one than the squared error, and so are its weights.
 
 same = np.linspace(0, 255, 1021)
 variances = noise_levels(same) ** 2

@@ -4,8 +4,8 @@ Stacking on tables
 ==================
 
 Stacking fits one more regressor on the predictions of several others. Here that regressor is
-:class:`~skensir.EnsIRRegressorCV`, beside those that people usually take, on a table of numbers that
-scikit-learn draws: four properties of an electric circuit, from which its impedance follows.
+:class:`~skensir.EnsIRRegressorCV`, beside those that people usually take, on a table of numbers
+that scikit-learn draws: four properties of an electric circuit, from which its impedance follows.
 """
 
 # %%
@@ -49,7 +49,9 @@ folds = KFold(5, shuffle=True, random_state=0)
 X_train = np.column_stack(
     [cross_val_predict(model, train, y_train, cv=folds) for model in base_models.values()]
 )
-X_test = np.column_stack([model.fit(train, y_train).predict(test) for model in base_models.values()])
+X_test = np.column_stack(
+    [model.fit(train, y_train).predict(test) for model in base_models.values()]
+)
 
 
 def rmse(prediction, truth):
@@ -61,8 +63,8 @@ def rmse(prediction, truth):
 # Why not in-sample
 # -----------------
 #
-# On the samples that it was fitted on, a model errs less than on others, and some models far less. An
-# ensemble that learns from such predictions believes those that know their samples by heart.
+# On the samples that it was fitted on, a model errs less than on others, and some models far less.
+# An ensemble that learns from such predictions believes those that know their samples by heart.
 
 X_in_sample = np.column_stack([model.predict(train) for model in base_models.values()])
 errors = {
@@ -122,10 +124,10 @@ axes.spines[["top", "right"]].set_visible(False)
 plt.show()
 
 # %%
-# This is one draw of one table, and one in which it depends on the sample which model is right: nothing
-# follows from it for another. The notebook ``compare_ensembles.ipynb`` and :ref:`results` have repeated
-# draws, and tables on which something else wins. What to expect, the search itself says from the rows
-# it held out:
+# This is one draw of one table, and one in which it depends on the sample which model is right:
+# nothing follows from it for another. The notebook ``compare_ensembles.ipynb`` and :ref:`results`
+# have repeated draws, and tables on which something else wins. What to expect, the search itself
+# says from the rows it held out:
 
 print(by_hand.summary())
 
@@ -133,9 +135,9 @@ print(by_hand.summary())
 # Read the weights
 # ----------------
 #
-# On tables of numbers the search tries negative weights and intercepts. Without these, and with one table
-# in place of an average, weights can be read: how much each model is believed, from small to large
-# predictions.
+# On tables of numbers the search tries negative weights and intercepts. Without these, and with one
+# table in place of an average, weights can be read: how much each model is believed, from small to
+# large predictions.
 
 readable = EnsIRRegressorCV(select="best", positive=True, fit_intercept=False, axes="predictions")
 readable.fit(X_train, y_train)

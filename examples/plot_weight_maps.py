@@ -13,8 +13,8 @@ networks make of others. Its weights can be looked at, pixel by pixel.
 # --------------
 #
 # :func:`~skensir.image.load_super_resolution` has crops of five photographs, with what three real
-# networks made of them. Three photographs are for fitting, two for testing. PSNR is that of the luma,
-# without a border of 4 pixels, as is usual for super-resolution.
+# networks made of them. Three photographs are for fitting, two for testing. PSNR is that of the
+# luma, without a border of 4 pixels, as is usual for super-resolution.
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -38,7 +38,8 @@ def psnr(truth, image):
 # Fit and combine
 # ---------------
 #
-# Each colour channel has a regressor of its own, and each is chosen by leaving out whole photographs.
+# Each colour channel has a regressor of its own, and each is chosen by leaving out whole
+# photographs.
 
 ensemble = ImageEnsemble(EnsIRRegressorCV())
 ensemble.fit(sample.reference.predictions, sample.reference.targets)
@@ -52,9 +53,9 @@ for scene, image in zip(sample.test, restored, strict=True):
     print(f"{scene.name:14}" + "".join(f"{score:14.2f}" for score in scores))
 
 # %%
-# On the first of the two photographs the networks err apart, and the ensemble is 1.1 dB better than the
-# best of them and 0.3 dB better than averaging. On the second one it is as good as averaging: two
-# photographs are no benchmark.
+# On the first of the two photographs the networks err apart, and the ensemble is 1.1 dB better than
+# the best of them and 0.3 dB better than averaging. On the second one it is as good as averaging:
+# two photographs are no benchmark.
 #
 # What it looks like
 # ------------------
@@ -80,8 +81,8 @@ for (name, picture), whole, part in zip(pictures.items(), *panels, strict=True):
 plt.show()
 
 # %%
-# ``RRDN-gans`` was trained adversarially: it draws fine lines, only some of which are there. The others
-# blur.
+# ``RRDN-gans`` was trained adversarially: it draws fine lines, only some of which are there. The
+# others blur.
 #
 # Which network is believed where
 # -------------------------------
@@ -94,9 +95,9 @@ WeightMapDisplay.from_estimator(
 plt.show()
 
 # %%
-# The adversarial network is believed least on average, and most along the edges of the boards, where the
-# other two are blurred. The maps are noisy, as each pixel has the weights of its own cell: no pixel
-# knows of its neighbours.
+# The adversarial network is believed least on average, and most along the edges of the boards,
+# where the other two are blurred. The maps are noisy, as each pixel has the weights of its own
+# cell: no pixel knows of its neighbours.
 #
 # What is left of the errors
 # --------------------------
