@@ -1,3 +1,3 @@
 """The version, which packaging, table files and pickles read from here."""
 
-__version__ = "0.2.0.dev0"
+__version__ = "0.2.0"
