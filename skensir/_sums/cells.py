@@ -15,6 +15,7 @@ occur, number 0, and the second level 0 * 2 + 1 = 1 to the cell.
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, TypeAlias
 
@@ -24,10 +25,12 @@ from skensir._typing import AnyArray, BoolArray, IntArray
 
 # A key is a signed 64-bit integer; the bits to spare leave room for the node "unseen".
 _KEY_LIMIT = 2**61
-# A level that starts from the root may be a table of all its keys. Up to this size that beats
-# searching sorted keys, and it is the most memory that a table takes beyond the occupied cells.
+# A level that starts from the root may be a table of all its keys, which beats a hash table. Its
+# size is bounded by the cells that lie in it, so that two cells in a file, however far apart, do
+# not ask for megabytes: 2 kilobytes per cell, and 32 that any table may have.
 _DENSE_LIMIT = 2**20
-
+_PLACES_PER_CELL = 2**8
+_FEW_PLACES = 2**12
 
 # Multiplying by 2**64 over the golden ratio spreads neighbouring keys over the upper bits.
 MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -49,6 +52,8 @@ class Steps(NamedTuple):
         The model after the last one of a level.
     shifts : ndarray of shape (n_levels,)
         By how many bits a hashed key is shifted to be a place; 64 where keys are places.
+    multipliers : ndarray of shape (n_levels,)
+        By what a key is multiplied to be hashed.
     keys_from, numbers_from : ndarray of shape (n_levels + 1,)
         Where those of a level begin.
     keys, numbers : ndarray
@@ -57,6 +62,7 @@ class Steps(NamedTuple):
 
     stops: IntArray
     shifts: IntArray
+    multipliers: AnyArray
     keys_from: IntArray
     numbers_from: IntArray
     keys: IntArray
@@ -80,22 +86,32 @@ class _HashTable:
 
     def __init__(self, keys: IntArray, numbers: IntArray) -> None:
         bits = (2 * keys.size).bit_length()
-        self._shift = np.uint64(64 - bits)
+        self.shift = np.uint64(64 - bits)
+        self.multiplier = MULTIPLIER
         self._last = 2**bits - 1
-        self.keys = np.full(2**bits, EMPTY)
-        self.numbers = np.full(2**bits, keys.size)
+        while not self._filled(keys, numbers, most_steps=32 + 8 * bits):
+            # Keys that collide may have been made to: nobody can know an odd number drawn now.
+            self.multiplier = np.uint64(secrets.randbits(64) | 1)
+
+    def _filled(self, keys: IntArray, numbers: IntArray, most_steps: int) -> bool:
+        """Put all keys to their places, and tell whether none is too far from its own."""
+        self.keys = np.full(self._last + 1, EMPTY)
+        self.numbers = np.full(self._last + 1, keys.size)
         place = self._place(keys)
-        while keys.size:
+        for _ in range(most_steps):
             free = self.keys[place] == EMPTY
             self.keys[place[free]] = keys[free]  # of keys with one place the last one gets it
             placed = self.keys[place] == keys
             self.numbers[place[placed]] = numbers[placed]
             keys, numbers = keys[~placed], numbers[~placed]
+            if not keys.size:
+                return True
             place = (place[~placed] + 1) & self._last
+        return False
 
     def _place(self, key: AnyArray) -> IntArray:
-        hashed = key.astype(np.uint64) * MULTIPLIER
-        hashed >>= self._shift
+        hashed = key.astype(np.uint64) * self.multiplier
+        hashed >>= self.shift
         return hashed.view(np.int64)
 
     def find(self, key: AnyArray) -> IntArray:
@@ -211,7 +227,8 @@ class CellIndex:
             nodes = np.arange(keys.size)
             if models.stop == n_models:
                 nodes[node] = np.arange(self.n_cells)
-            dense = models.start == 0 and size <= _DENSE_LIMIT
+            most = min(_DENSE_LIMIT, max(_FEW_PLACES, _PLACES_PER_CELL * keys.size))
+            dense = models.start == 0 and size <= most
             table = (
                 _DenseTable(keys, nodes, size)
                 if dense
@@ -248,7 +265,8 @@ class CellIndex:
         keys = [_NO_KEYS if table is None else table.keys for table in hashed]
         return Steps(
             np.array([level.models.stop for level in self._levels]),
-            np.array([64 if table is None else int(table._shift) for table in hashed], np.uint64),
+            np.array([64 if table is None else table.shift for table in hashed], np.uint64),
+            np.array([1 if table is None else table.multiplier for table in hashed], np.uint64),
             np.cumsum([0, *map(len, keys)]),
             np.cumsum([0, *(len(table.numbers) for table in tables)]),
             np.concatenate(keys),

@@ -33,7 +33,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skensir._sums.cells import EMPTY, MULTIPLIER
+from skensir._sums.cells import EMPTY
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 # To be silent is a setting of the whole process, which threads have to make one by one.
@@ -170,6 +170,7 @@ def _walk(
     high: AnyArray,
     stops: IntArray,
     shifts: IntArray,
+    multipliers: AnyArray,
     keys_from: IntArray,
     numbers_from: IntArray,
     keys: IntArray,
@@ -188,7 +189,7 @@ def _walk(
             place = key
             if shifts[level] < np.uint64(64):
                 last = keys_from[level + 1] - keys_from[level] - 1
-                place = np.int64((np.uint64(key) * MULTIPLIER) >> shifts[level])
+                place = np.int64((np.uint64(key) * multipliers[level]) >> shifts[level])
                 found = keys[keys_from[level] + place]
                 while found not in (key, EMPTY):
                     place = (place + 1) & last
@@ -271,7 +272,8 @@ def _signature(case: Case) -> tuple[Any, ...]:
     if case.loop == "walk":
         bin_type = numba.from_dtype(case.dtype)
         ends = given(real if case.dtype.kind == "f" else whole, 1)
-        steps = numbers, given(types.uint64, 1), numbers, numbers, numbers, numbers
+        hashing = given(types.uint64, 1)
+        steps = numbers, hashing, hashing, numbers, numbers, numbers, numbers
         return given(bin_type, 2, "A"), ends, ends, *steps, whole[::1]
     if case.loop == "combine found":
         rows_of_any = given(numba.from_dtype(case.dtype), 2, "A")

@@ -152,3 +152,28 @@ def test_no_two_cells_share_a_key_however_many_bins_the_models_span():
     cells[-1] = 2**30 - 1
     assert distinct_cells(cells.T).tolist() == cells.tolist()
     assert CellIndex(cells).find(cells.T).tolist() == list(range(42))
+
+
+@pytest.mark.parametrize("step", [1, 1134903170, 2**40, 3 * 2**30 + 1])
+def test_keys_that_were_made_to_collide_are_spread_anew(step):
+    """1134903170 is a Fibonacci number, which the golden ratio keeps together."""
+    keys = np.arange(2**14) * step
+    table = _HashTable(keys, np.arange(keys.size))
+    np.testing.assert_array_equal(table.find(keys), np.arange(keys.size))
+    taken = np.flatnonzero(table.keys >= 0)
+    steps = (taken - table._place(table.keys[taken])) % len(table.keys)
+    assert steps.max() < 32 + 8 * 15
+
+
+def test_memory_follows_the_cells_however_far_apart_they_are():
+    for n_cells in (2, 100, 3000):
+        bins = np.linspace(0, 2**20 - 1, n_cells).astype(np.int64)
+        index = CellIndex(bins[:, np.newaxis])
+        held = sum(
+            a.nbytes
+            for level in index._levels
+            for a in vars(level.table).values()
+            if isinstance(a, np.ndarray)
+        )
+        assert held <= max(2**15, 2**11 * n_cells)
+        assert index.find(bins[np.newaxis]).tolist() == list(range(n_cells))
