@@ -1,5 +1,7 @@
 """`python -m skensir.cli` is the command `skensir`."""
 
+import logging
+import os
 import sys
 from typing import NoReturn
 
@@ -9,9 +11,20 @@ from skensir.cli.interruption import ignore_signals
 
 def console() -> NoReturn:
     """Run the command line and end the program."""
+    keep_terminal()
     code = main()
     ignore_signals()  # all is done, and what comes now must not look like a failure
     sys.exit(code)
+
+
+def keep_terminal() -> None:
+    """Let none but us speak on the terminal: decoders of images print what they think of a file."""
+    logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    if sys.stderr is None:
+        return
+    sys.stderr = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
+    with open(os.devnull, "w") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
 
 
 if __name__ == "__main__":

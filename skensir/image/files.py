@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from skensir._files import write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
+from skensir.image.headers import check_header, check_pixels
 
 Image = NDArray[Any]
 
@@ -46,9 +47,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     OSError
         If the file cannot be opened.
     ValueError
-        If the suffix is another one, if the content is damaged or cut short, or if it is not a
-        grey or RGB image of finite values, such as one with transparent pixels. The message names
-        the file.
+        If the suffix is another one, if the content is damaged or cut short, if its header says
+        that there are more than 2**28 pixels, or if it is not a grey or RGB image of finite values,
+        such as one with transparent pixels. The message names the file.
 
     See Also
     --------
@@ -56,6 +57,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
 
     Notes
     -----
+    A small file may hold a large image, so the size is read from the header before anything is
+    decoded. The environment variable ``SKENSIR_MAX_PIXELS`` says how many pixels are too many.
+
     The orientation that a camera notes in a file (EXIF) is not applied: pixels come in the order
     they are stored in, as networks and evaluation programs see them.
 
@@ -189,6 +193,12 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
 
 def _decode_opencv(data: bytes, path: Path) -> Image:
     """Decode what OpenCV knows without the cut to 8 bits that most readers make."""
+    check_header(data, path)
+    return _decode_checked(data, path)
+
+
+def _decode_checked(data: bytes, path: Path) -> Image:
+    """Decode a file whose header says how much will come of it."""
     cv2 = import_optional("cv2", f"Reading {path.suffix} files")
     image: Image | None = None
     # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
@@ -225,26 +235,47 @@ def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
     return bytes(buffer)
 
 
+@contextmanager
+def _as_damaged(path: Path, otherwise: str) -> Iterator[None]:
+    """Tell that the file is damaged, whatever goes wrong inside: decoders raise nearly anything."""
+    try:
+        yield
+    except (ModuleNotFoundError, MemoryError):
+        raise
+    except Exception as error:
+        raise ValueError(
+            f"{path} cannot be read: it is damaged, cut short, or {otherwise}."
+        ) from error
+
+
 def _decode_tiff(data: bytes, path: Path) -> Image:
     """Decode a TIFF of one page."""
     tifffile = import_optional("tifffile", "Reading TIFF files")
-    try:
-        with tifffile.TiffFile(BytesIO(data)) as file:
-            n_pages, page = len(file.pages), file.pages[0]
-            photometric = page.photometric.name
-            # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
-            plain = page.compression.name in ("NONE", "ADOBE_DEFLATE", "DEFLATE")
-            image = page.asarray() if plain else _decode_opencv(data, path)
-    except ModuleNotFoundError:
-        raise
-    except Exception as error:  # damaged files raise nearly anything
-        raise ValueError(f"{path} cannot be read: it is damaged, cut short or no TIFF.") from error
+    with _as_damaged(path, "no TIFF"):
+        file = tifffile.TiffFile(BytesIO(data))
+        n_pages, page = len(file.pages), file.pages[0]
+        photometric, compression = page.photometric.name, page.compression.name
+        sides, n_values = (page.imagelength, page.imagewidth), page.samplesperpixel
+        # A tile may be larger than the image.
+        tile = (page.tilelength, page.tilewidth) if page.is_tiled else sides
+        shape = (page.imagedepth, *sides, n_values)
     if n_pages != 1:
         raise ValueError(f"{path} has {n_pages} pages, must have one.")
     # The values of the others, such as places in a palette, are not brightness.
     if photometric not in ("MINISBLACK", "RGB"):
         raise ValueError(f"{path} stores its colours as {photometric}; save it as grey or RGB.")
-    return image
+    if page.imagedepth != 1 or n_values > 4:
+        raise ValueError(
+            f"{path}: an image of {sizes(shape)} numbers, must be of height x width or height x "
+            "width x 3."
+        )
+    for height, width in (sides, tile):
+        check_pixels(height, width, path)
+    # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
+    if compression not in ("NONE", "ADOBE_DEFLATE", "DEFLATE"):
+        return _decode_checked(data, path)
+    with _as_damaged(path, "no TIFF"):
+        return np.asarray(page.asarray())
 
 
 def _encode_tiff(image: Image, *_: Any) -> bytes:
@@ -258,12 +289,21 @@ def _encode_tiff(image: Image, *_: Any) -> bytes:
 
 def _decode_numpy(data: bytes, path: Path) -> Image:
     """Decode an array of NumPy's format, without pickles."""
-    try:
-        return np.lib.format.read_array(BytesIO(data), allow_pickle=False)
-    except ValueError as error:
-        raise ValueError(
-            f"{path} cannot be read: it is damaged, cut short, or no array of numbers."
-        ) from error
+    with _as_damaged(path, "no array of numbers"):
+        return _array_of(data).copy()
+
+
+def _array_of(data: bytes) -> Image:
+    """Return the array in the bytes of a file in NumPy's format, as a view of them."""
+    file = BytesIO(data)
+    version = np.lib.format.read_magic(file)
+    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
+    shape, in_columns, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError("objects are pickles")
+    order: Literal["F", "C"] = "F" if in_columns else "C"
+    # Of a header that asks for more than there is NumPy makes an error.
+    return np.ndarray(shape, dtype, data, file.tell(), order=order)
 
 
 def _encode_numpy(image: Image, *_: Any) -> bytes:

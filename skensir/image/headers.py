@@ -1,0 +1,115 @@
+"""How large the image in a file is, read from its header before anything is decoded.
+
+A few kilobytes may decode to gigabytes. What a header says is what the decoder will make, so a
+file that says too much is refused unread.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import TypeAlias
+
+from skensir._checks import shown
+
+MAX_PIXELS = 2**28
+"""Height times width of an image that may be read, unless the environment says otherwise."""
+
+_VARIABLE = "SKENSIR_MAX_PIXELS"
+
+_Size: TypeAlias = tuple[int, int]  # height and width, pixels
+
+
+def check_pixels(height: int, width: int, path: Path) -> None:
+    """Raise an error that names the file if its image is larger than may be read."""
+    most = _most_pixels()
+    if height * width > most:
+        raise ValueError(
+            f"{path} says that it holds {height} x {width} pixels, more than {most} in all; set "
+            f"the environment variable {_VARIABLE} to a larger number if that is so."
+        )
+
+
+def _most_pixels() -> int:
+    given = os.environ.get(_VARIABLE, "")
+    if not given:
+        return MAX_PIXELS
+    if not re.fullmatch(r"[0-9]{1,18}", given) or not int(given):
+        raise ValueError(f"{_VARIABLE} == {shown(given)}, must be a whole number above zero.")
+    return int(given)
+
+
+def check_header(data: bytes, path: Path) -> None:
+    """Raise an error that names the file unless it begins as an image that may be decoded.
+
+    Raises
+    ------
+    ValueError
+        If it begins as none of PNG, JPEG, BMP, WebP, PGM, PPM, PBM and PFM, or is too large.
+    """
+    for begins, read_size in _READERS:
+        if begins.match(data):
+            try:
+                height, width = read_size(data)
+            except (struct.error, ValueError, IndexError):
+                break
+            return check_pixels(abs(height), abs(width), path)
+    raise ValueError(f"{path} cannot be read: it is damaged, cut short or not an image.")
+
+
+def _png(data: bytes) -> _Size:
+    width, height = struct.unpack_from(">II", data, 16)
+    return height, width
+
+
+def _bmp(data: bytes) -> _Size:
+    (length,) = struct.unpack_from("<I", data, 14)
+    width, height = struct.unpack_from("<HH" if length == 12 else "<ii", data, 18)
+    return height, width  # a height below zero says that lines go down
+
+
+def _jpeg(data: bytes) -> _Size:
+    """Walk from marker to marker to the frame, which is said before any pixel."""
+    place = 2
+    while True:
+        marker, kind = struct.unpack_from("BB", data, place)
+        if marker != 0xFF:
+            raise ValueError("no marker")
+        if kind == 0xFF or kind == 0x01 or 0xD0 <= kind <= 0xD8:  # has no content
+            place += 1 if kind == 0xFF else 2
+            continue
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            height, width = struct.unpack_from(">HH", data, place + 5)
+            return height, width
+        (length,) = struct.unpack_from(">H", data, place + 2)
+        place += 2 + max(length, 2)
+
+
+def _webp(data: bytes) -> _Size:
+    """Read the size of the canvas, or of the one image."""
+    if data[12:16] == b"VP8X":
+        height, width = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (27, 24))
+        return height, width
+    if data[12:16] == b"VP8L":
+        (packed,) = struct.unpack_from("<I", data, 21)
+        return (packed >> 14 & 0x3FFF) + 1, (packed & 0x3FFF) + 1
+    width, height = struct.unpack_from("<HH", data, 26)
+    return height & 0x3FFF, width & 0x3FFF
+
+
+def _netpbm(data: bytes) -> _Size:
+    """Read two numbers behind the first word, between which comments may stand."""
+    words = re.sub(rb"#[^\n\r]*", b" ", data[2:4096]).split(None, 2)
+    return int(words[1]), int(words[0])
+
+
+_READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], _Size]], ...] = (
+    (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
+    (re.compile(rb"\xff\xd8\xff"), _jpeg),
+    (re.compile(rb"BM"), _bmp),
+    (re.compile(rb"RIFF....WEBP", re.DOTALL), _webp),
+    (re.compile(rb"P[1-6Ff][\s#]"), _netpbm),
+)

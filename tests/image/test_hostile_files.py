@@ -1,0 +1,182 @@
+"""Files that say too much of themselves are refused by their headers."""
+
+import io
+import re
+import struct
+import subprocess
+import sys
+import tracemalloc
+import zlib
+
+import cv2
+import numpy as np
+import pytest
+import tifffile
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from skensir.image import read_image
+from skensir.image.headers import MAX_PIXELS, check_header
+
+
+def png(height, width, packed=b""):
+    """Return a PNG with a header of this size, and some data that may be none."""
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IDAT", packed),
+        (b"IEND", b""),
+    ]
+    parts = [b"\x89PNG\r\n\x1a\n"]
+    for name, content in chunks:
+        checksum = zlib.crc32(name + content)
+        parts.append(struct.pack(">I", len(content)) + name + content + struct.pack(">I", checksum))
+    return b"".join(parts)
+
+
+def tiff(side, **options):
+    """Return a TIFF of a small image whose header says that its sides are longer."""
+    file = io.BytesIO()
+    tifffile.imwrite(file, np.zeros((16, 16, 3), np.uint8), photometric="rgb", **options)
+    data = bytearray(file.getvalue())
+    with tifffile.TiffFile(io.BytesIO(data)) as read:
+        names = ("TileWidth", "TileLength") if "tile" in options else ("ImageWidth", "ImageLength")
+        tags = [read.pages[0].tags[name] for name in names]
+        for tag in tags:
+            struct.pack_into("<HI", data, tag.offset + 2, 4, 1)
+            struct.pack_into("<I", data, tag.offset + 8, side)
+    return bytes(data)
+
+
+def bmp(height, width):
+    return b"BM" + struct.pack("<IIIIiiHHIIiiII", 54, 0, 54, 40, width, height, 1, 24, *[0] * 6)
+
+
+SIDE = 50_000  # squared it is beyond what is allowed
+TOO_LARGE = {
+    "large.png": png(SIDE, SIDE),
+    "large.tif": tiff(SIDE),
+    "deflated.tif": tiff(SIDE, compression="zlib"),
+    "tiles.tif": tiff(SIDE // 16 * 16, tile=(16, 16)),
+    "large.bmp": bmp(-SIDE, SIDE),
+    "large.ppm": b"P6 # 3 3\n%d %d\n255\n" % (SIDE, SIDE),
+    "large.pfm": b"PF\n%d %d\n-1.0\n" % (SIDE, SIDE),
+    "large.jpg": b"\xff\xd8\xff\xe0\0\4ab\xff\xc2\0\x11\x08\xf0\0\xf0\0\3" + bytes(9),
+    "large.webp": b"RIFF\0\0\0\0WEBPVP8X\x0a\0\0\0\0\0\0\0" + b"\xff\xff\x00" * 2,
+    "renamed.png": b"P5\n%d %d 255\n" % (SIDE, SIDE),
+}
+
+
+@pytest.mark.parametrize("name", TOO_LARGE)
+def test_a_header_that_says_too_much_is_refused_before_anything_is_decoded(tmp_path, name):
+    path = tmp_path / name
+    path.write_bytes(TOO_LARGE[name])
+    tracemalloc.start()
+    with pytest.raises(
+        ValueError, match=r"says that it holds \d+ x \d+ pixels, more than"
+    ) as error:
+        read_image(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**22
+    tracemalloc.stop()
+    assert str(path) in str(error.value)
+    assert "SKENSIR_MAX_PIXELS" in str(error.value)
+
+
+def test_the_environment_says_how_much_is_too_much(tmp_path, monkeypatch):
+    path = tmp_path / "image.png"
+    Image.fromarray(np.zeros((30, 40), np.uint8)).save(path)
+    monkeypatch.setenv("SKENSIR_MAX_PIXELS", "1199")
+    with pytest.raises(ValueError, match="holds 30 x 40 pixels, more than 1199 in all"):
+        read_image(path)
+    monkeypatch.setenv("SKENSIR_MAX_PIXELS", "1200")
+    assert read_image(path).shape == (30, 40)
+    for wrong in ("0", "-1", "many", "1e9"):
+        monkeypatch.setenv("SKENSIR_MAX_PIXELS", wrong)
+        with pytest.raises(ValueError, match=f"SKENSIR_MAX_PIXELS == '{wrong}', must be a whole"):
+            read_image(path)
+    assert MAX_PIXELS == 2**28
+
+
+@given(
+    st.integers(1, 90),
+    st.integers(1, 90),
+    st.sampled_from([".png", ".jpg", ".bmp", ".webp", ".ppm", ".pgm", ".pfm"]),
+    st.booleans(),
+)
+def test_the_header_says_the_size_that_the_decoder_finds(height, width, suffix, is_grey):
+    suffix = ".pgm" if suffix == ".ppm" and is_grey else suffix
+    is_grey = is_grey or suffix == ".pgm"
+    image = np.zeros((height, width) if is_grey else (height, width, 3), "u1")
+    options = [cv2.IMWRITE_JPEG_PROGRESSIVE, 1] if suffix == ".jpg" and is_grey else []
+    written = image.astype(np.float32) if suffix == ".pfm" else image
+    data = bytes(cv2.imencode(suffix, written, options)[1])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SKENSIR_MAX_PIXELS", str(height * width))
+        check_header(data, "it")
+        if height * width > 1:
+            patch.setenv("SKENSIR_MAX_PIXELS", str(height * width - 1))
+            with pytest.raises(ValueError, match=f"it says that it holds {height} x {width} pixel"):
+                check_header(data, "it")
+
+
+@given(st.binary(max_size=60), st.sampled_from(sorted(TOO_LARGE)), st.integers(0, 80))
+def test_any_header_is_read_or_refused_in_one_sentence(noise, name, kept):
+    said = ""
+    try:
+        check_header(TOO_LARGE[name][:kept] + noise, "it")
+    except ValueError as error:
+        said = str(error)
+    assert re.fullmatch("(it (cannot be read|says that it holds)[^\n]+)?", said)
+
+
+@pytest.mark.parametrize("kind", [".webp", ".bmp", ".ppm", ".jpg"])
+@pytest.mark.parametrize("mode", ["RGB", "L"])
+def test_headers_of_another_program_are_understood(tmp_path, kind, mode):
+    path = tmp_path / f"image{kind}"
+    Image.new(mode, (17, 9)).save(path, lossless=True)
+    assert read_image(path).shape[:2] == (9, 17)
+
+
+def header(text, version=b"\x01\x00"):
+    """Return a file in NumPy's format with a header of ours and 96 bytes behind it."""
+    data = text.encode()
+    return b"\x93NUMPY" + version + struct.pack("<H", len(data)) + data + bytes(96)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (4, 3, 1)",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (2**40, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (1099511627776, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (-4, -3)}",
+        "{'descr': '<f8', 'fortran_order': 1, 'shape': (4, 3)}",
+        "{'descr': '|O', 'fortran_order': False, 'shape': (4, 3)}",
+        "{'descr': {'names': 7}, 'fortran_order': False, 'shape': (4, 3)}",
+        "{'descr': '<f8', 'fortran_order': False, 'shape': (4, '3')}",
+        "{" * 200,
+        "'" * 3,
+        "\\",
+        "{[]: 1}",
+    ],
+)
+@pytest.mark.parametrize("version", [b"\x01\x00", b"\x03\x00", b"\x09\x07"])
+def test_headers_of_arrays_that_cannot_be_are_one_sentence(tmp_path, text, version):
+    path = tmp_path / "image.npy"
+    path.write_bytes(header(text, version))
+    with pytest.raises(ValueError, match=re.escape(f"{path} cannot be read: it is damaged")):
+        read_image(path)
+
+
+def test_decoders_say_nothing_on_the_terminal_of_a_command(tmp_path):
+    for folder in ("model", "gt"):
+        (tmp_path / folder).mkdir()
+        Image.new("RGB", (32, 32)).save(tmp_path / folder / "1.png")
+    # libpng prints what it thinks of data that cannot be unpacked, though the checksum is right.
+    (tmp_path / "model/1.png").write_bytes(png(32, 32, packed=b"not packed"))
+    command = [sys.executable, "-m", "skensir.cli", "evaluate", "model", "gt"]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert run.returncode == 2
+    assert len(run.stderr.splitlines()) == 1
+    assert run.stderr.startswith("skensir: ")
+    assert "1.png cannot be read: it is damaged" in run.stderr
