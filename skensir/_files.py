@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from io import BytesIO
@@ -24,11 +25,12 @@ _PARTIAL = ".skensir-"
 def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterator[BinaryIO]:
     """Open a file under another name in the same folder; rename it when it is whole.
 
-    Whatever goes wrong, the path holds what it held before, and nothing lies beside it; what a
-    killed program left is for `remove_leftovers`. Errors of the system that name no other file name
-    the path. Links are followed, and what is no file, such as /dev/null, is written to directly: a
-    file must not take its place. With `flushed` it is on the disk before it is renamed, which
-    takes milliseconds; otherwise it may be cut short after a power failure.
+    Whatever goes wrong, the path holds what it held before, and nothing lies beside it. What killed
+    programs left there is removed, unless files come so fast that `flushed` is False: then that is
+    for `remove_leftovers`. A file that is replaced hands on its mode. Errors of the system that
+    name no other file name the path. Links are followed, and what is no file, such as /dev/null, is
+    written to directly: a file must not take its place. With `flushed` it is on the disk before it
+    is renamed, which takes milliseconds; otherwise it may be cut short after a power failure.
     """
     target = Path(os.path.realpath(path))
     partial_file = target.with_name(f"{_PARTIAL}{token_hex(8)}")
@@ -37,6 +39,8 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
             with open(target, "wb") as file:
                 yield file
             return
+        if flushed:
+            remove_leftovers(target.parent)
         with ExitStack() as lock:
             with _open_locked(partial_file) as file:
                 if fcntl is not None:  # the lock outlives the closing, which may fail
@@ -45,6 +49,8 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
                 file.flush()
                 if flushed:
                     os.fsync(file.fileno())
+            with suppress(FileNotFoundError):
+                os.chmod(partial_file, stat.S_IMODE(os.stat(target).st_mode))
             os.replace(partial_file, target)
     except OSError as error:
         if error.filename not in (None, os.fspath(partial_file), os.fspath(target)):

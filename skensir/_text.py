@@ -23,6 +23,14 @@ def bits(dtype: np.dtype[Any]) -> str:
     return f"of {8 * dtype.itemsize} bits"
 
 
+def printable(text: str) -> str:
+    """Return text with escapes for what a terminal would obey, such as a name may hold."""
+    return "".join(
+        letter if letter.isprintable() else letter.encode("unicode_escape").decode()
+        for letter in text
+    )
+
+
 def wrap(paragraphs: str) -> str:
     """Break the lines of paragraphs for a terminal, between words only: paths stay whole."""
     lines = textwrap.TextWrapper(79, break_on_hyphens=False, break_long_words=False)

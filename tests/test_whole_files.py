@@ -36,7 +36,7 @@ def test_leftovers_go_but_for_those_that_are_being_written(tmp_path):
     script = (
         "import os, signal, sys\n"
         "from skensir._files import whole_file\n"
-        "with whole_file(sys.argv[1]) as file:\n"
+        "with whole_file(sys.argv[1], flushed=False) as file:\n"
         "    file.write(b'half')\n"
         "    os.kill(os.getpid(), signal.SIGKILL)\n"
     )
@@ -77,3 +77,22 @@ def test_a_file_that_may_be_lost_is_not_waited_for(tmp_path, monkeypatch, flushe
     monkeypatch.setattr(os, "fsync", flushes.append)
     write_whole(tmp_path / "file", b"data", flushed=flushed)
     assert len(flushes) == flushed
+
+
+def test_what_was_killed_is_cleared_up_by_the_next_file(tmp_path):
+    (tmp_path / ".skensir-0123456789abcdef").write_bytes(b"half")
+    write_whole(tmp_path / "quick", b"data", flushed=False)
+    assert len(list(tmp_path.iterdir())) == 2
+    write_whole(tmp_path / "table", b"data")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["quick", "table"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there are no such modes")
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o664, 0o444])
+def test_a_file_that_is_replaced_hands_on_its_mode(tmp_path, mode):
+    path = tmp_path / "table"
+    path.write_bytes(b"former")
+    path.chmod(mode)
+    write_whole(path, b"data")
+    assert path.stat().st_mode & 0o777 == mode
+    assert path.read_bytes() == b"data"

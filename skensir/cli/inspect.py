@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir import EnsIRRegressor
-from skensir._text import plural
+from skensir._text import plural, printable
 from skensir.cli.arguments import Command
 from skensir.cli.common import (
     channel_names,
@@ -153,7 +153,7 @@ def inspect(model: Path, plot: Path | None = None) -> None:
         check_picture_file(plot)
     loaded = load_table(model)
     tables = find_tables(loaded)
-    names = check_model_names(None, tables[0].table.n_features_in_, loaded)
+    names = [*map(printable, check_model_names(None, tables[0].table.n_features_in_, loaded))]
     print(f"{model}: {plural(len(tables), 'table')} of {', '.join(names)}")
     if getattr(loaded, "include_input", False):
         print(f"The model {names[-1]!r} is the image before restoration.")

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from skensir import __version__
+from skensir._text import printable
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 from skensir.cli.interruption import ending_at_signals, leaving_at_sigterm
@@ -115,7 +116,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
-        print(f"skensir: {_sentence(error, options)}", file=sys.stderr)
+        print(f"skensir: {printable(_sentence(error, options))}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130  # what a shell expects of an interrupted program

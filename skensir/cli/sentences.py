@@ -9,6 +9,8 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from skensir._text import printable
+
 # Arguments whose option has another name.
 _SAID = {"include_input": "input"}
 # What is said of rows and columns where the command line has images.
@@ -65,7 +67,7 @@ def warnings_as_notes(options: Collection[str]) -> Iterator[None]:
         kind = re.sub(r"(?<![\w/.-])\d[\d.,]*%?(?![\w/-])", "", sentence)
         if kind not in told:
             told.add(kind)
-            print(f"skensir: note: {sentence}", file=sys.stderr)
+            print(f"skensir: note: {printable(sentence)}", file=sys.stderr)
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

@@ -158,3 +158,17 @@ def test_a_plot_is_a_png(folders, capfd):
     run("fit", folders[0], "-o", "model")
     assert run("inspect", "model", "--plot", "plot.pdf") == 2
     assert_one_sentence(capfd, "plot.pdf must end in .png")
+
+
+def test_names_in_a_file_cannot_steer_the_terminal(folders, capsys):
+    train, _ = folders
+    run("fit", train, "-o", "model")
+    ensemble = load_table("model")
+    ensemble.model_names_ = ("\x1b[31mred", "two\nlines", "caf\xe9 \u202e")
+    save_table(ensemble, "model")
+    capsys.readouterr()
+    assert run("inspect", "model") == 0
+    printed = capsys.readouterr().out
+    assert "3 tables of \\x1b[31mred, two\\nlines, caf\xe9 \\u202e" in printed
+    assert run("inspect", "\x1b[31mabsent") == 2
+    assert capsys.readouterr().err == "skensir: \\x1b[31mabsent: No such file or directory.\n"
