@@ -5,12 +5,11 @@ from __future__ import annotations
 import shlex
 import tempfile
 from pathlib import Path
-from shutil import copyfile
 
 from skensir._text import plural
 from skensir.cli.arguments import Command
 from skensir.cli.common import check_new_folder
-from skensir.image.sample_set import load_super_resolution
+from skensir.image.sample_set import copy_samples, load_super_resolution
 
 
 def sample(folder: Path) -> None:
@@ -22,19 +21,14 @@ def sample(folder: Path) -> None:
         A new folder, which gets a reference set and a test set, and a file that names the authors.
     """
     check_new_folder(folder)
-    reference, test, source = load_super_resolution()
     # Beside the folder, to be renamed when all is there.
     with tempfile.TemporaryDirectory(
         prefix=".skensir-sample-", dir=folder.absolute().parent
     ) as temporary:
         copy = Path(temporary) / "sample"
-        for file in sorted(source.rglob("*")):
-            if file.is_file():
-                # Without the permissions of an installed package, which may be for reading alone.
-                target = copy / file.relative_to(source)
-                target.parent.mkdir(parents=True, exist_ok=True)
-                copyfile(file, target)
+        copy_samples(copy)
         copy.rename(folder)
+    reference, test, _ = load_super_resolution()
     scenes = plural(len(reference), "photograph"), plural(len(test), "other")
     compared = shlex.join(str(folder / part) for part in ("reference", "test"))
     print(

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from skensir.demo.photographs import TESTING, crop_centre, to_8_bits
+from skensir.demo.photographs import crop_centre, to_8_bits
 from skensir.image.files import Image
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-PICTURED = TESTING[0]
 SHOWN_SIDE = 192  # height and width of the part that is shown, pixels
 
 
@@ -26,6 +26,20 @@ class PictureRow:
     weight_title: str  # says whose weights are shown
     weights: Image  # of a model, (height, width)
     equal: float  # its weight in plain averaging
+    note: str  # the photograph and its gain
+    credit: str | None = None  # its author, where a licence asks for that
+
+
+def explain_picture(rows: Sequence[PictureRow]) -> str:
+    """Say what is shown, and how it was chosen."""
+    equal = " or ".join(sorted({f"{row.equal:.2f}" for row in rows}))
+    credits = "".join(f" {row.credit}." for row in rows if row.credit)
+    return (
+        "A row shows the centre of the test photograph whose gain over its best base model is "
+        "nearest the mean gain, and of equally near ones the first in alphabetical order: "
+        f"{'; '.join(row.note for row in rows)}. PSNR is that of the whole photograph. The middle "
+        f"of a colour bar is the weight of plain averaging, {equal}.{credits}"
+    )
 
 
 def draw_picture(rows: Sequence[PictureRow]) -> Figure:
@@ -34,8 +48,9 @@ def draw_picture(rows: Sequence[PictureRow]) -> Figure:
     from matplotlib.figure import Figure
 
     n_columns = len(rows[0].images) + 1
-    height = 2.9 * len(rows) + 0.4
-    figure = Figure(figsize=(2.3 * n_columns + 0.9, height), dpi=100, layout="compressed")
+    figure = Figure(
+        figsize=(2.3 * n_columns + 0.9, 2.9 * len(rows) + 0.7), dpi=100, layout="compressed"
+    )
     bare = {"xticks": [], "yticks": [], "frame_on": False}
     axes = figure.subplots(len(rows), n_columns, squeeze=False, subplot_kw=bare)
     for row, row_axes in zip(rows, axes, strict=True):
@@ -51,10 +66,6 @@ def draw_picture(rows: Sequence[PictureRow]) -> Figure:
         row_axes[-1].set_title(row.weight_title.replace(", ", ",\n"), fontsize="medium")
         bar = row_axes[-1].inset_axes((1.05, 0, 0.06, 1))
         figure.colorbar(weight_map, cax=bar, ticks=[0, row.equal, 1], format="%.2f")
-    equal = " or ".join(sorted({f"{row.equal:.2f}" for row in rows}))
-    note = (
-        f"The centre of the photograph {PICTURED}; PSNR is that of the whole photograph. "
-        f"The middle of a colour bar is the weight of plain averaging, {equal}."
-    )
-    figure.supxlabel(note, fontsize="medium")
+    note = textwrap.fill(explain_picture(rows), 28 * n_columns)
+    figure.supxlabel(note, fontsize="medium", linespacing=1.4)
     return figure

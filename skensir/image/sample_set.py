@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import copyfile
 from typing import NamedTuple
 
 from skensir.image.reference_set import ReferenceSet
 
 SUPER_RESOLUTION = Path(__file__).parent / "samples" / "super_resolution"
+# The photographs' authors and licences, as in README.txt of the folder.
+CREDITS = {
+    "aitzgorri": "Aitzol Berasategi, CC BY 4.0",
+    "astronaut": "NASA, public domain",
+    "brushes": 'Trevor "Freespace", CC BY 4.0',
+    "friends": "Aitzol Berasategi, CC BY 4.0",
+    "seeding": "Clemens Engelhardt, CC0 1.0",
+}
 
 
 class SampleSet(NamedTuple):
@@ -82,3 +91,15 @@ def load_super_resolution() -> SampleSet:
     """
     reference, test = (ReferenceSet(SUPER_RESOLUTION / part) for part in ("reference", "test"))
     return SampleSet(reference, test, SUPER_RESOLUTION)
+
+
+def copy_samples(folder: Path) -> None:
+    """Copy the sample set to a folder that is not there.
+
+    Its files get none of the permissions of an installed package, which may be for reading alone.
+    """
+    for file in sorted(SUPER_RESOLUTION.rglob("*")):
+        if file.is_file():
+            target = folder / file.relative_to(SUPER_RESOLUTION)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            copyfile(file, target)

@@ -7,11 +7,21 @@ from pathlib import Path
 
 import pytest
 
-from skensir.cli import compare, demo, evaluate, figure, fit, import_released, inspect, predict
+from skensir.cli import (
+    compare,
+    demo,
+    evaluate,
+    figure,
+    fit,
+    import_released,
+    inspect,
+    predict,
+    sample,
+)
 from skensir.cli.arguments import Command, add_command
 from skensir.cli.common import CommandError
 
-MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo)
+MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo, sample)
 
 # What commands pass on themselves.
 NOT_THE_USERS = {

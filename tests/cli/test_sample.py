@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from commands import assert_mistake, run
 
-from skensir.cli import sample
-from skensir.image import load_super_resolution
+from skensir.image import load_super_resolution, sample_set
 
 
 def contents(folder):
@@ -43,9 +42,7 @@ def test_a_copy_of_an_installation_that_is_for_reading_alone_can_be_changed(
     assert run("sample", source) == 0
     for path in (source, *source.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    monkeypatch.setattr(
-        sample, "load_super_resolution", lambda: load_super_resolution()._replace(folder=source)
-    )
+    monkeypatch.setattr(sample_set, "SUPER_RESOLUTION", source)
     assert run("sample", "OUT") == 0
     for path in Path("OUT").rglob("*"):
         assert path.stat().st_mode & stat.S_IWUSR
@@ -77,7 +74,7 @@ def test_half_a_copy_is_taken_away(in_tmp_path, monkeypatch, capsys, error, code
         copied.append(target)
         target.write_bytes(b"")
 
-    monkeypatch.setattr(sample, "copyfile", copy_some)
+    monkeypatch.setattr(sample_set, "copyfile", copy_some)
     assert run("sample", "OUT") == code
     assert len(copied) == 5
     assert list(Path().iterdir()) == []

@@ -12,6 +12,7 @@ from skensir.image import (
     peak_signal_noise_ratio,
     read_image,
 )
+from skensir.image.sample_set import CREDITS
 
 NETWORKS = ("RDN-psnr-2x2", "RRDN-gans", "RRDN-thick")
 CONVENTION = {"channel": "luma", "crop_border": 4}
@@ -74,18 +75,13 @@ def test_the_folder_is_small_and_names_the_authors():
     files = [file for file in folder.rglob("*") if file.is_file()]
     assert sum(file.stat().st_size for file in files) < 1.2e6
     readme = (folder / "README.txt").read_text(encoding="utf-8")
-    authors = {
-        "astronaut": "NASA",
-        "seeding": "Clemens Engelhardt",
-        "aitzgorri": "Aitzol Berasategi",
-        "friends": "Aitzol Berasategi",
-        "brushes": 'Trevor "Freespace"',
-    }
-    assert {file.stem for file in files if file.suffix == ".png"} == set(authors)
-    for scene, author in authors.items():
+    assert {file.stem for file in files if file.suffix == ".png"} == set(CREDITS)
+    for scene, credit in CREDITS.items():
         [line] = [line for line in readme.splitlines() if line.strip().startswith(f"{scene}  ")]
+        author, licence = credit.split(", ")
         assert author in line
-        assert line.endswith(("public domain", "CC0 1.0", "CC BY 4.0"))
+        assert line.endswith(f"  {licence}")
+        assert licence in ("public domain", "CC0 1.0", "CC BY 4.0")
     for sub_folder in (*NETWORKS, "gt", "lq"):
         assert f"\n  {sub_folder} " in readme
     assert "K. Scott, 2022, MIT" in readme
