@@ -11,7 +11,8 @@ SOURCE has a folder per network and `gt`, each with a PNG of 448 x 448 pixels pe
 - of every image the middle 192 x 192 pixels, which is what about a megabyte has room for;
 - `lq` is the whole truth reduced four times as the demo does it, and cut likewise, to 48 x 48.
 
-Prints PSNR (luma, without a border of 4 pixels) of all that it wrote, and the size of the folder.
+Prints PSNR (luma, without a border of 4 pixels) of all that it wrote, how alike the errors of two
+networks are, and the size of the folder.
 """
 
 import argparse
@@ -64,7 +65,11 @@ def main():
                 for image in scene.predictions
             ]
             listed = ", ".join(f"{m} {p:.2f}" for m, p in zip(scenes.models, psnr, strict=True))
-            print(f"{part}, {scene.name}: {listed} dB")
+            errors = scene.predictions - scene.target.astype(float)
+            correlations = np.corrcoef(errors.reshape(len(errors), -1))[np.triu_indices(3, 1)]
+            print(
+                f"{part}, {scene.name}: {listed} dB; correlations of errors {correlations.round(2)}"
+            )
     size = sum(file.stat().st_size for file in options.out.rglob("*") if file.is_file())
     print(f"{size / 1e6:.2f} MB")
 
