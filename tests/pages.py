@@ -18,6 +18,7 @@ from contextlib import chdir, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import StringIO
+from itertools import zip_longest
 from pathlib import Path
 from textwrap import dedent
 
@@ -129,13 +130,19 @@ def commands_in(source: str) -> list[str]:
 
 def check_printed(printed: str, expected: str, where: str) -> None:
     """Raise if a block has not printed what its page says."""
-    texts = (
+    expected, printed = (
         "".join(f"{line.rstrip()}\n" for line in dedent(text).rstrip().splitlines())
         for text in (expected, printed)
     )
-    if not doctest.OutputChecker().check_output(*texts, doctest.ELLIPSIS):
+    checker = doctest.OutputChecker()
+    if not checker.check_output(expected, printed, doctest.ELLIPSIS):
+        pairs = zip_longest(expected.splitlines(), printed.splitlines(), fillvalue="")
+        said, is_so = next(
+            (pair for pair in pairs if not checker.check_output(*pair, doctest.ELLIPSIS)), ("", "")
+        )
         raise AssertionError(
-            f"{where} says that this is printed:\n{expected}\nbut it is\n{printed}"
+            f"{where} says that this is printed:\n{expected}\nbut it is\n{printed}\n"
+            f"The first line that differs is\n  {said}\nwhere\n  {is_so}\nis printed."
         )
 
 
