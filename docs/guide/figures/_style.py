@@ -1,4 +1,4 @@
-"""What all figures of the guide have in common: two sets of colours, and sizes for narrow screens."""
+"""What the figures of the guide have in common: colours for light and dark pages, and sizes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

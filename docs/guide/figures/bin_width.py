@@ -39,7 +39,7 @@ def errors(n_rows):
 def plot(colors: Colors) -> None:
     """Draw a panel for each number of rows."""
     with style(colors):
-        figure, panels = plt.subplots(
+        _, panels = plt.subplots(
             2, 1, figsize=(4.6, 6), layout="constrained", sharex=True, sharey=True
         )
         for axes, n_rows in zip(panels, COUNTS, strict=True):

@@ -24,7 +24,7 @@ def plot(colors: Colors) -> None:
     table = EnsIRRegressor(WIDTH, objective="squared_error", min_samples_cell=5).fit(X, y)
     ticks = np.arange(0, 257, WIDTH)
     with style(colors):
-        figure, (rows, weights) = plt.subplots(2, 1, figsize=(4.6, 8.4), layout="constrained")
+        _, (rows, weights) = plt.subplots(2, 1, figsize=(4.6, 8.4), layout="constrained")
         some = slice(0, 700)
         rows.scatter(*X[some].T, s=6, color=colors.first, alpha=0.6, linewidth=0)
         rows.set_title("Rows, and the bins of both models")

@@ -39,7 +39,7 @@ def plot(colors: Colors) -> None:
     """Draw the average coverage above, that of rows of like standard deviation below."""
     normal, intervals, parts = measure()
     with style(colors):
-        figure, (average, by_std) = plt.subplots(2, 1, figsize=(4.6, 7.6), layout="constrained")
+        _, (average, by_std) = plt.subplots(2, 1, figsize=(4.6, 7.6), layout="constrained")
         average.plot([0, 1], [0, 1], color=colors.faint, label="as wanted")
         average.plot(WANTED, normal, "s--", color=colors.second, label="normal, from std", ms=4)
         average.plot(WANTED, intervals, "o-", color=colors.first, label="predict_interval", ms=4)

@@ -20,7 +20,7 @@ def plot(colors: Colors) -> None:
     }
     line = np.flatnonzero((fits["likelihood"].cells_ == CELL).all(axis=1))[0]
     with style(colors):
-        figure, (truth, error) = plt.subplots(2, 1, figsize=(4.6, 6.8), layout="constrained")
+        _, (truth, error) = plt.subplots(2, 1, figsize=(4.6, 6.8), layout="constrained")
         truth.hist(y_cell, bins=24, density=True, color=colors.faint, label="truth")
         mixture = fits["likelihood"]
         at = np.linspace(y_cell.min() - 10, y_cell.max() + 10, 300)

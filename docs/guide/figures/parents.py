@@ -11,7 +11,7 @@ LEVELS = 3
 
 
 def draw_rows(n_rows=1200):
-    """Return two models' predictions and the truth; the first leaves streaks that are too bright."""
+    """Return two models' predictions and the truth; the first leaves bright streaks."""
     rng = np.random.default_rng(0)
     y = rng.uniform(40, 200, n_rows)
     X = y[:, None] + rng.normal(size=(n_rows, 2)) * [5, 12]
@@ -34,7 +34,7 @@ def plot(colors: Colors) -> None:
     deviation = X[:, 0] - X.mean(axis=1)
     low, high = -3 * WIDTH, 8 * WIDTH
     with style(colors):
-        figure, axes = plt.subplots(figsize=(4.8, 4.6), layout="constrained")
+        _, axes = plt.subplots(figsize=(4.8, 4.6), layout="constrained")
         for level, (cells, weights) in enumerate(levels):
             wide = WIDTH << level
             for cell in range(low // wide, -(-high // wide)):
