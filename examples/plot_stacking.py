@@ -26,6 +26,7 @@ from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVR
+from threadpoolctl import threadpool_limits
 
 from skensir import EnsIRRegressorCV
 from skensir.baselines import (
@@ -34,6 +35,8 @@ from skensir.baselines import (
     ConvexRegressor,
     GreedyRegressor,
 )
+
+threads = threadpool_limits(1)  # a table this small is not worth several
 
 features, y = make_friedman2(6000, noise=25, random_state=0)
 train, test, y_train, y_test = train_test_split(features, y, train_size=1500, random_state=0)
