@@ -19,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.display import CellDisplay
 
 rng = np.random.default_rng(0)
 NAMES, COLOURS = ("first model", "second model"), ("#0072B2", "#D55E00")
@@ -119,6 +120,14 @@ axes.legend(frameon=False)
 plt.show()
 
 # %%
+# What the likelihood sees of a cell is the histogram of the truth in it, and a mixture of as many
+# normal distributions as there are models, each around the mean of a model's predictions. The
+# weights are their shares in the mixture.
+
+CellDisplay.from_estimator(table, X, y, model_names=NAMES)
+plt.show()
+
+# %%
 # What it gains
 # -------------
 #
@@ -145,3 +154,4 @@ for (name, prediction), (colour, line) in zip(predictions.items(), styles, stric
 axes.set(xlabel="truth", ylabel="error (RMS)", xlim=(0, 255), ylim=(0, None))
 axes.legend(loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 plt.show()
+# sphinx_gallery_thumbnail_number = 2

@@ -156,3 +156,4 @@ axes.set(xlabel="mean prediction", ylabel="weight", ylim=(0, 1), xlim=(middles[0
 handles, labels = axes.get_legend_handles_labels()
 axes.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1, 0.5), frameon=False)
 plt.show()
+# sphinx_gallery_thumbnail_number = 3

@@ -113,3 +113,4 @@ scores = {name: psnr(scene.target, picture) for name, picture in compared.items(
 figure, panels = plt.subplots(1, 4, figsize=(12, 3.6), layout="compressed")
 ErrorMapDisplay(errors, scores).plot(panels)
 plt.show()
+# sphinx_gallery_thumbnail_number = 2
