@@ -3,7 +3,7 @@ r"""
 Bin width, hierarchy and averaging
 ==================================
 
-The bin width is the one setting of the paper's method. Wide bins leave weights that hardly depend
+The bin width is the main setting of the paper's method. Wide bins leave weights that hardly depend
 on the predictions, narrow bins leave few rows to estimate the weights of a cell from, and which
 width is best depends on how many rows there are. Here three answers are set beside each other:
 cells that are drawn to all rows, cells that are drawn to wider cells, and the average of several
