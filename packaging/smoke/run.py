@@ -33,7 +33,7 @@ BESIDE: dict[str, tuple[str, ...]] = {
     "array": ("array-api-strict>=2",),
     "dask": (),
     "fast": (),
-    "frames": ("polars>=1", "duckdb>=1.1"),
+    "frames": ("polars>=1",),
     "image": (),
     "onnx": ("onnxruntime>=1.17",),
     "plot": (),

@@ -1,6 +1,7 @@
 """The extra `frames`: sums by a GROUP BY of data frames, and prediction by a database."""
 
-import duckdb
+import sqlite3
+
 import numpy as np
 import polars as pl
 
@@ -14,8 +15,12 @@ frame = pl.DataFrame(dict(zip("ABC", X.T, strict=True)) | {"truth": y})
 sums = cell_sums(frame, models=list("ABC"), target="truth", bin_width=32.0, data_range=255)
 model = EnsIRRegressor.from_cell_sums(sums)
 expected = EnsIRRegressor(32.0, data_range=255).fit(X, y)
-np.testing.assert_allclose(model.predict(X), expected.predict(X), rtol=1e-9)
+combined = model.predict(frame.select("A", "B", "C"))
+np.testing.assert_allclose(combined, expected.predict(X), rtol=1e-9)
 
-query = to_sql(model, "duckdb", table="frame", models=list("ABC"))
-predicted = duckdb.sql(query).pl()["prediction"].to_numpy()
-np.testing.assert_allclose(np.sort(predicted), np.sort(model.predict(X)), rtol=1e-9)
+database = sqlite3.connect(":memory:")
+database.execute("CREATE TABLE outputs (A REAL, B REAL, C REAL)")
+database.executemany("INSERT INTO outputs VALUES (?, ?, ?)", X.tolist())
+rows = database.execute(to_sql(model, "sqlite", table="outputs", models=list("ABC"))).fetchall()
+predicted = np.array([row[-1] for row in rows])
+np.testing.assert_allclose(np.sort(predicted), np.sort(combined), rtol=1e-9)
