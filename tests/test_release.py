@@ -79,6 +79,8 @@ def test_conda_recipe_needs_what_the_package_needs():
     needed = [requirement.replace(" ", "") for requirement in recipe["requirements"]["run"]]
     assert needed[0].startswith("python>=")
     assert sorted(needed[1:]) == sorted(METADATA["dependencies"])
+    built_by = set(PROJECT["build-system"]["requires"])
+    assert set(recipe["requirements"]["host"][1:]) == built_by | {"pip"}
     assert recipe["about"]["license"] == METADATA["license"]
     [script] = recipe["build"]["python"]["entry_points"]
     assert script == f"skensir = {METADATA['scripts']['skensir']}"
@@ -170,6 +172,8 @@ def test_the_repository_has_one_address():
     texts = [text_of(name) for name in files] + ([config.read_text("utf-8")] * config.exists())
     found = re.findall(r"https://github\.com/[\w.-]+/[\w.-]+", "\n".join(texts))
     assert set(found) == {source}
+    raw = source.replace("github.com", "raw.githubusercontent.com")
+    assert set(re.findall(r"https://raw\.[\w.]+/[\w.-]+/[\w.-]+", "\n".join(texts))) == {raw}
     recipe = yaml.safe_load(text_of("packaging/conda/recipe.yaml"))
     assert recipe["about"]["documentation"] == METADATA["urls"]["Documentation"]
     assert yaml.safe_load(text_of("CITATION.cff"))["repository-code"] == source

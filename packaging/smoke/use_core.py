@@ -1,8 +1,9 @@
 """The package without extras: estimators, files of tables, and what tells what is missing."""
 
+import re
 import subprocess
 import sys
-from importlib.metadata import version
+from importlib.metadata import metadata, version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -18,6 +19,11 @@ from skensir.baselines import AverageRegressor
 assert version("skensir") == skensir.__version__
 assert "site-packages" in skensir.__file__
 assert Path(skensir.__file__).with_name("py.typed").is_file()
+readme = metadata("skensir").get_payload()
+assert readme.startswith("# skensir")
+assert (
+    re.findall(r'(?:\]\(|(?:src|href)=")(?!https?://|#).*', readme) == []
+)  # on PyPI they lead nowhere
 # Newer versions of scikit-learn bring narwhals themselves.
 for package in ("cv2", "dask", "matplotlib", "numba", "onnx", "pandas", "torch", "tqdm"):
     assert find_spec(package) is None, package
