@@ -65,7 +65,11 @@ class Environment:
             name: value
             for name, value in os.environ.items()
             if name not in ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV")
-        } | {"MPLBACKEND": "Agg", "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}"}
+        } | {
+            "MPLBACKEND": "Agg",
+            "OMP_NUM_THREADS": "1",  # more of them wait for each other where others work too
+            "PATH": f"{self.programs}{os.pathsep}{os.environ['PATH']}",
+        }
 
     def run(self, program: str, *arguments: str, cwd: Path) -> None:
         """Run a program of the environment."""
