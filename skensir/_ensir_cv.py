@@ -13,7 +13,7 @@ from skensir._callbacks import CallbackSupportMixin
 from skensir._core.cross_validation import Grid, Pass, is_partition, needed_grids, pass_over
 from skensir._core.folds import label_folds, rows_by_label, sum_up_folds
 from skensir._jobs import count_threads
-from skensir._search.splits import check_folds, find_splits
+from skensir._search.splits import check_folds, find_splits, without_absent
 from skensir._search.table_search import MAX_CALIBRATED, TableSearch
 from skensir._sums.histogram import resolve_target_resolution
 from skensir._typing import AnyArray, FloatArray, IntArray
@@ -293,7 +293,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         ValueError
             If an argument is out of its range; the message names it.
         """
-        X, y, sample_weight = rows = self._validate_fit(X, y, sample_weight)
+        X, y, sample_weight = self._validate_fit(X, y, sample_weight)
+        if self.cv is None:  # a splitter or a list of rows counts all
+            X, y, sample_weight, groups = without_absent(X, y, sample_weight, groups)
+        rows = X, y, sample_weight
         self._begin(rows)
         splits = find_splits(self.cv, X, y, groups, shuffle=self.shrink_to == "parent")
         self.__dict__.pop("_statistics", None)

@@ -311,6 +311,35 @@ def test_squares_that_overflow_are_an_error(scale):
             model.fit(X * scale, y * scale)
 
 
+@pytest.mark.parametrize("scale", [1e-80, 1e-170, 1e-300])
+@pytest.mark.parametrize("weight", [1.0, 1e-100])
+def test_squares_that_underflow_are_an_error(scale, weight):
+    X, y = stacked(90)
+    weight = np.full(len(y), weight)
+    for model in (EnsIRRegressor(), EnsIRRegressor(objective="squared_error"), ConvexRegressor()):
+        with pytest.raises(ValueError, match=r"underflow\. Errors must be above about 1e-70"):
+            model.fit(X * scale, y * scale, sample_weight=weight)
+        model.fit(X * 1e-60, y * 1e-60, sample_weight=weight)
+        model.fit(y[:, np.newaxis].repeat(3, axis=1) * scale, y * scale)  # nobody errs
+
+
+@pytest.mark.parametrize("groups", [False, True])
+def test_rows_of_weight_zero_are_absent(groups):
+    X, y = stacked(300)
+    groups = np.arange(300) % 7 if groups else None
+    there = np.arange(300) % 5 > 0
+    weight = np.where(there, 1.0, 0.0)
+    X[~there] *= 1e6
+    whole = EnsIRRegressorCV().fit(X, y, weight, groups)
+    part = EnsIRRegressorCV().fit(
+        X[there], y[there], weight[there], None if groups is None else groups[there]
+    )
+    np.testing.assert_array_equal(whole.predict(X), part.predict(X))
+    np.testing.assert_array_equal(
+        whole.cv_results_["mean_test_score"], part.cv_results_["mean_test_score"]
+    )
+
+
 def test_grid_values_may_be_any_collection():
     X, y = stacked(90)
     model = EnsIRRegressorCV(

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
 from skensir._core.cross_validation import Split
-from skensir._typing import AnyArray, IntArray
+from skensir._typing import AnyArray, FloatArray, IntArray
 
 # Folds where nothing else is said, dealt out by chance or of neighbours.
 N_FOLDS, N_NEIGHBOURING = 10, 5
@@ -41,6 +41,19 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     if not splits:
         raise ValueError(f"cv == {cv!r} gives no split; at least one is needed.")
     return splits
+
+
+def without_absent(
+    X: AnyArray, y: AnyArray, sample_weight: FloatArray | None, groups: Any
+) -> tuple[AnyArray, AnyArray, FloatArray | None, Any]:
+    """Leave out rows of weight zero, which are not to be dealt out either."""
+    if sample_weight is None or sample_weight.all() or not sample_weight.any():
+        return X, y, sample_weight, groups
+    if groups is not None:
+        _check_shape(groups, len(X), "group")
+        groups = np.asarray(groups)[sample_weight > 0]
+    there = np.flatnonzero(sample_weight)
+    return X[there], y[there], sample_weight[there], groups
 
 
 def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:

@@ -20,6 +20,8 @@ from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 # Larger sums of squares would overflow in what follows.
 _LARGEST_SUM = 1e150
+# And beyond which a mean square must not be smaller.
+_SMALLEST_SQUARE = 1e-140
 
 # New cells are taken in for this many rows at once, or more where there are many cells.
 _MAX_WAITING = 2**15
@@ -348,6 +350,7 @@ def accumulate(
     with np.errstate(over="ignore", invalid="ignore"):
         statistics = sums.finish()
     check_sums(statistics.sums)
+    _check_products(statistics.error_products, statistics.weight.sum(), X, y, sample_weight)
     if with_linear:
         statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
     return statistics
@@ -370,6 +373,21 @@ def check_sums(sums: FloatArray) -> None:
         )
 
 
+def _check_products(
+    products: FloatArray, weight: float, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None
+) -> None:
+    """Raise a ValueError where the squares of errors are too small to be told from none."""
+    if products.max(initial=0) >= _SMALLEST_SQUARE * weight:
+        return
+    for rows in row_chunks(*X.shape):  # where no model errs there is nothing to be told
+        errs = (model_columns(X, rows) != y[rows]).any(axis=0)
+        if (errs if sample_weight is None else errs & (sample_weight[rows] > 0)).any():
+            raise ValueError(
+                "X and y are too close to zero: the squares of errors underflow. Errors must be "
+                "above about 1e-70 in magnitude."
+            )
+
+
 def pooled_error_moments(
     X: AnyArray, y: AnyArray, sample_weight: FloatArray | None = None
 ) -> FloatArray:
@@ -381,4 +399,6 @@ def pooled_error_moments(
         with np.errstate(over="ignore", invalid="ignore"):  # told below
             total += scatter_of(errors, weighted)
     check_sums(total)
-    return total / (len(X) if sample_weight is None else sample_weight.sum())
+    weight = len(X) if sample_weight is None else sample_weight.sum()
+    _check_products(total, weight, X, y, sample_weight)
+    return total / weight
