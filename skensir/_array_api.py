@@ -45,7 +45,7 @@ class ArrayOperations:
     def __init__(self, xp: Any, like: Any) -> None:
         self.xp = xp
         self.device = import_optional("array_api_compat", "predict").device(like)
-        self.floor = xp.floor
+        self.floor, self.root = xp.floor, xp.sqrt
 
     def table(self, values: AnyArray) -> Any:
         """Bring a table to the device."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ import numpy as np
 _WHOLE = int, np.integer
 _NUMBERS = int, float, np.integer, np.floating  # others, such as fractions, NumPy cannot work with
 _MOST_LETTERS = 200
+
+
+SMALLEST = sys.float_info.min
 
 
 def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
@@ -22,6 +26,8 @@ def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
         finite = False
     if not finite:
         raise ValueError(f"{name} == {shown(value)}, must be finite.")
+    if 0 < value < SMALLEST:  # has fewer digits than others, and may have none when multiplied
+        raise ValueError(f"{name} == {shown(value)}, must be at least {SMALLEST:.3g}.")
 
 
 def check_whole(value: Any, name: str, minimum: int = 0) -> None:

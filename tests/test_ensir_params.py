@@ -103,7 +103,10 @@ def replaced(array, value):
         (lambda X, y, w: (replaced(X, np.inf), y, w), "Input X contains infinity"),
         (lambda X, y, w: (X, replaced(y, np.nan), w), "Input y contains NaN"),
         (lambda X, y, w: (X, replaced(y, -np.inf), w), "Input y contains infinity"),
-        (lambda X, y, w: (X * 1e80, y * 1e80, w), "X, y, bin_width or sample_weight is too large"),
+        (
+            lambda X, y, w: (X * 1e80, y * 1e80, w),
+            "X, y, data_range, bin_width or sample_weight is too large",
+        ),
         (lambda X, y, w: (X, y * 1e200, w), "too (large|fine)"),
         (lambda X, y, w: (X[:, 0], y, w), "Expected 2D array, got 1D array"),
         (lambda X, y, w: (X[None], y, w), r"Found array with dim 3|expected <= 2"),

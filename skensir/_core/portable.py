@@ -52,6 +52,9 @@ class Operations(Protocol):
     def double(self, values: Any) -> Any:
         """Convert to double precision."""
 
+    def root(self, values: Any) -> Any:
+        """Return square roots."""
+
     def take(self, table: Any, places: Any) -> Any:
         """Return entries of a table of one dimension."""
 
@@ -288,6 +291,9 @@ def _lay_bins(
         return [floor_of(difference * n_models - total, divisor) for difference in differences]
     squares = _sum([difference * difference for difference in differences]) * n_models
     squares = squares - total * total
+    if rounding:  # a standard deviation is off by no more than the values are
+        spread = ops.root(ops.where(squares < 0.0, 0.0, squares)) + n_models * rounding
+        squares = spread * spread
     mean = floor_of(columns[0] * n_models + total, n_models * axes.bin_width)
     low, high = table.own.low[1], table.own.high[1]
     place = _last_place(

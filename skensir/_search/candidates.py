@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.stats import rankdata
 
+from skensir._checks import shown
 from skensir._core.average import average_tables
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.combine import combine_fixed, find_cells
@@ -87,7 +88,7 @@ def listed(values: Any, name: str) -> list[Any]:
     """Return values to try as a list, which is not empty."""
     found = [] if isinstance(values, str) or not np.iterable(values) else list(values)
     if not found:
-        raise ValueError(f"{name} == {values!r}, must be a list of at least one value.")
+        raise ValueError(f"{name} == {shown(values)}, must be a list of at least one value.")
     return found
 
 

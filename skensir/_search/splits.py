@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
+from skensir._checks import shown
 from skensir._core.cross_validation import Split
 from skensir._typing import AnyArray, FloatArray, IntArray
 
@@ -34,12 +35,13 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     elif cv is None:
         n_folds, groups = max(2, min(n_folds, len(X))), None
         splitter = KFold(n_folds, shuffle=True, random_state=0) if shuffle else KFold(n_folds)
-    splits = [
-        (row_numbers(train, len(X)), row_numbers(test, len(X)))
-        for train, test in check_cv(splitter).split(X, y, groups)
-    ]
+    try:
+        pairs = [(train, test) for train, test in check_cv(splitter).split(X, y, groups)]
+    except (TypeError, ValueError) as error:  # of scikit-learn, of the splitter, or no pairs
+        raise type(error)(f"cv == {shown(cv)} does not split the rows: {error}") from error
+    splits = [(row_numbers(train, len(X)), row_numbers(test, len(X))) for train, test in pairs]
     if not splits:
-        raise ValueError(f"cv == {cv!r} gives no split; at least one is needed.")
+        raise ValueError(f"cv == {shown(cv)} gives no split; at least one is needed.")
     return splits
 
 
@@ -63,7 +65,7 @@ def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
         rows = np.flatnonzero(rows)
     if rows.ndim != 1 or not rows.size or rows.dtype.kind not in "iu":
         raise ValueError(
-            f"cv gives {rows!r} for one side of a split, must be row numbers or a mask of the "
+            f"cv gives {shown(rows)} for one side of a split, must be row numbers or a mask of the "
             f"{n_samples} rows, and at least one row."
         )
     lowest, highest = rows.min(), rows.max()

@@ -368,8 +368,8 @@ def check_sums(sums: FloatArray) -> None:
     # Without a copy of what may be large; NaN is in no range.
     if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
         raise ValueError(
-            "X, y, bin_width or sample_weight is too large: sums of the squares of predictions "
-            "or of errors overflow. Values must be below about 1e70 in magnitude."
+            "X, y, data_range, bin_width or sample_weight is too large: sums of the squares of "
+            "predictions or of errors overflow. Values must be below about 1e70 in magnitude."
         )
 
 

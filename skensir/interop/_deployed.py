@@ -13,7 +13,10 @@ from skensir._checks import shown
 from skensir._core.portable import PortableTable, portable_tables
 from skensir._incremental import IncrementalRegressor
 from skensir.image.ensemble import ImageEnsemble
-from skensir.image.scale import peak_of_fitted
+from skensir.image.metrics import peak_of
+
+# What images are known to reach to whose values were found to lie below a power of two.
+_PEAKS = {1.0: 1.0, 256.0: 255.0, 65536.0: 65535.0}
 
 
 class Deployed(NamedTuple):
@@ -26,17 +29,20 @@ class Deployed(NamedTuple):
     n_models : int
     n_channels : int or None
         Of the images; None where any number will do.
-    largest : float
-        About the largest value on the scale of `fit`.
+    largest : float or None
+        The largest value that there may be on the scale of `fit`; None where that is not known.
     lowest : float
-        The lower edge of the lowest cell, as far as cells tell: no more than zero.
+        The lower edge of the lowest cell where that is far below zero, and else zero.
+    pixel_dtype : str or None
+        Of the images of `fit`; None where they were no pixels, or it is not known.
     """
 
     channels: tuple[tuple[PortableTable, ...], ...]
     n_models: int
     n_channels: int | None
-    largest: float
+    largest: float | None
     lowest: float
+    pixel_dtype: str | None = None
 
 
 class Scale(NamedTuple):
@@ -55,12 +61,12 @@ class Scale(NamedTuple):
             return values
         return [(value - self.zero) * self.factor for value in values]
 
-    def rounding(self, precision: float, largest: float) -> float:
+    def rounding(self, precision: float, largest: float | None) -> float:
         """Return how far values are rounded off on the scale of `fit`, given a dtype's precision.
 
         Pixels that were divided by 255 would else lie beside the edge that they lay on.
         """
-        if self.is_plain:
+        if self.is_plain or largest is None:
             return 0.0
         reach = abs(self.zero) + largest / self.factor
         # Half a unit in the last place, and what the way back in double precision adds.
@@ -89,13 +95,20 @@ def deploy(model: Any) -> Deployed:
         check_is_fitted(regressor)
         regressor.solve()
     first = regressors[0]
-    if n_channels is None:
-        largest = _largest_of(first)
-    else:
-        largest = peak_of_fitted(model.pixel_dtype_, first)
+    pixels = None if n_channels is None else model.pixel_dtype_
+    largest = _largest_of(first) if pixels is None else peak_of(pixels)
     channels = tuple(portable_tables(regressor._lookup()) for regressor in regressors)
     lowest = min(_lowest_of(table) for tables in channels for table in tables)
-    return Deployed(channels, channels[0][0].n_models, n_channels, largest, lowest)
+    # What networks give for an image from 0 to 1 may lie a little below zero.
+    lowest = lowest if lowest < -first.data_range_ / 4 else 0.0
+    return Deployed(
+        channels,
+        channels[0][0].n_models,
+        n_channels,
+        largest,
+        lowest,
+        None if pixels is None else pixels.name,
+    )
 
 
 def _lowest_of(table: PortableTable) -> float:
@@ -104,12 +117,13 @@ def _lowest_of(table: PortableTable) -> float:
     return min((0.0, *table.own.low[axes[table.axes.kind]])) * table.axes.bin_width
 
 
-def _largest_of(regressor: Any) -> float:
-    """Return about the largest value that a regressor was fitted on."""
+def _largest_of(regressor: Any) -> float | None:
+    """Return the largest value that there may be in the rows of a regressor, if that is known."""
     found = float(regressor.data_range_)
-    if not isinstance(regressor.data_range, str) or found in (255.0, 65535.0):
+    if not isinstance(regressor.data_range, str) or found in _PEAKS.values():
         return found
-    return found * 256 / 255  # the power of two that it was found by
+    # It was found by a power of two, below which images may end anywhere.
+    return _PEAKS.get(found * 256 / 255)
 
 
 def check_value_range(value_range: Any) -> tuple[float, float] | None:
@@ -123,7 +137,7 @@ def check_value_range(value_range: Any) -> tuple[float, float] | None:
         low, high = (float(end) for end in ends)
     except (TypeError, ValueError, OverflowError):
         low = high = np.nan
-    if not -np.inf < low < high < np.inf:
+    if not (-np.inf < low < high < np.inf and high - low < np.inf):
         raise ValueError(
             f"value_range == {shown(value_range)}, must be None, a number above zero, or the two "
             "ends of a range, of which the first is smaller."
@@ -137,17 +151,22 @@ def find_scale(value_range: Any, model: Deployed) -> Scale:
     Raises
     ------
     ValueError
-        If it is no range, or the model was fitted on values that lie on both sides of zero.
+        If it is no range, or the one of `fit` is not known or lies on both sides of zero.
     """
     ends = check_value_range(value_range)
     if ends is None:
         return Scale()
-    # What networks give for an image from 0 to 1 may lie a little below zero.
-    if model.lowest < -model.largest / 4:
+    if model.lowest:
         raise ValueError(
-            f"value_range == {shown(value_range)} is brought to 0 to {model.largest:g}, but the "
+            f"value_range == {shown(value_range)} is brought to a range from zero up, but the "
             f"model was fitted on values down to about {model.lowest:g}; give None, and values on "
             "the scale of fit."
+        )
+    if model.largest is None:
+        raise ValueError(
+            f"value_range == {shown(value_range)}, must be None: which value of fit the largest is "
+            "to become is not known, unless the images were of 8 or 16 bits or the regressor was "
+            "fitted with data_range=... as a number."
         )
     low, high = ends
     return Scale(low, model.largest / (high - low))

@@ -84,6 +84,8 @@ class Dialect(NamedTuple):
         NULL.
     least, greatest : str
         Of several values in a row.
+    most_tables : int or None
+        That a query may join, where that is a number which people meet.
     """
 
     double: str = "DOUBLE"
@@ -95,6 +97,7 @@ class Dialect(NamedTuple):
     is_number: Callable[[str, str], str] = _is_number
     least: str = "least"
     greatest: str = "greatest"
+    most_tables: int | None = None
 
     def name(self, *parts: str) -> str:
         """Return a name, or one within another, in quotes."""
@@ -127,5 +130,6 @@ DIALECTS = {
         is_number=_is_stored_as_number,
         least="min",
         greatest="max",
+        most_tables=64,
     ),
 }

@@ -129,6 +129,9 @@ class GraphOperations:
     def floor(self, values: Value) -> Value:
         return Value(self._graph, self._graph.add("Floor", [values.name])[0], values.dtype)
 
+    def root(self, values: Value) -> Value:
+        return Value(self._graph, self._graph.add("Sqrt", [values.name])[0], values.dtype)
+
     def within(self, sums: Value, columns: Sequence[Value]) -> Value:
         given = [column.given for column in columns]  # narrow values are cheaper to compare
         for keep_beyond, limit in (("Max", "Min"), ("Min", "Max")):

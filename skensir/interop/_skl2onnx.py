@@ -45,6 +45,10 @@ def _infer_shape(operator: Any) -> None:
     types = import_optional("skl2onnx.common.data_types", "register_skl2onnx")
     n_rows = operator.inputs[0].get_first_dimension() if operator.inputs else None
     kind = types.FloatTensorType if _dtype_of(operator) == np.float32 else types.DoubleTensorType
+    shape: Any = operator.inputs[0].type.shape if operator.inputs else ()
+    n_models = operator.raw_operator.n_features_in_
+    if len(shape) == 2 and shape[1] not in (None, n_models):
+        raise ValueError(f"The input has {shape[1]} columns, must have {n_models}: one per model.")
     operator.outputs[0].type = kind([n_rows, 1])
 
 

@@ -96,6 +96,13 @@ def _write(
     ]
     known = " AND ".join(map(sql.is_number, columns, values))
     combined = _average([part.prediction() for part in parts], shares, sql)
+    joins = [join for part in parts for join in part.joins()]
+    if sql.most_tables is not None and len(joins) >= sql.most_tables:
+        raise ValueError(
+            f"The query would join {len(joins) + 1} tables, and the database joins at most "
+            f"{sql.most_tables}: fit with wider bins, on one kind of axes, or with "
+            "shrink_to='pooled'."
+        )
     return "\n".join(
         [
             f"WITH {', '.join(part.values() for part in parts)}",
@@ -104,7 +111,7 @@ def _write(
             f"    {combined}",
             f"  END AS {sql.name(prediction)}",
             f"FROM {sql.name(*place)} AS {_ROWS}",
-            *(part.joins() for part in parts),
+            *joins,
         ]
     )
 
@@ -124,6 +131,8 @@ def _names_of_models(model: Any, models: Sequence[str] | None) -> list[str]:
             raise ValueError("models == None, must be given: model was fitted without names.")
         return [str(name) for name in model.feature_names_in_]
     names = _check_names(models, "models")
+    if len(set(names)) < len(names):
+        raise ValueError(f"models == {shown(models)}, must be different columns.")
     if len(names) != model.n_features_in_:
         raise ValueError(
             f"models == {shown(models)}, must be the names of {model.n_features_in_} columns."

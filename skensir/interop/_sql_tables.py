@@ -54,9 +54,9 @@ class SqlTable:
         rows = ",\n".join(f"  ({line})" for line in lines)
         return f"{self.name} ({', '.join(names)}) AS (VALUES\n{rows}\n)"
 
-    def joins(self) -> str:
+    def joins(self) -> list[str]:
         """Return the joins that find the line of a row, one per level."""
-        return "\n".join(map(self._join, self._levels_with_lines))
+        return list(map(self._join, self._levels_with_lines))
 
     def _join(self, level: int) -> str:
         alias = self._alias(level)

@@ -43,10 +43,10 @@ def to_onnx(
         Of the input; that of the output is the same, but float64 for "uint8".
     value_range : float or tuple of float, default=None
         The range of the input: 1.0 or ``(0, 1)`` for images from zero to one, ``(-1, 1)`` for
-        others. It is brought to that of `fit`: 0 to 255 where the pixels had 8 bits, 0 to 1 or 0
-        to 255 where they were floats, 0 to `data_range_` of a single regressor. None takes values
-        as they are, on the scale of `fit`. Values that are rounded off to below the edge of a bin
-        count as on it.
+        others. It is brought to that of `fit`: 0 to 255 or 65535 of pixels with 8 or 16 bits, 0 to
+        `data_range` where that is a number, and to 1, 255 or 65535 where floats were found to be of
+        such a range. None takes values as they are, on the scale of `fit`. Values that are rounded
+        off to below the edge of a bin count as on it.
 
     Returns
     -------

@@ -90,10 +90,11 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
             The fitted model. A single regressor combines every channel alike.
         value_range : float or tuple of float, default=None
             The range of the values that the networks give: 1.0 or ``(0, 1)`` for images from zero
-            to one, ``(-1, 1)`` for others. It is brought to that of `fit`: 0 to 255 where the
-            pixels had 8 bits, 0 to 1 or 0 to 255 where they were floats, 0 to `data_range_` of a
-            single regressor. None takes values as they are, on the scale of `fit`. Values that are
-            rounded off to below the edge of a bin count as on it.
+            to one, ``(-1, 1)`` for others. It is brought to that of `fit`: 0 to 255 or 65535 of
+            pixels with 8 or 16 bits, 0 to `data_range` where that is a number, and to 1, 255 or
+            65535 where floats were found to be of such a range. None takes values as they are, on
+            the scale of `fit`. Values that are rounded off to below the edge of a bin count as on
+            it.
 
         Returns
         -------
@@ -203,6 +204,12 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
             if not isinstance(image, torch.Tensor) or image.is_complex():
                 found = image.dtype if isinstance(image, torch.Tensor) else type(image).__name__
                 raise TypeError(f"Image {number} is {found}, must be a tensor of real numbers.")
+        device, pixels = self.table.device, self._deployed.pixel_dtype
+        if images[0].device != device:
+            raise ValueError(f"The images are on {images[0].device}, the module is on {device}.")
+        dtype = str(images[0].dtype).removeprefix("torch.")
+        if dtype in ("uint8", "uint16") and pixels not in (None, dtype):
+            raise ValueError(f"The images are {dtype}, must be {pixels} as those of fit.")
         kinds = [(tuple(image.shape), image.dtype, image.device) for image in images]
         for number, kind in enumerate(kinds):
             if kind != kinds[0]:
@@ -269,7 +276,9 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         if not all(name in state_dict for name in names):
             return
         table, ends = (state_dict[name].detach().cpu().numpy() for name in names)
-        device = self.table.device
+        # PyTorch says here that it is to be where the state is, and not where it was.
+        assigned = local_metadata.get("assign_to_params_buffers", False)
+        device = state_dict[names[0]].device if assigned else self.table.device
         try:
             self._take(table.tobytes(), None if np.isnan(ends).all() else ends.tolist())
         except ValueError as error:
@@ -284,7 +293,7 @@ class _TorchOperations:
         self._module, self.sum_dtype = module, sum_dtype
         # Those of Apple have no other.
         self._cell_dtype = torch.float32 if device.type == "mps" else torch.float64
-        self.floor, self.where = torch.floor, torch.where
+        self.floor, self.root, self.where = torch.floor, torch.sqrt, torch.where
 
     def within(self, sums: Any, columns: Sequence[Any]) -> Any:
         lowest, highest = reduce(torch.minimum, columns), reduce(torch.maximum, columns)

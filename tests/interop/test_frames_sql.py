@@ -301,6 +301,7 @@ def test_other_dialects_differ_in_words_only(dialect, axes):
         ({"prediction": None}, TypeError, r"prediction == \[None\], must be text"),
         ({"models": None}, ValueError, "models == None, must be given: model was fitted without"),
         ({"models": ["A", "B"]}, ValueError, r"models == \['A', 'B'\], must be the names of 3"),
+        ({"models": ["A", "B", "A"]}, ValueError, r"models == .*, must be different columns"),
         ({"models": "ABC"}, TypeError, "models == 'ABC', must be a list of names"),
     ],
 )
@@ -310,3 +311,18 @@ def test_arguments_out_of_range_are_an_error(change, error, message):
     arguments = {"model": EnsIRRegressor().fit(X, y)} | arguments | change
     with pytest.raises(error, match=message):
         to_sql(**arguments)
+
+
+def test_more_tables_than_a_database_joins_are_told(monkeypatch):
+    X, y, *_ = stacked(2000)
+    X[0] = y[0] = 1e12
+    model = EnsIRRegressor(objective="squared_error", shrink_to="parent").fit(X, y)
+    n_joins = to_sql(model, "duckdb", table="t", models=["A", "B", "C"]).count("JOIN")
+    assert DIALECTS["sqlite"].most_tables == 64
+    for most in (n_joins, n_joins + 1):
+        monkeypatch.setitem(DIALECTS, "sqlite", DIALECTS["sqlite"]._replace(most_tables=most))
+        if most > n_joins:
+            to_sql(model, "sqlite", table="t", models=["A", "B", "C"])
+            continue
+        with pytest.raises(ValueError, match=f"would join {n_joins + 1} tables, .* at most {most}"):
+            to_sql(model, "sqlite", table="t", models=["A", "B", "C"])

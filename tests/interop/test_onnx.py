@@ -211,6 +211,7 @@ def test_a_graph_is_run_without_skensir(tmp_path):
         ({"value_range": True}, "value_range == True, must be"),
         ({"value_range": np.nan}, "value_range == nan, must be"),
         ({"value_range": "1"}, "value_range == '1', must be"),
+        ({"value_range": (-1e308, 1e308)}, "value_range == .*, must be"),
     ],
 )
 def test_options_out_of_range_are_told(options, message):
@@ -228,6 +229,41 @@ def test_a_range_is_not_brought_to_values_on_both_sides_of_zero(axes):
     np.testing.assert_allclose(found, model.predict(X / 127.5 - 1), rtol=0, atol=1e-12)
     overshooting = EnsIRRegressor(objective="squared_error", axes=axes).fit(X / 255 - 0.02, y / 255)
     to_onnx(overshooting, value_range=(-1, 1))
+
+
+@pytest.mark.parametrize("n_models", [2, 4])
+def test_pixels_divided_by_their_peak_find_the_cells_of_a_summary(n_models):
+    rng = np.random.default_rng(0)
+    X = rng.integers(0, 256, (20_000, n_models))
+    X[:10_000] = np.clip(X[:10_000, :1] + rng.integers(-30, 31, (10_000, n_models)), 0, 255)
+    y = X.mean(axis=1) + rng.normal(size=len(X))
+    model = EnsIRRegressor(objective="squared_error", axes="summary", bin_width=16).fit(X, y)
+    for low, high in ((0, 1), (-1, 1)):
+        given = (X / 255 * (high - low) + low).astype(np.float32)
+        found = run(to_onnx(model, value_range=(low, high)), given)
+        pixels = (found.astype(np.float64) - low) / (high - low) * 255
+        np.testing.assert_allclose(pixels, model.predict(X), rtol=0, atol=2e-5 * 255)
+
+
+@pytest.mark.parametrize("peak", [100.0, 1023.0, 0.4])
+def test_a_range_is_not_guessed(peak):
+    stack, target = deployed.images(3)
+    ensemble = deployed.fit_images(None, stack / 255 * peak, target / 255 * peak)
+    with pytest.raises(ValueError, match=r"value_range == 1.0, must be None: which value of fit"):
+        to_onnx(ensemble, layout="nchw", value_range=1.0)
+
+
+@pytest.mark.parametrize(
+    ("peak", "params"), [(1.0, {}), (255.0, {}), (65535.0, {}), (1023.0, {"data_range": 1023.0})]
+)
+def test_a_range_that_is_known_is_reached(peak, params):
+    stack, target = deployed.images(3)
+    regressor = EnsIRRegressor(**params)
+    ensemble = deployed.fit_images(regressor, stack / 255 * peak, target / 255 * peak)
+    graph = to_onnx(ensemble, layout="nchw", dtype="float64", value_range=1.0)
+    found = run(graph, side_by_side(stack) / 255)
+    expected = ensemble.predict([stack / 255 * peak])[0] / peak
+    np.testing.assert_allclose(np.moveaxis(found[0], 0, -1), expected, rtol=0, atol=1e-9)
 
 
 def test_models_without_tables_are_told():

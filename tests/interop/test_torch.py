@@ -93,6 +93,23 @@ def test_networks_may_have_a_range_of_their_own(ensemble, ends, dtype):
     np.testing.assert_allclose(pixels.numpy()[0], expected, rtol=0, atol=lost)
 
 
+def test_images_are_where_the_module_is_and_as_deep_as_those_of_fit(ensemble):
+    module = EnsembleModule.from_estimator(ensemble)
+    given = tensors(deployed.images(3)[0])
+    with pytest.raises(ValueError, match="The images are on meta, the module is on cpu"):
+        module([image.to("meta") for image in given])
+    with pytest.raises(ValueError, match="The images are uint16, must be uint8 as those of fit"):
+        module([image.to(torch.uint16) for image in given])
+
+
+def test_a_module_without_memory_takes_over_a_state(ensemble):
+    module = EnsembleModule.from_estimator(ensemble)
+    given = tensors(deployed.images(3)[0])
+    empty = EnsembleModule.from_estimator(deployed.fit("likelihood", 3)).to("meta")
+    empty.load_state_dict(module.state_dict(), assign=True)
+    assert torch.equal(empty(given), module(given))
+
+
 def test_a_module_is_made_of_a_table_file(ensemble):
     for given in (ensemble, "table.npz", None):
         with pytest.raises(TypeError, match="must be the bytes of a table file; from_estimator"):
