@@ -30,9 +30,11 @@ def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
         raise ValueError(f"{name} == {shown(value)}, must be at least {SMALLEST:.3g}.")
 
 
-def check_whole(value: Any, name: str, minimum: int = 0) -> None:
-    """Raise an error that names the argument unless `value` is a whole number, large enough."""
+def check_whole(value: Any, name: str, minimum: int = 0, maximum: int | None = None) -> None:
+    """Raise an error that names the argument unless `value` is a whole number in a range."""
     _check(value, name, _WHOLE, minimum, zero_allowed=True)
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} == {shown(value)}, must be <= {maximum}.")
 
 
 def check_verbosity(value: Any) -> None:

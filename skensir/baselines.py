@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.utils import check_random_state
 
 from skensir._base import StackedRegressor, whole_or_nothing
-from skensir._checks import check_automatic, check_share, check_whole
+from skensir._checks import check_automatic, check_share, check_whole, shown
 from skensir._core.combine import combine_fixed
 from skensir._core.least_squares import simplex_weights
 from skensir._core.pooled import average_weights, best_model_weights, greedy_weights
@@ -29,6 +29,8 @@ __all__ = [
 
 # Of the published program.
 _ZZPM_FLOOR = 1e-3
+# As often as anybody draws or chooses; more would take hours.
+_MOST_TIMES = 10**6
 
 
 class BaselineRegressor(StackedRegressor):
@@ -254,9 +256,16 @@ class GreedyRegressor(BaselineRegressor):
         self.random_state = random_state
 
     def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
-        check_whole(self.n_selections, "n_selections", 1)
-        check_whole(self.n_bags, "n_bags", 1)
+        check_whole(self.n_selections, "n_selections", 1, _MOST_TIMES)
+        check_whole(self.n_bags, "n_bags", 1, _MOST_TIMES)
         check_share(self.bag_fraction, "bag_fraction", one_allowed=True)
+        try:
+            check_random_state(self.random_state)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"random_state == {shown(self.random_state)}, must be None, a whole number from 0 "
+                "to 4294967295, or an instance of numpy.random.RandomState."
+            ) from None
         super()._learn(X, y, sample_weight)
 
     def _find_weights(self, moments: FloatArray) -> FloatArray:

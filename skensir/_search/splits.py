@@ -38,7 +38,8 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     try:
         pairs = [(train, test) for train, test in check_cv(splitter).split(X, y, groups)]
     except (TypeError, ValueError) as error:  # of scikit-learn, of the splitter, or no pairs
-        raise type(error)(f"cv == {shown(cv)} does not split the rows: {error}") from error
+        said = str(error) if len(str(error)) < 300 else type(error).__name__
+        raise type(error)(f"cv == {shown(cv)} does not split the rows: {said}") from error
     splits = [(row_numbers(train, len(X)), row_numbers(test, len(X))) for train, test in pairs]
     if not splits:
         raise ValueError(f"cv == {shown(cv)} gives no split; at least one is needed.")

@@ -13,7 +13,7 @@ from sklearn.utils.metadata_routing import UNUSED
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import available_if
-from skensir._checks import check_n_jobs
+from skensir._checks import check_flag, check_n_jobs, shown
 from skensir._documentation import Documented
 from skensir._ensir import EnsIRRegressor
 from skensir._jobs import count_threads
@@ -183,7 +183,14 @@ class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, Base
         """Set the fitted attributes; a function makes regressors of the parts of all images."""
         check_given("targets", targets)
         check_n_jobs(self.n_jobs)
+        check_flag(self.per_channel, "per_channel")
+        check_flag(self.include_input, "include_input")
         regressor = self._regressor()
+        is_estimator = hasattr(regressor, "fit") and hasattr(regressor, "predict")
+        if isinstance(regressor, type) or not is_estimator:
+            raise TypeError(
+                f"regressor == {shown(regressor)}, must be None or an estimator of scikit-learn."
+            )
         if self.n_jobs is not None and getattr(regressor, "n_jobs", 0) is None:
             regressor = clone(regressor).set_params(n_jobs=self.n_jobs)
         layout = Layout(self._axis())
