@@ -23,7 +23,7 @@ SOURCES = sorted(path for path in PACKAGE.rglob("*.*") if path.suffix in (".py",
 # that are not named here are estimators, as a newcomer will most likely be.
 FOUNDATION = (
     *("_version", "_typing", "_track", "_optional", "_lazy", "_text", "_checks", "_warn"),
-    *("_files", "_threads"),
+    *("_files", "_threads", "_documentation"),
 )
 SEARCH = ("_ensir_cv",)
 TOP = ("_table_reader", "persistence", "skensir")

@@ -224,7 +224,7 @@ def test_citation_file_parses():
 
 @needs_docs
 def test_gallery_examples_say_what_they_show():
-    examples = sorted((ROOT / "examples").glob("plot_*.py"))
+    examples = sorted((ROOT / "examples").rglob("plot_*.py"))
     assert examples
     for path in examples:
         assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
