@@ -15,9 +15,11 @@ from skensir.image.search import MAX_FOLDS, N_AREAS
 from skensir.image.worth import AVERAGE, LEAST_LOSS
 
 _NO_BREAK = "\xa0"
-# In dB: what an option has to gain to be named, and by how much nothing restored is worse.
+# In dB: what an option has to gain to be named, by how much nothing restored is worse, and by how
+# much the cautious figure of a search may be too low.
 _WORTH_AN_OPTION = 0.005
 _FAR = 6.0
+_CAUTION = 0.2
 
 
 def describe_worth(
@@ -151,6 +153,9 @@ def _explain(worth: Worth, n_scenes: int, *, searched: bool) -> list[str]:
     if len(worth.model_names) == 1:
         sentences.append("With a single base model there is nothing to combine.")
     rival, psnr = worth.best_rival
+    loss = psnr - float(worth.ensemble.mean())
+    if searched and worth.loses and loss < _CAUTION:
+        return [" ".join(sentences), _doubt(rival, loss)]
     return [" ".join(sentences), _compare(worth, rival, psnr)]
 
 
@@ -165,6 +170,15 @@ def _far_below(worth: Worth) -> list[str]:
         f"{worst} is {means[others[0]] - means[worst]:.1f} dB below the other models; if it is "
         f"what they have restored, {f'--input {worst}'.replace(' ', _NO_BREAK)} says so."
     ]
+
+
+def _doubt(rival: str, loss: float) -> str:
+    """Say that something else may do better."""
+    who = "the average of the models" if rival == AVERAGE else rival
+    return (
+        f"Note: by this cautious figure {who} does better by {loss:.3f} dB; skensir compare, on "
+        "scenes that were not fitted on, tells which to take."
+    )
 
 
 def _compare(worth: Worth, rival: str, psnr: float) -> str:

@@ -12,9 +12,11 @@ from image_folders import MODELS, SIZES, fit_in_python, make_folder
 from sklearn.model_selection import KFold
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
+from skensir.cli.worth import describe_worth
 from skensir.image import (
     ImageEnsemble,
     ReferenceSet,
+    Worth,
     peak_signal_noise_ratio,
     read_image,
     reference_set,
@@ -328,3 +330,14 @@ def test_what_is_not_chosen_may_be_missing(in_tmp_path, capsys):
         capsys.readouterr()
         assert run(*command, "--scenes", "z*") == 2
         assert "No scene is called z*" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("loss", "said"), [(0.1, "Note: by this cautious"), (0.3, "Warning: B")])
+def test_a_search_that_may_lose_by_its_cautious_figure_alone_is_no_warning(loss, said):
+    psnr = np.array([[30.0, 31.0], [32.0, 33.0]])
+    ensemble = psnr[1] - loss
+    worth = Worth(("A", "B"), psnr, psnr[0], ensemble, psnr, ensemble, 2)
+    last = describe_worth(worth, EnsIRRegressorCV(), 2).rpartition("\n")
+    text = " ".join("".join(last).split())
+    assert said in text
+    assert f"by {loss:.3f} dB" in text
