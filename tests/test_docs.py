@@ -38,7 +38,7 @@ PUBLIC_MODULES = (
 )
 
 needs_docs = pytest.mark.skipif(
-    not (ROOT / "docs").is_dir(), reason="the documentation is not part of a source distribution"
+    not (ROOT / "docs").is_dir(), reason="there is no documentation here"
 )
 
 

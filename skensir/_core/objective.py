@@ -1,6 +1,6 @@
 """What an objective is: a part that finds the weights of cells, and says what it needs for that.
 
-A new one is a module beside `least_squares` and `likelihood`, and a line in `table.OBJECTIVES`.
+A new one is a module beside `least_squares` and `likelihood`, and a line in `solve.OBJECTIVES`.
 """
 
 from __future__ import annotations
