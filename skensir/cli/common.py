@@ -45,8 +45,16 @@ def channel_names(ensemble: ImageEnsemble) -> list[str]:
 
 def check_parent(path: Path) -> None:
     """Raise an error now if a file or folder could not be made later, for want of a folder."""
-    if not path.absolute().parent.is_dir():
+    folder = path.absolute().parent
+    if not folder.is_dir():
         raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
+    if path.exists() and not path.is_file():  # such as /dev/null, which is written to as it is
+        return
+    try:
+        # Permissions say less than an attempt: file systems can be read-only or full.
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise CommandError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
 
 
 def check_new_folder(folder: Path) -> None:
@@ -121,13 +129,6 @@ def check_picture_file(file: Path) -> None:
     check_output_file(file)
     if file.suffix.lower() != ".png":
         raise CommandError(f"The picture is a PNG, so the output {file} must end in .png.")
-    try:
-        # Permissions say less than an attempt: file systems can be read-only or full.
-        tempfile.TemporaryFile(dir=file.parent).close()
-    except OSError as error:
-        raise CommandError(
-            f"Cannot write to the folder {file.parent}: {error.strerror}."
-        ) from error
 
 
 def write_picture(file: Path, figure: Figure) -> None:

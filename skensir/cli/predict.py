@@ -126,7 +126,10 @@ def _report(prediction: Prediction, outcomes: list[Outcome]) -> None:
         there += f"; {n_others} made anew, in place of results of another model, other options or "
         there += "sources, or damaged ones"
     n_done = len(outcomes) - len(left_out)
-    print(f"Combined {names} in {plural(n_done, 'scene')}: {output}{there}")
+    if n_there and n_there == len(outcomes):
+        print(f"Nothing to do: {plural(n_there, 'scene')} already in {output}")
+    else:
+        print(f"Combined {names} in {plural(n_done, 'scene')}: {output}{there}")
     if others := prediction.others({path for outcome in outcomes for path in outcome.files}):
         verb = "is" if len(others) == 1 else "are"
         print(

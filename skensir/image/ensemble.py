@@ -186,8 +186,7 @@ class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, Base
         check_flag(self.per_channel, "per_channel")
         check_flag(self.include_input, "include_input")
         regressor = self._regressor()
-        is_estimator = hasattr(regressor, "fit") and hasattr(regressor, "predict")
-        if isinstance(regressor, type) or not is_estimator:
+        if isinstance(regressor, type) or not hasattr(regressor, "fit"):
             raise TypeError(
                 f"regressor == {shown(regressor)}, must be None or an estimator of scikit-learn."
             )

@@ -179,7 +179,7 @@ def _check_models(models: Any, target: Any) -> tuple[str, ...]:
         raise TypeError(f"models == {shown(models)}, must be a list of names of columns.")
     names = tuple(models)
     if unnamed := [name for name in (*names, target) if not isinstance(name, str)]:
-        raise TypeError(f"The column {shown(unnamed[0])} has no name: columns are named by text.")
+        raise ValueError(f"{shown(unnamed[0])} is no name of a column, which must be text.")
     if not names:
         raise ValueError("models has no names; at least one is needed.")
     twice = [name for number, name in enumerate(names) if name in names[:number]]

@@ -117,7 +117,7 @@ def test_folds_may_be_whole_floats_categories_and_truth_values(make, folds):
     ("change", "message"),
     [
         ({"models": ["MPRNet", "none"]}, r"models names 'none', must be one of the columns \['MPR"),
-        ({"models": ["MPRNet", 3]}, "models names 3, must be one of the columns"),
+        ({"models": ["MPRNet", 3]}, "3 is no name of a column, which must be text"),
         ({"models": []}, "models has no names; at least one is needed"),
         ({"models": ["MPRNet", "y", "MPRNet"]}, "models has 'MPRNet' twice"),
         ({"target": "MPRNet"}, "target == 'MPRNet', must not be one of the models"),
