@@ -141,7 +141,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         mean squared error; "gain", the share of it that is saved; "std_error", the standard error
         of that over the splits, corrected for the training rows that they share [1]_; and
         "is_gain", whether the gain is more than chance would give in 2.5 % of the cases, by
-        Student's t.
+        Student's t: with ten splits more than 2.3 standard errors, with three more than 4.3.
     held_out_mse_ : float
         The mean squared error that the gains are measured with. Unlike `best_score_` it is not
         flattered by choosing: for each split, shares follow from the scores of the other splits.

@@ -21,6 +21,7 @@ from sklearn.model_selection import (
 from tables import SEARCH_OF_0_1
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir._search.gains import describe_gains
 from skensir.baselines import ConvexRegressor
 
 SHRINKAGES = (0.0, 10.0, 1000.0)
@@ -168,7 +169,41 @@ def test_no_gain_is_reported_where_there_is_none(seed):
     assert not model.gains_["convex"]["is_gain"]
     assert model.gains_["best_model"]["is_gain"]
     not_gained = [name for name, gain in model.gains_.items() if not gain["is_gain"]]
-    assert model.summary().count("no clear gain") == len(not_gained)
+    told = [line.split("  ")[-1] for line in model.summary().splitlines()[-4:]]
+    assert sum(word.startswith(("no clear gain (", "loss (")) for word in told) == len(not_gained)
+
+
+def test_summary_tells_a_clear_loss_from_no_clear_gain():
+    rng = np.random.default_rng(0)
+    y = rng.normal(size=2000)
+    X = 0.5 * y[:, None] + 0.2 * rng.normal(size=(2000, 2))  # weights of sum one cannot scale that
+    with pytest.warns(UserWarning, match="ridge regression has a mean squared error"):
+        model = EnsIRRegressorCV().fit(X, y)
+    lines = model.summary().splitlines()
+    assert "  loss (-" in lines[-1] and lines[-1].startswith("  ridge regression")
+    assert all("  gain (+" in line for line in lines[-4:-1])
+
+
+@pytest.mark.parametrize("n_splits", [2, 3])
+def test_loss_is_as_far_from_zero_as_a_gain_has_to_be(n_splits):
+    quantile = {2: 12.71, 3: 4.303}[n_splits]
+    for times, word in ((1.01, "loss"), (0.99, "no clear gain")):
+        gain = {"mse": 4.0, "gain": -0.01 * quantile * times, "std_error": 0.01, "is_gain": False}
+        _, line = describe_gains(4.0, {"ridge": gain}, n_splits)
+        assert line.split("2.0000  ")[1].startswith(f"{word} (-")
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1e-2, 1.0, 40.0, 1e4, 1e9])
+def test_summary_has_errors_in_the_unit_of_y_in_one_format(unit):
+    X, y = stacked(900)
+    model = EnsIRRegressorCV(cv=3).fit(unit * X, unit * y)
+    lines = model.summary().splitlines()
+    assert max(map(len, lines)) <= 79
+    rows = [line[27:] for line in lines[-5:]]  # behind the names
+    expected = [model.held_out_mse_, *(gain["mse"] for gain in model.gains_.values())]
+    numbers = [row.split("  gain")[0].split("  no clear")[0].split("  loss")[0] for row in rows]
+    assert len({(len(number), number[::-1].find(".")) for number in numbers}) == 1
+    np.testing.assert_allclose([float(n) for n in numbers], np.sqrt(expected), rtol=1e-4)
 
 
 def test_rivals_are_measured_on_held_out_rows():

@@ -26,6 +26,8 @@ _LABELS = {
 # A rival that is better by this share is told of, unless a fold holds next to no rows.
 _LOSS = 0.1
 MIN_ROWS_OF_LOSS = 50
+# Two that predict the same differ by as much, as a share of the error, and in no split by more.
+_ROUNDING = 1e-9
 
 
 def find_rivals(splits: Sequence[SplitStatistics]) -> dict[str, FloatArray]:
@@ -105,8 +107,7 @@ def _held_out_errors(results: Results, rivals: dict[str, FloatArray], select: st
 def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
     """Say that something else does clearly better, None where nothing does."""
     for name, gain in gains.items():
-        by_chance = student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * gain["std_error"]
-        if gain["gain"] < -max(by_chance, _LOSS):
+        if _is_loss(gain, n_splits) and gain["gain"] < -_LOSS:
             less = 1 - 1 / (1 - gain["gain"])
             return (
                 f"On held-out rows {_LABELS[name]} has a mean squared error of {gain['mse']:.6g}, "
@@ -116,19 +117,41 @@ def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
     return None
 
 
-def describe_gains(gains: dict[str, dict[str, Any]]) -> list[str]:
-    """Return a line of text per rival."""
+def _is_loss(gain: dict[str, Any], n_splits: int) -> bool:
+    """Tell whether a rival does better by as much as a gain has to be above zero."""
+    by_chance = student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * gain["std_error"]
+    return bool(gain["gain"] < -max(by_chance, _ROUNDING))
+
+
+def describe_gains(mse: float, gains: dict[str, dict[str, Any]], n_splits: int) -> list[str]:
+    """Return a line of text for the search, of this mean squared error, and one per rival."""
+    labels = ["this search", *(_LABELS[name] for name in gains)]
+    errors = _write_alike([np.sqrt(mse), *(np.sqrt(gain["mse"]) for gain in gains.values())])
+    words = ["", *(f"  {_describe_gain(gain, n_splits)}" for gain in gains.values())]
     return [
-        f"  {_LABELS[name]:<25}{gain['mse']:.6g}  {_describe_gain(gain)}"
-        for name, gain in gains.items()
+        f"  {label:<25}{error}{said}"
+        for label, error, said in zip(labels, errors, words, strict=True)
     ]
 
 
-def _describe_gain(gain: dict[str, Any]) -> str:
+def _write_alike(errors: Sequence[float]) -> list[str]:
+    """Return numbers in one format, of as many places: the least has five digits."""
+    known = [error for error in errors if error > 0 and np.isfinite(error)]
+    low, high = (min(known), max(known)) if known else (1.0, 1.0)
+    form = ".4e"
+    if low >= 1e-4 and high < 1e7:
+        form = f".{max(4 - int(np.floor(np.log10(low))), 0)}f"
+    written = [f"{error:{form}}" for error in errors]
+    width = max(map(len, written))
+    return [number.rjust(width) for number in written]
+
+
+def _describe_gain(gain: dict[str, Any], n_splits: int) -> str:
     """Return in words what is gained over a rival."""
     if not np.isfinite(gain["gain"]):
         return "it makes no error"
+    word = "loss" if _is_loss(gain, n_splits) else "no clear gain"
     return (
-        f"{'gain' if gain['is_gain'] else 'no clear gain'} "
+        f"{'gain' if gain['is_gain'] else word} "
         f"({100 * gain['gain']:+.2f} % ± {100 * gain['std_error']:.2f} %)"
     )

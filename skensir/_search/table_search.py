@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Self
 
@@ -299,21 +300,28 @@ class TableSearch(SearchSpace, AveragedTables):
         Returns
         -------
         text : str
-            The chosen parameters, and the gain over the average, over the best base model, over
-            one convex weight vector, and over ridge regression.
+            The chosen parameters, and the root mean squared error on held-out rows, in the unit of
+            `y`, beside that of the average, of the best base model, of one convex weight vector and
+            of ridge regression. Behind each stands the share of its squared error that is saved,
+            plus or minus one standard error: a "gain" where `gains_` says so, a "loss" where it is
+            as clearly below zero, by Student's t, and "no clear gain" otherwise.
         """
         check_is_fitted(self)
         self.solve()
         if "cv_results_" not in vars(self):
             raise ValueError("This EnsIRRegressorCV is of a table file, which holds no search.")
-        lines = [
+        chosen = (
             f"EnsIRRegressorCV chose bin_width={self.bin_width_:g}, shrinkage={self.shrinkage_:g}, "
-            f"objective={self.objective_!r}, axes={self.axes_!r}",
-            f"held-out mean squared error {self.held_out_mse_:.6g}, over {self.n_splits_} splits:",
-        ]
+            f"objective={self.objective_!r}, axes={self.axes_!r}"
+        )
         n_tables = np.count_nonzero(self.cv_results_["share"])
         if n_tables > 1:
-            lines[0] += f", averaged with {n_tables - 1} others"
+            chosen += f", averaged with {n_tables - 1} other{'s' if n_tables > 2 else ''}"
         if plain := sum(self.plain_shares_.values()):
-            lines[0] += f", and with a share of {plain:.0%} for what needs no table"
-        return "\n".join([*lines, *describe_gains(self.gains_)])
+            chosen += f", and with a share of {plain:.0%} for what needs no table"
+        lines = [
+            *textwrap.wrap(chosen, 79, subsequent_indent="    ", break_on_hyphens=False),
+            "root mean squared error on held-out rows "
+            f"(splits: {self.n_splits_}), squared error saved:",
+        ]
+        return "\n".join([*lines, *describe_gains(self.held_out_mse_, self.gains_, self.n_splits_)])
