@@ -180,7 +180,8 @@ def test_summary_tells_a_clear_loss_from_no_clear_gain():
     with pytest.warns(UserWarning, match="ridge regression has a mean squared error"):
         model = EnsIRRegressorCV().fit(X, y)
     lines = model.summary().splitlines()
-    assert "  loss (-" in lines[-1] and lines[-1].startswith("  ridge regression")
+    assert lines[-1].startswith("  ridge regression")
+    assert "  loss (-" in lines[-1]
     assert all("  gain (+" in line for line in lines[-4:-1])
 
 
