@@ -2,7 +2,8 @@
 
     python benchmarks/make_picture.py [OUT.png]
 
-OUT is `docs/_static/ensir.png` unless it is given. Fits `EnsIRRegressorCV` on the three photographs
+OUT is `docs/_static/ensir.png` unless it is given; beside it, `ensir_dark.png` has white letters on
+the ground of dark pages. Fits `EnsIRRegressorCV` on the three photographs
 of `load_super_resolution().reference` and takes of the two others the one that `skensir demo` would
 take: its gain over its best network is nearest the mean gain. Shows the middle of what the networks
 were given, of their outputs, their average, that of EnsIR and the truth, and EnsIR's weight of the
@@ -24,6 +25,7 @@ from skensir.image import ImageEnsemble, load_super_resolution, peak_signal_nois
 
 OUT = Path(__file__).parents[1] / "docs/_static/ensir.png"
 SHOWN_SIDE = 128  # of 192 pixels, each as four
+DARK_GROUND = "#14181e"  # of the theme of the documentation
 
 
 def measure(scene, image):
@@ -31,11 +33,11 @@ def measure(scene, image):
     return peak_signal_noise_ratio(scene.target, image, channel="luma", crop_border=4)
 
 
-def draw(tiles, weights, title):
+def draw(tiles, weights, title, letters="black", ground="white"):
     """Return a figure of seven images with their titles, and a map of weights; all in pixels."""
     tile, gap, head, bar = 256, 10, 68, 62
     width, height = 4 * tile + 3 * gap + bar, 2 * (head + tile) + gap
-    figure = Figure(figsize=(width / 100, height / 100), dpi=100)
+    figure = Figure(figsize=(width / 100, height / 100), dpi=100, facecolor=ground)
 
     def add_axes(number, left=0, wide=tile):
         row, column = divmod(number, 4)
@@ -51,11 +53,11 @@ def draw(tiles, weights, title):
     for number, (name, image, is_best) in enumerate(tiles):
         axis = add_axes(number)
         axis.imshow(image, interpolation="nearest")
-        axis.set_title(name, fontsize=18, fontweight="bold" if is_best else "normal")
+        axis.set_title(name, fontsize=18, fontweight="bold" if is_best else "normal", color=letters)
     axis = add_axes(7)
     norm = TwoSlopeNorm(1 / 3, vmin=0, vmax=1)
     weight_map = axis.imshow(weights, cmap="coolwarm", norm=norm, interpolation="nearest")
-    axis.set_title(title, fontsize=18)
+    axis.set_title(title, fontsize=18, color=letters)
     colours = figure.colorbar(weight_map, cax=add_axes(7, tile + 8, 16), ticks=[0, 1 / 3, 1])
     for label, place in zip(
         colours.ax.set_yticklabels(["0", "⅓", "1"], fontsize=18),
@@ -63,7 +65,9 @@ def draw(tiles, weights, title):
         strict=True,
     ):
         label.set_verticalalignment(place)  # within the picture
+        label.set_color(letters)
     colours.outline.set_visible(False)
+    colours.ax.tick_params(color=letters)
     return figure
 
 
@@ -99,11 +103,13 @@ def main():
     weights = weights.mean(axis=-1)
     model = int(np.argmax(weights.std(axis=(1, 2))))
     title = f"weight of\n{test.models[model]}"
-    draw(tiles, crop_centre(weights[model], SHOWN_SIDE), title).savefig(
-        out, pil_kwargs={"optimize": True}
-    )
+    weights = crop_centre(weights[model], SHOWN_SIDE)
+    dark = out.with_stem(f"{out.stem}_dark")
+    for path, colours in ((out, ("black", "white")), (dark, ("white", DARK_GROUND))):
+        draw(tiles, weights, title, *colours).savefig(path, pil_kwargs={"optimize": True})
     print(f"gains over the best network: {', '.join(f'{n} {g:+.2f}' for n, g in gains.items())} dB")
-    print(f"{out}: {out.stat().st_size / 1000:.0f} kB")
+    for path in (out, dark):
+        print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 
 if __name__ == "__main__":

@@ -34,6 +34,8 @@ extensions = [
     "commands_directive",
     "local_only",
     "matplotlib.sphinxext.plot_directive",
+    "myst_nb",
+    "notebook_pages",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.extlinks",
@@ -53,7 +55,9 @@ exclude_patterns = [
     "api/templates",
     "**/GALLERY_HEADER.rst",
     "**/sg_execution_times.rst",
+    "auto_examples/**.ipynb",  # for the browser; their pages are made of the scripts
     "jupyterlite_contents",
+    "**/*.md",
     "_contents",
 ]
 default_role = "py:obj"
@@ -79,7 +83,14 @@ plot_formats = [("png", 150)]
 plot_html_show_formats = False
 plot_html_show_source_link = False
 
-copybutton_exclude = ".linenos, .gp, .go"  # neither prompts nor what is printed
+nb_execution_mode = "off"  # the outputs are those that are kept
+jupyterlite_bind_ipynb_suffix = False  # notebooks are pages, whatever the browser can do
+
+# On code alone, and of that neither prompts nor what is printed.
+copybutton_selector = (
+    "div[class*=highlight-]:not(.highlight-text, .highlight-none, .highlight-myst-ansi) pre"
+)
+copybutton_exclude = ".linenos, .gp, .go"
 
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -89,6 +100,7 @@ sphinx_gallery_conf = {
     "within_subsection_order": "gallery_order.gallery_order",
     "download_all_examples": False,
     "reference_url": {"skensir": None},
+    "remove_config_comments": True,
     "show_memory": False,
     "write_computation_times": False,  # that page asks a host for its style
     "show_signature": False,
@@ -173,6 +185,8 @@ def source_of(page):
             module = getattr(thing, "__module__", module)
         path = Path(inspect.getsourcefile(sys.modules.get(module, skensir)))
         return path.relative_to(ROOT).as_posix() if path.is_relative_to(ROOT) else None
+    if folder == "notebooks":
+        return f"examples/{name}.ipynb"
     if folder.startswith("auto_examples"):
         folder = folder.replace("auto_examples", "examples", 1)
         return f"{folder}/{'GALLERY_HEADER.rst' if name == 'index' else name + '.py'}"

@@ -44,7 +44,7 @@ X_test, y_test = read_batch(N_BATCHES, n_rows=20_000)
 # whenever the number of batches has doubled, to see how the error falls. Narrow bins have more to
 # learn than wide ones, and in the end know more.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
 tables = {}
 for bin_width, colour in ((128, "#E69F00"), (32, "#0072B2"), (8, "#D55E00")):
     table = EnsIRRegressor(bin_width, objective="squared_error", shrinkage=30, shrink_to="parent")
@@ -57,13 +57,13 @@ for bin_width, colour in ((128, "#E69F00"), (32, "#0072B2"), (8, "#D55E00")):
             sizes.append(len(pickle.dumps(table)) / 1e6)
     tables[bin_width] = table
     label = f"bins of {bin_width}, {len(table.cells_):,} cells"
-    left.semilogx(rows, errors, "o-", color=colour, label=label, markersize=5)
-    right.loglog(rows, sizes, "o-", color=colour, label=label, markersize=5)
+    upper.semilogx(rows, errors, "o-", color=colour, label=label, markersize=5)
+    lower.loglog(rows, sizes, "o-", color=colour, label=label, markersize=5)
 bytes_per_row = sum(part.nbytes for part in read_batch(0)) / BATCH_SIZE
-right.plot(rows, np.array(rows) * bytes_per_row / 1e6, ":", color="black", label="the rows")
-left.set(xlabel="rows seen", ylabel="error on other rows (RMS)")
-right.set(xlabel="rows seen", ylabel="size (MB)")
-lines = right.get_legend_handles_labels()
+lower.plot(rows, np.array(rows) * bytes_per_row / 1e6, ":", color="black", label="the rows")
+upper.set(xlabel="rows seen", ylabel="error on other rows (RMS)")
+lower.set(xlabel="rows seen", ylabel="size (MB)")
+lines = lower.get_legend_handles_labels()
 figure.legend(*lines, loc="outside lower center", ncols=4, frameon=False)
 plt.show()
 

@@ -111,6 +111,7 @@ for kind, marker, colour in (
 axes.set(xlabel="held-out squared error above that of the best candidate (%)", ylabel="share (%)")
 axes.legend(title="cells of", frameon=False)
 plt.show()
+# sphinx_gallery_thumbnail_number = 2
 print(f"shares of the tables: {model.shares_.round(2)}, of what needs none: {model.plain_shares_}")
 
 # %%

@@ -167,6 +167,7 @@ axes.axhline(average, color="0.5", linestyle=":", label="plain averaging")
 axes.set(xlabel="shrinkage (rows)", ylabel="error on rows not fitted on (RMS)")
 axes.legend(frameon=False, fontsize=9)
 plt.show()
+# sphinx_gallery_thumbnail_number = 2
 
 # %%
 # With parents the two widths end up close to each other, as the narrow cells are drawn to the wide

@@ -133,6 +133,7 @@ for label, (rows, line, colour) in cases.items():
 axes.set(xlabel="prediction", ylabel="held by intervals of 90 % (%)", ylim=(60, 100))
 axes.legend(frameon=False, loc="lower right")
 plt.show()
+# sphinx_gallery_thumbnail_number = 3
 
 # %%
 # For images, count on differences from one to the next: :ref:`uncertainty` has figures.

@@ -110,7 +110,7 @@ errors = {
     for name, picture in compared.items()
 }
 scores = {name: psnr(scene.target, picture) for name, picture in compared.items()}
-figure, panels = plt.subplots(1, 4, figsize=(12, 3.6), layout="compressed")
-ErrorMapDisplay(errors, scores).plot(panels)
+figure, panels = plt.subplots(2, 2, figsize=(8, 7.4), layout="compressed")
+ErrorMapDisplay(errors, scores).plot(panels.ravel())
 plt.show()
 # sphinx_gallery_thumbnail_number = 2

@@ -117,16 +117,16 @@ for name, model in rivals.items():
 # :class:`~skensir.display.BinWidthDisplay` shows the scores of a search. The bands say by how much
 # the difference from the chosen width varies between the photographs.
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
-BinWidthDisplay.from_estimator(search, score_name="PSNR of left-out photographs (dB)", ax=left)
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
+BinWidthDisplay.from_estimator(search, score_name="PSNR of left-out photographs (dB)", ax=upper)
 published = [1.2460, 0.1709, 0.0265, 0.0132, 0.0059]
-right.loglog(bin_widths, published, "s--", color="#D55E00", base=10, label="published program")
-right.loglog(bin_widths, seconds_of_width, "o-", color="#0072B2", base=10, label="skensir, here")
-right.set_xscale("log", base=2)
-right.set_xticks(bin_widths, labels=map(str, bin_widths))
-right.minorticks_off()
-right.set(xlabel="bin width", ylabel="runtime (s an image)")
-right.legend(frameon=False)
+lower.loglog(bin_widths, published, "s--", color="#D55E00", base=10, label="published program")
+lower.loglog(bin_widths, seconds_of_width, "o-", color="#0072B2", base=10, label="skensir, here")
+lower.set_xscale("log", base=2)
+lower.set_xticks(bin_widths, labels=map(str, bin_widths))
+lower.minorticks_off()
+lower.set(xlabel="bin width", ylabel="runtime (s an image)")
+lower.legend(frameon=False)
 plt.show()
 
 # %%

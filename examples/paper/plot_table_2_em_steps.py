@@ -77,16 +77,16 @@ for label, tol in tolerances.items():
 # The figure
 # ----------
 
-figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+figure, (upper, lower) = plt.subplots(2, 1, figsize=(8, 7), layout="constrained")
 for label, style in zip(tolerances, ("o-", "s--"), strict=True):
     color = {"o-": "#0072B2", "s--": "#009E73"}[style]
-    left.plot(limits, scores[label], style, color=color, label=label)
-    right.plot(limits, seconds[label], style, color=color, label=f"skensir, {label}")
+    upper.plot(limits, scores[label], style, color=color, label=label)
+    lower.plot(limits, seconds[label], style, color=color, label=f"skensir, {label}")
 published = [12.108, 28.516, 30.409, 30.518, 30.524]
-right.plot(limits, published, "D:", color="#D55E00", label="published program")
-left.set(xlabel="largest number of EM steps", ylabel="PSNR on the test photographs (dB)")
-right.set(xlabel="largest number of EM steps", ylabel="time of fit (s)", yscale="log")
-for axes in (left, right):
+lower.plot(limits, published, "D:", color="#D55E00", label="published program")
+upper.set(xlabel="largest number of EM steps", ylabel="PSNR on the test photographs (dB)")
+lower.set(xlabel="largest number of EM steps", ylabel="time of fit (s)", yscale="log")
+for axes in (upper, lower):
     axes.set_xscale("log")
     axes.set_xticks(limits, labels=map(str, limits))
     axes.minorticks_off()
