@@ -200,6 +200,20 @@ def lead_to_the_source(app, pagename, templatename, context, doctree):
         context["theme_use_edit_page_button"] = False
 
 
+def keep_paths_of_examples(app, config):
+    """Put examples where the gallery's links look for them, at the root of JupyterLite's files."""
+    if "jupyterlite_sphinx" in extensions:
+        config.jupyterlite_contents = ["jupyterlite_contents/*"]
+
+
+def leave_out_fonts(app, pagename, templatename, context, doctree):
+    """Leave out the font that JupyterLite's extension would load for each page from a host."""
+    files = context.get("css_files", [])
+    context["css_files"] = [
+        file for file in files if "//" not in str(getattr(file, "filename", file))
+    ]
+
+
 def copy_mathjax(app, exception):
     """Copy what pages need of MathJax, a tenth of it."""
     if exception is None and app.builder.format == "html":
@@ -215,4 +229,6 @@ def setup(app):
     app.connect("autodoc-skip-member", skip_member)
     app.connect("autodoc-process-docstring", use_docstring_of_data, priority=900)  # the last
     app.connect("html-page-context", lead_to_the_source, priority=400)  # before the theme
+    app.connect("config-inited", keep_paths_of_examples, priority=950)  # after the gallery
+    app.connect("html-page-context", leave_out_fonts)
     app.connect("build-finished", copy_mathjax)
