@@ -22,6 +22,8 @@ Image = NDArray[Any]
 _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 # What decodes the bytes of a file, and what encodes an image; None for files that are only read.
 Codec: TypeAlias = tuple[Callable[..., Image], Callable[..., bytes] | None]
+# The mean of no image of 8 bits lies so far beyond white: it is on another scale.
+_FAR_BEYOND_8_BITS = 512.0
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
 
 
@@ -108,7 +110,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
         behind then, and a file that was there before stays.
     ValueError
         If the suffix is another one, if the format cannot hold such an image, if `bits` does not
-        fit, or if a value is not finite. The message names the file.
+        fit to it or to its values, or if a value is not finite. The message names the file.
 
     See Also
     --------
@@ -182,6 +184,12 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
         raise ValueError(f"bits == {bits!r} for {path}, must be 8, 16 or None.")
     dtype = np.dtype(f"uint{bits}")
     if image.dtype.kind == "f":
+        mean = float(image.mean(dtype=np.float64))
+        if bits == 8 and mean > _FAR_BEYOND_8_BITS:  # single values may be whatever they are
+            raise ValueError(
+                f"bits == 8 for {path} but the image has values of {mean:g} on average, must have "
+                "some from 0 to 255; take bits=16 if they are from 0 to 65535."
+            )
         return np.clip(np.rint(image.astype(np.float64)), 0, np.iinfo(dtype).max).astype(dtype)
     if image.dtype != dtype:
         raise ValueError(
