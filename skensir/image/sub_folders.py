@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,8 +42,13 @@ def find_sub_folders(
     """Return the sub-folders that `skensir.image.ReferenceSet` takes, with the same arguments."""
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} is not a folder.")
-    found = [path.name for path in folder.iterdir() if path.is_dir() and path.name[0] != "."]
-    found.sort(key=natural_order)
+    found = sorted(_folders_in(folder), key=natural_order)
+    # "reference" may be the truth, or a whole set beside that of the test.
+    may_be = found and not _usual_among(found, [name for name in TARGETS if name != "reference"])
+    if target == "auto" and may_be and all(map(partial(_is_a_set, folder), found)):
+        raise ValueError(
+            f"{folder} holds folders with a truth each, {_listed(found)}; give one of them."
+        )
     chosen = () if models is None else _check_models(folder, models, found)
     others = [name for name in found if name not in chosen]
     truth = _find_target(folder, target, others, chosen)
@@ -64,6 +71,17 @@ def find_sub_folders(
         if not chosen:
             raise ValueError(f"{folder} has no sub-folder of a base model.")
     return SubFolders(chosen, truth, degraded, passed_over)
+
+
+def _folders_in(folder: Path) -> list[str]:
+    """Return the names of sub-folders, but for hidden ones."""
+    with os.scandir(folder) as entries:
+        return [entry.name for entry in entries if entry.is_dir() and entry.name[0] != "."]
+
+
+def _is_a_set(folder: Path, name: str) -> bool:
+    """Tell whether a sub-folder has a truth of its own."""
+    return bool(_usual_among(_folders_in(folder / name), TARGETS))
 
 
 def _usual_among(found: Sequence[str], usual: Sequence[str]) -> list[str]:

@@ -314,3 +314,15 @@ def test_a_set_of_colour_images_reads_no_more_than_before(tmp_path, monkeypatch)
     for _ in ReferenceSet(make(tmp_path)):
         pass
     assert len(opened) == len(set(opened)) == 6
+
+
+def test_the_parent_of_sets_is_told_from_a_set(tmp_path):
+    for name in ("reference", "test"):
+        make(tmp_path / name)
+    with pytest.raises(ValueError, match="holds folders with a truth each, reference, test; give"):
+        ReferenceSet(tmp_path)
+    assert ReferenceSet(tmp_path / "reference").models == MODELS
+    videos = tmp_path / "videos"
+    for part in ("gt", *MODELS):
+        make(videos / part, ("clear", "clip2"))  # as a clip may be called
+    assert ReferenceSet(videos).models == MODELS
