@@ -1,6 +1,7 @@
 """The search is no worse than what needs no table: it takes part where it does better."""
 
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,7 +10,9 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from skensir import EnsIRRegressorCV
+from skensir._core.cross_validation import RIVALS
 from skensir._core.selection import find_shares, share_with_rivals
+from skensir._search.gains import find_gains
 from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
 
 PLAIN = {
@@ -117,3 +120,17 @@ def test_weights_that_are_far_below_one_are_told():
     X, y = draw_rows([5, 5, 5], 600, seed=2)
     with pytest.warns(UserWarning, match="sample_weight sums to 1 over 600 rows"):
         EnsIRRegressorCV(cv=3).fit(X, y, sample_weight=np.full(600, 1 / 600))
+
+
+@pytest.mark.parametrize("ratio", [1.0, 0.25])
+def test_splits_that_share_rows_make_a_gain_less_sure(ratio):
+    """The correction of Nadeau and Bengio: a variance of 1 / n_splits + held-out / training rows."""
+    of_rows = [SimpleNamespace(weight=np.array([share, share])) for share in (ratio, 1.0)]
+    splits = 2 * [SimpleNamespace(test=of_rows[0], train=of_rows[1])]
+    errors = np.array([[1.0, 3.0]])
+    results = SimpleNamespace(errors=errors, scores=-errors)
+    rivals = {name: np.array([2.0, 5.0]) for name in RIVALS}
+    _, gains = find_gains(results, rivals, "best", splits)
+    saved = np.array([1.0, 2.0]) / 3.5
+    for gain in gains.values():
+        assert gain["std_error"] == pytest.approx(saved.std(ddof=1) * np.sqrt(1 / 2 + ratio))

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sums import assert_same_truth
 
 from skensir._sums import histogram as histogram_module
-from skensir._sums.histogram import TruthCounter
+from skensir._sums.histogram import TruthCounter, resolve_target_resolution
 
 
 @st.composite
@@ -80,3 +80,9 @@ def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
     message = r"target_resolution.*1e-06 is too fine .* 1e\+12: it must be at least 0.000111"
     with pytest.raises(ValueError, match=message):
         counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
+
+
+@pytest.mark.parametrize("bin_width", [32.0, 0.125, 1e4])
+def test_a_bin_has_256_steps_of_a_truth_that_is_not_whole(bin_width):
+    truth = np.array([0.5, 7.25])
+    assert resolve_target_resolution("auto", truth, None, bin_width) == bin_width / 256
