@@ -124,7 +124,7 @@ def test_weights_that_are_far_below_one_are_told():
 
 @pytest.mark.parametrize("ratio", [1.0, 0.25])
 def test_splits_that_share_rows_make_a_gain_less_sure(ratio):
-    """The correction of Nadeau and Bengio: a variance of 1 / n_splits + held-out / training rows."""
+    """The correction of Nadeau and Bengio adds held-out / training rows to 1 / n_splits."""
     of_rows = [SimpleNamespace(weight=np.array([share, share])) for share in (ratio, 1.0)]
     splits = 2 * [SimpleNamespace(test=of_rows[0], train=of_rows[1])]
     errors = np.array([[1.0, 3.0]])
