@@ -172,23 +172,26 @@ def _far_below(worth: Worth) -> list[str]:
     ]
 
 
+def _named(rival: str) -> str:
+    """Return what a rival is called in a sentence."""
+    return "the average of the models" if rival == AVERAGE else rival
+
+
 def _doubt(rival: str, loss: float) -> str:
     """Say that something else may do better."""
-    who = "the average of the models" if rival == AVERAGE else rival
     return (
-        f"Note: by this cautious figure {who} does better by {loss:.3f} dB; skensir compare, on "
-        "scenes that were not fitted on, tells which to take."
+        f"Note: by this cautious figure {_named(rival)} does better by {loss:.3f} dB; skensir "
+        "compare, on scenes that were not fitted on, tells which to take."
     )
 
 
 def _compare(worth: Worth, rival: str, psnr: float) -> str:
     """Say what is gained, or what does better."""
-    who = "the average of the models" if rival == AVERAGE else rival
     gain = float(worth.ensemble.mean()) - psnr
     if not worth.loses:
         return _gains(worth)
     by = f" by {-gain:.3f} dB" if math.isfinite(gain) else ""
-    text = f"Warning: {who} does better than this fit{by}"
+    text = f"Warning: {_named(rival)} does better than this fit{by}"
     if INPUT_MODEL in worth.model_names[-1:] and worth.losses[-1] < 0:
         return f"{text}; on plainer tables --no-input does {-worth.losses[-1]:.3f} dB better."
     tried = {shrinkage: float(found.mean()) for shrinkage, found in worth.squared_error.items()}

@@ -184,8 +184,8 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
         raise ValueError(f"bits == {bits!r} for {path}, must be 8, 16 or None.")
     dtype = np.dtype(f"uint{bits}")
     if image.dtype.kind == "f":
-        mean = float(image.mean(dtype=np.float64))
-        if bits == 8 and mean > _FAR_BEYOND_8_BITS:  # single values may be whatever they are
+        # Single values may be whatever they are.
+        if bits == 8 and (mean := image.mean(dtype=np.float64)) > _FAR_BEYOND_8_BITS:
             raise ValueError(
                 f"bits == 8 for {path} but the image has values of {mean:g} on average, must have "
                 "some from 0 to 255; take bits=16 if they are from 0 to 65535."
