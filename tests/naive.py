@@ -183,12 +183,13 @@ def mixture(
             converged = True
             break
         log_resp = log_densities(truth, means, variances, weights)
-        resp = np.exp(log_resp - logsumexp(log_resp, axis=1, keepdims=True))
+        log_resp -= logsumexp(log_resp, axis=1, keepdims=True)
+        resp = np.exp(log_resp)
         if published:  # it works in single precision
             resp[resp < float(np.finfo(np.float32).smallest_subnormal) / 2] = 0.0
         new_weights, new_variances = [], []
-        for mean, variance, shares, prior in zip(
-            means, variances, resp.T * sample_weight, prior_weights, strict=True
+        for mean, variance, logs, shares, prior in zip(
+            *(means, variances, log_resp.T, resp.T * sample_weight, prior_weights), strict=True
         ):
             share = sum(shares)
             if published:
@@ -197,8 +198,9 @@ def mixture(
                 if share > 0:
                     variance = sum(shares * (truth - center) ** 2) / share + reg_var
                 share += 1e-6
-            elif share > 0:
-                variance = max(sum(shares * (truth - mean) ** 2) / share, reg_var)
+            elif logs.max() > -math.inf:  # however small they are
+                shares = np.exp(logs - logs.max()) * sample_weight
+                variance = max(sum(shares * (truth - mean) ** 2) / sum(shares), reg_var)
             new_weights.append((share + shrinkage * prior) / (n_rows + shrinkage))
             new_variances.append(variance)
         if not np.isfinite(new_variances).all():
@@ -318,12 +320,13 @@ def wider(cell, level):
 class Nested:
     """Moments of nested cells, each computed by recursion from the rows: the design's formula.
 
-    Moments are of the models' errors and a one, so that they hold mean errors as well.
+    Moments are of the models' errors and a one, so that they hold mean errors as well. Errors and
+    sample weights may be fractions.
     """
 
     def __init__(self, cells, errors, sample_weight, shrinkage):
         self.cells, self.shrinkage = cells, shrinkage
-        self.errors = np.column_stack([errors, np.ones(len(errors))])
+        self.errors = np.column_stack([errors, np.ones(len(errors), dtype=int)])
         self.sample_weight = sample_weight
         self.top = 0
         while any(
@@ -348,7 +351,7 @@ class Nested:
         n_models = len(mean) - 1
         products = mean[:-1, :-1]
         off = ~np.eye(n_models, dtype=bool)
-        root = np.eye(n_models + 1)
+        root = np.eye(n_models + 1).astype(mean.dtype)
         root[:-1, :-1] = products[off].mean() if off.any() else 0.0
         root[range(n_models), range(n_models)] = np.diag(products).mean()
         return root

@@ -30,6 +30,10 @@ _SIGNED_RIDGE = 1e-10
 _RIDGE = 1e-12
 _TOLERANCE = 1e-10
 
+# A step halves the ridge's effect where the smallest eigenvalue is as large as the ridge, and leaves
+# hardly any of it where that is larger.
+_MAX_REFINEMENTS = 40
+
 # Matrices of this many numbers are made at once, so that memory follows the statistics.
 _BLOCK_SIZE = 2**22
 
@@ -172,14 +176,18 @@ def _refine(solution: FloatArray, matrices: FloatArray, rhs: FloatArray) -> Floa
     """Take the effect of the ridge out of the solutions where it shows.
 
     That is where models help whose errors are a million times those of the best: the ridge weighs
-    on their large unknowns.
+    on their large unknowns. To weigh on what is left to them instead is the proximal point method:
+    every step solves a programme of the same kind, and with them the ridge loses its effect.
     """
-    scale = np.sqrt((rhs * solution).sum(axis=1, keepdims=True))
-    shown = np.flatnonzero((_RIDGE * solution > _TOLERANCE * scale).any(axis=1))
-    correction = solution[shown]
-    for _ in range(2 if shown.size else 0):
-        correction = _solve_active(matrices[shown], _RIDGE * correction, solution[shown] > 0)
-        solution[shown] = np.maximum(solution[shown] + correction, 0.0)
+    tolerance = _TOLERANCE / _RIDGE * np.sqrt((rhs * solution).sum(axis=1, keepdims=True))
+    shown = np.flatnonzero((solution > tolerance).any(axis=1))
+    for _ in range(_MAX_REFINEMENTS):
+        if not shown.size:
+            break
+        here = solution[shown]
+        solution[shown] = _solve_cone(matrices[shown], rhs[shown] + _RIDGE * here)
+        moving = np.abs(solution[shown] - here) > tolerance[shown]
+        shown = shown[moving.any(axis=1)]
     return solution
 
 

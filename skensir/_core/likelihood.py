@@ -10,10 +10,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, NamedTuple, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
-from scipy.special import xlogy
 
 from skensir._core.objective import Solution, Unsolved
 from skensir._sums.histogram import TruthHistogram
@@ -24,6 +23,12 @@ from skensir._typing import BoolArray, FloatArray, IntArray
 _PUBLISHED_RESP_FLOOR = 1e-6
 # It works in single precision: a responsibility below this is zero there, and kills a component.
 _PUBLISHED_RESP_MIN = float(np.finfo(np.float32).smallest_subnormal) / 2
+
+# Mean responsibilities below this have lost digits, or all, to the end of the numbers' range.
+_LOST = 1e-280
+
+# A log-density has hardly any digits behind the point beyond this; see `_run`.
+_FAR = -(2.0**30)
 
 # Of several sets of rows so many entries of the truth are worked on together: they fit into cache.
 _MAX_ENTRIES = 2**15
@@ -146,6 +151,19 @@ class _Sample(NamedTuple):
     first: IntArray  # first entry of each cell
     length: IntArray  # number of entries of each cell
 
+    @classmethod
+    def of(
+        cls,
+        truth: TruthHistogram,
+        origin: FloatArray,
+        means: FloatArray,
+        dtype: type[np.floating[Any]] = np.float64,
+    ) -> _Sample:
+        """Measure the truth, in the given precision, from means relative to the origin."""
+        length = np.bincount(truth.cell, minlength=len(means))
+        distance = truth.values_from(origin, dtype) - np.repeat(means.T, length, axis=1)
+        return cls(truth.weight, distance, np.cumsum(length) - length, length)
+
     def spread(self, values: FloatArray) -> FloatArray:
         """Repeat (n_models, n_cells) values for every entry of the cell."""
         return np.repeat(values, self.length, axis=-1)
@@ -164,15 +182,21 @@ class _Sample(NamedTuple):
         return _Sample(self.weight[entries], distance, first, length)
 
 
+def _log_joint(sample: _Sample, weights: FloatArray, variances: FloatArray) -> FloatArray:
+    """Return the logarithm of weight times density, (n_models, n_entries)."""
+    with np.errstate(divide="ignore"):  # the logarithm of a weight that has become zero
+        log_scale = np.log(weights) - 0.5 * np.log(2 * np.pi * variances)
+    log_joint = sample.distance**2
+    log_joint *= sample.spread(-0.5 / variances)
+    log_joint += sample.spread(log_scale)
+    return np.asarray(log_joint)
+
+
 def _e_step(
     sample: _Sample, weights: FloatArray, variances: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Return the responsibilities (Eq. 9) and the log-density of every entry."""
-    with np.errstate(divide="ignore"):  # the logarithm of a weight that has become zero
-        log_scale = np.log(weights) - 0.5 * np.log(2 * np.pi * variances)
-    log_resp = sample.distance**2
-    log_resp *= sample.spread(-0.5 / variances)
-    log_resp += sample.spread(log_scale)
+    log_resp = _log_joint(sample, weights, variances)
     largest = log_resp.max(axis=0)
     log_resp -= largest
     resp = np.exp(log_resp, out=log_resp)
@@ -182,16 +206,41 @@ def _e_step(
 
 
 def _m_step(
-    sample: _Sample, resp: FloatArray, variances: FloatArray, reg_var: float
+    sample: _Sample,
+    resp: FloatArray,
+    weights: FloatArray,
+    variances: FloatArray,
+    reg_var: float,
 ) -> tuple[FloatArray, FloatArray]:
     """Return sums of responsibilities (Eq. 10) and variances about the component means (Eq. 11)."""
     resp = resp * sample.weight
     resp_sum = sample.total(resp)
-    # A component without responsibility keeps its variance. The floor is no summand: so it is
-    # the likelihood's maximum under the floor, and the likelihood never falls.
-    variances = variances.copy()
-    np.divide(sample.total(resp * sample.distance**2), resp_sum, out=variances, where=resp_sum > 0)
-    return resp_sum, np.maximum(variances, reg_var)
+    # A component without weight keeps its variance. The floor is no summand: so it is the
+    # likelihood's maximum under the floor, and the likelihood never falls.
+    new_variances = variances.copy()
+    np.divide(
+        sample.total(resp * sample.distance**2), resp_sum, out=new_variances, where=resp_sum > 0
+    )
+    lost = (resp_sum < _LOST * sample.total(sample.weight)) & (weights > 0)
+    if lost.any():
+        cells = np.asarray(lost.any(axis=0))
+        found = _variances_of_lost(sample.select(cells), weights[:, cells], variances[:, cells])
+        new_variances[:, cells] = np.where(lost[:, cells], found, new_variances[:, cells])
+    return resp_sum, np.maximum(new_variances, reg_var)
+
+
+def _variances_of_lost(sample: _Sample, weights: FloatArray, variances: FloatArray) -> FloatArray:
+    """Return the variances where responsibilities are too small for a floating-point number.
+
+    Eq. 11 does not depend on the scale of a component's responsibilities, so they are taken as
+    shares of the largest one in the cell.
+    """
+    log_joint = _log_joint(sample, weights, variances)
+    with np.errstate(invalid="ignore"):  # components without weight, of which nothing is asked
+        log_resp = log_joint - np.logaddexp.reduce(log_joint, axis=0)
+        log_resp -= sample.spread(np.maximum.reduceat(log_resp, sample.first, axis=-1))
+    resp = np.exp(log_resp) * sample.weight
+    return sample.total(resp * sample.distance**2) / sample.total(resp)
 
 
 def _m_step_as_published(
@@ -241,65 +290,87 @@ def fit_mixtures(
     track : callable
         Is told of each step.
     """
-    n_cells = len(means)
-    length = np.bincount(truth.cell, minlength=n_cells)
-    distance = truth.values_from(origin) - np.repeat(means.T, length, axis=1)
-    sample = _Sample(truth.weight, distance, np.cumsum(length) - length, length)
     if prior_weights is None:
         settings, prior_weights = replace(settings, shrinkage=0.0), weights
     prior_weights = np.broadcast_to(prior_weights, weights.shape)
-    start = _Start(weights, variances, means.T + origin, prior_weights)
+    start = _Start(weights, variances, means + origin[:, np.newaxis], prior_weights)
+    fit, far = _run(_Sample.of(truth, origin, means), start, settings, track)
+    if far.any() and not settings.as_published:  # the program has its own rounding
+        sample = _Sample.of(truth.select(far), origin[far], means[far], np.longdouble)
+        anew, _ = _run(sample, _Start(*(values[far] for values in start)), settings)
+        for of_all, of_far in zip(fit, anew, strict=True):
+            of_all[far] = of_far
+    return fit
+
+
+class _Start(NamedTuple):
+    """What EM starts from and is drawn to, (n_cells, n_models) all."""
+
+    weights: FloatArray
+    variances: FloatArray
+    absolute_means: FloatArray
+    prior_weights: FloatArray
+
+
+def _run(
+    sample: _Sample, start: _Start, settings: Likelihood, track: Track = untracked
+) -> tuple[MixtureFit, BoolArray]:
+    """Take steps in the precision of the sample; tell in which cells digits were lost.
+
+    These are cells with truth so far from all components that the logarithms of its densities have
+    hardly any digits left behind the point.
+    """
+    n_cells, dtype = len(start.weights), sample.distance.dtype
+    variances = start.variances.astype(dtype)
     fit = MixtureFit(
-        weights.copy(),
-        variances.copy() if settings.as_published else np.maximum(variances, settings.reg_var),
+        start.weights.astype(dtype),
+        variances if settings.as_published else np.maximum(variances, settings.reg_var),
         n_iter=np.zeros(n_cells, dtype=np.int64),
         converged=np.zeros(n_cells, dtype=np.bool_),
         degenerate=np.asarray((variances <= 0).any(axis=1) & settings.as_published),
-        log_likelihood=np.full(n_cells, -np.inf),
+        log_likelihood=np.full(n_cells, -np.inf, dtype=dtype),
     )
+    far = np.zeros(n_cells, dtype=np.bool_)
     going_on, cells = ~fit.degenerate, np.arange(n_cells)
     steps = range(1, (settings.max_iter if going_on.any() else 0) + 1)
     for iteration in track(steps, "EM steps", may_stop=True):
         if not going_on.all():
             cells, sample = cells[going_on], sample.select(going_on)
         fit.n_iter[cells] = iteration
-        going_on = _em_step(fit, cells, sample, start, settings)
+        going_on, lowest = _em_step(fit, cells, sample, start, settings)
+        far[cells] |= lowest < _FAR
         if not going_on.any():
             break
     fit.weights[:] /= fit.weights.sum(axis=1, keepdims=True)
-    return fit
-
-
-class _Start(NamedTuple):
-    """What EM starts from and is drawn to."""
-
-    weights: FloatArray  # (n_cells, n_models)
-    variances: FloatArray
-    absolute_means: FloatArray  # (n_models, n_cells)
-    prior_weights: FloatArray  # (n_cells, n_models)
+    return fit, far
 
 
 def _em_step(
     fit: MixtureFit, cells: IntArray, sample: _Sample, start: _Start, settings: Likelihood
-) -> BoolArray:
-    """Take one step of EM in the given cells; tell which of them go on."""
+) -> tuple[BoolArray, FloatArray]:
+    """Take one step of EM in the given cells; tell which of them go on.
+
+    Returned too is the lowest log-density of each cell, or one of all cells that is high enough.
+    """
     weights, variances = fit.weights[cells].T, fit.variances[cells].T
     resp, log_density = _e_step(sample, weights, variances)
     rows = sample.total(sample.weight)
     log_likelihood = sample.total(sample.weight * log_density) / rows
     if settings.shrinkage:
-        # xlogy: a model without prior weight adds nothing, even where its weight is zero.
-        prior = xlogy(start.prior_weights[cells].T, weights).sum(axis=0)
-        log_likelihood += settings.shrinkage * prior / rows
+        # A model without prior weight adds nothing, even where its weight is zero.
+        prior = start.prior_weights[cells].T
+        with np.errstate(divide="ignore", invalid="ignore"):
+            log_prior = np.where(prior > 0, prior * np.log(weights), 0.0).sum(axis=0)
+        log_likelihood += settings.shrinkage * log_prior / rows
     converged = log_likelihood < fit.log_likelihood[cells] + settings.tol
     fit.log_likelihood[cells] = log_likelihood
     fit.converged[cells] = converged
 
     if settings.as_published:
-        means = start.absolute_means[:, cells]
+        means = start.absolute_means[cells].T
         resp_sum, new_variances = _m_step_as_published(sample, resp, means, settings.reg_var)
     else:
-        resp_sum, new_variances = _m_step(sample, resp, variances, settings.reg_var)
+        resp_sum, new_variances = _m_step(sample, resp, weights, variances, settings.reg_var)
     if settings.shrinkage:
         resp_sum = resp_sum + settings.shrinkage * start.prior_weights[cells].T
         rows = rows + settings.shrinkage
@@ -311,4 +382,7 @@ def _em_step(
     going_on = ~(converged | dead)
     fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
     fit.variances[cells[going_on]] = new_variances.T[going_on]
-    return np.asarray(going_on)
+    lowest = log_density.min(keepdims=True)
+    if lowest < _FAR:
+        lowest = np.minimum.reduceat(log_density, sample.first)
+    return np.asarray(going_on), lowest

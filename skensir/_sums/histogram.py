@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -45,10 +45,12 @@ class TruthHistogram(NamedTuple):
     weight: FloatArray
     excess: FloatArray
 
-    def values_from(self, origin: FloatArray) -> FloatArray:
+    def values_from(
+        self, origin: FloatArray, dtype: type[np.floating[Any]] = np.float64
+    ) -> FloatArray:
         """Return the truth of each entry as its distance from the origin of its cell."""
-        lower = self.step * self.resolution - origin[self.cell]
-        return np.asarray(lower + self.excess / self.weight)
+        lower = self.step.astype(dtype) * self.resolution - origin[self.cell]
+        return np.asarray(lower + self.excess.astype(dtype, copy=False) / self.weight)
 
     def in_units(self, unit: float) -> TruthHistogram:
         """Return the histogram of the truth in another unit."""

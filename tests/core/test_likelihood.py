@@ -219,11 +219,20 @@ def test_a_component_that_no_row_belongs_to_dies_only_in_the_published_program()
     about_models = cells.fit(variance_center="model")
     assert not about_models.degenerate[0]
     np.testing.assert_allclose(about_models.weights, [[1.0, 0.0]], atol=1e-12)
-    assert about_models.variances[0, 1] == 1.0  # it keeps the variance that it had
+    assert about_models.converged[0]
     published = cells.fit(variance_center="responsibility")
     assert published.degenerate[0]
     assert not published.converged[0]
     np.testing.assert_array_equal(published.weights, cells.weights)
+
+
+def test_a_variance_does_not_depend_on_how_small_responsibilities_are():
+    # The second component is so far away that no float holds its responsibilities, and yet the
+    # nearest row has all of them.
+    cells = one_cell([10, 11, 12, 13], [11.5, 1000.0], [1.0, 1.0], [0.5, 0.5])
+    step = cells.fit(max_iter=1)
+    assert step.weights[0, 1] == 0.0
+    assert step.variances[0, 1] == pytest.approx((1000.0 - 13.0) ** 2, rel=1e-12)
 
 
 def test_a_model_without_prior_weight_may_vanish_under_shrinkage():

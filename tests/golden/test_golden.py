@@ -30,6 +30,10 @@ EXACT = json.loads((MADE / "environment.json").read_text("utf-8")) == json.loads
 )
 TABLES = sorted(path.name for path in MADE.glob("*.table"))
 
+# Version 0.1 kept the variance of a component whose responsibilities were too small for a float;
+# with shrinkage, which keeps its weight, that changed the weights of cells with hardly any rows.
+LOST_COMPONENTS = ("drawn_likelihood_bytes.table", "drawn_likelihood_reals.table")
+
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
@@ -53,13 +57,19 @@ def test_the_same_files_are_made(made):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_table_files_are_the_same(made, name):
-    if EXACT:
+    if EXACT and name not in LOST_COMPONENTS:
         assert entries(made / name) == entries(MADE / name)
     models = [load_table(folder / name) for folder in (made, MADE)]
     found, expected = ([*getattr(model, "regressors_", [model])] for model in models)
     for one, other in zip(found, expected, strict=True):
+        kept = slice(None)
+        if name in LOST_COMPONENTS:
+            kept = np.isclose(one.variances_, other.variances_, rtol=1e-8).all(axis=1)
+            assert kept.mean() > 0.7
         for field, (dtype, _) in FIELDS.items():
             values = getattr(one, f"{field}_"), getattr(other, f"{field}_")
+            if len(np.atleast_1d(values[0])) == len(other.cells_):
+                values = values[0][kept], values[1][kept]
             if np.dtype(dtype).kind == "f":
                 assert_same(*values, field)
             else:
