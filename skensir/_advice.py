@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from skensir._core.table import FITTED, LookupTable
 from skensir._sample import Sample
 from skensir._sums.scale import quantiles
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
@@ -105,4 +106,17 @@ def say_thin(cell_counts: FloatArray, thin: BoolArray, min_samples_cell: float) 
         f"Most rows, {few / total:.0%}, lie in cells of fewer than {min_samples_cell:g} rows, "
         "which get default weights: take a wider `bin_width`, or let EnsIRRegressorCV choose; the "
         f"limit is min_samples_cell={min_samples_cell:g}."
+    )
+
+
+def say_unfinished(table: LookupTable, max_iter: int, tol: float) -> str | None:
+    """Return what to say where EM has not converged in cells of a table, if it has not."""
+    unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))
+    # Fewer steps than that are what a callback has asked for.
+    if not unfinished or table.n_iter.max() < max_iter:
+        return None
+    return (
+        f"EM came to its limit of {max_iter} steps in {unfinished} of {len(table.cells)} cells "
+        f"before the log-likelihood rose by less than {tol}; "
+        f"raise max_iter={max_iter} or tol={tol}."
     )

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.exceptions import ConvergenceWarning
 
-from skensir._advice import say_thin
+from skensir._advice import say_thin, say_unfinished
 from skensir._base import check_default_weights, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._checks import (
@@ -23,9 +23,10 @@ from skensir._checks import (
 )
 from skensir._core.objective import Objective
 from skensir._core.solve import OBJECTIVES, Settings, solve_table
-from skensir._core.table import FITTED, THIN, LookupTable
+from skensir._core.table import THIN, LookupTable
 from skensir._fitted_table import PLAIN_PARAMS, FittedTable
 from skensir._sums.axes import KINDS
+from skensir._sums.scale import scale_of
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._units import auto_bin_width, unit_of
@@ -309,6 +310,8 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         self._look_at(*rows)
         n_stages = 1 + self._objective().n_stages
         with fit_progress(self, n_stages, X=rows[0], y=rows[1]) as track:
+            if (scale := scale_of(self._current_range())) != 1.0:
+                return self._publish(self._solve_in_unit_of(scale, *rows, track))
             self._statistics = [self._sum_up(*rows, track)]
             return self._solve_and_publish(track)
 
@@ -424,6 +427,10 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         statistics = self._check_statistics(statistics)
         table = solve_table(statistics, self._settings(statistics.n_models), track)
         self._statistics = [statistics]
+        return self._publish(table)
+
+    def _publish(self, table: LookupTable) -> Self:
+        """Set the fitted attributes, and say what there is to be said of the table."""
         self._set_table(table, self._current_range())
         thin = table.cell_origin == THIN
         self._advise("thin", say_thin(table.cell_counts, thin, self.min_samples_cell))
@@ -439,12 +446,5 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
 
     def _warn_of_unfinished(self, table: LookupTable) -> None:
         """Warn if EM has not converged in cells of a table."""
-        unfinished = np.count_nonzero(~table.converged & (table.cell_origin == FITTED))
-        # Fewer steps than that are what a callback has asked for.
-        if unfinished and table.n_iter.max() >= self.max_iter:
-            warn_user(
-                f"EM came to its limit of {self.max_iter} steps in {unfinished} of "
-                f"{len(table.cells)} cells before the log-likelihood rose by less than {self.tol}; "
-                f"raise max_iter={self.max_iter} or tol={self.tol}.",
-                ConvergenceWarning,
-            )
+        if (sentence := say_unfinished(table, self.max_iter, self.tol)) is not None:
+            warn_user(sentence, ConvergenceWarning)

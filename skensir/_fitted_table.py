@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from skensir._base import whole_or_nothing
 from skensir._core.lookup import Lookup
 from skensir._core.objective import Objective
+from skensir._core.solve import Settings, solve_table
 from skensir._core.table import FIELDS, LookupTable
 from skensir._incremental import IncrementalRegressor
 from skensir._jobs import count_threads
@@ -70,6 +71,10 @@ class FittedTable(IncrementalRegressor):
         """Return the objective with the parameters that it knows."""
         raise NotImplementedError
 
+    def _settings(self, n_models: int) -> Settings:
+        """Return the parameters that say how statistics become a table."""
+        raise NotImplementedError
+
     def _find_bin_width(self) -> float:
         """Return the bin width, given or that of the range."""
         raise NotImplementedError
@@ -101,6 +106,24 @@ class FittedTable(IncrementalRegressor):
             track=track,
             n_threads=count_threads(self.n_jobs),
         )
+
+    def _solve_in_unit_of(
+        self,
+        scale: float,
+        X: AnyArray,
+        y: AnyArray,
+        sample_weight: FloatArray | None,
+        track: Track,
+    ) -> LookupTable:
+        """Return the table of rows whose squares no float may hold, of which no sums are kept."""
+        self.__dict__.pop("_statistics", None)
+        plain = type(self)(**self.get_params(deep=False))
+        plain.data_range = self._current_range() / scale
+        for name in ("bin_width", "target_resolution"):
+            if not isinstance(length := getattr(self, name), str):
+                setattr(plain, name, length / scale)
+        statistics = plain._sum_up(X / scale, y / scale, sample_weight, track)
+        return solve_table(statistics, plain._settings(X.shape[1]), track).in_unit_of(scale)
 
     def _check_statistics(self, part: CellStatistics) -> CellStatistics:
         """Return the sums that the objective needs, if rows were summed up as parameters say."""

@@ -198,7 +198,8 @@ class IncrementalRegressor(InUnits, TableRegressor):
         if self._is_solved():
             raise ValueError(
                 f"{method} needs the statistics of the rows seen before, which are neither in a "
-                "table file nor there after forget_rows(): fit the estimator anew."
+                "table file, nor there after forget_rows(), nor kept of values so large or small "
+                "that their squares leave the range of floats: fit the estimator anew."
             )
         return False
 

@@ -342,7 +342,7 @@ def test_splits_that_are_none_are_an_error(cv, message):
 @pytest.mark.parametrize("scale", [1e80, 1e160, 1e300])
 def test_squares_that_overflow_are_an_error(scale):
     X, y = stacked(90)
-    for model in (EnsIRRegressor(scale), EnsIRRegressorCV(), ConvexRegressor()):
+    for model in (EnsIRRegressor(scale, data_range=1.0), EnsIRRegressorCV(), ConvexRegressor()):
         with pytest.raises(ValueError, match=r"overflow\. Values must be below about 1e70"):
             model.fit(X * scale, y * scale)
 
@@ -352,7 +352,7 @@ def test_squares_that_overflow_are_an_error(scale):
 def test_squares_that_underflow_are_an_error(scale, weight):
     X, y = stacked(90)
     weight = np.full(len(y), weight)
-    for model in (EnsIRRegressor(), EnsIRRegressor(objective="squared_error"), ConvexRegressor()):
+    for model in (EnsIRRegressor(data_range=1.0), EnsIRRegressorCV(), ConvexRegressor()):
         with pytest.raises(ValueError, match=r"underflow\. Errors must be above about 1e-70"):
             model.fit(X * scale, y * scale, sample_weight=weight)
         model.fit(X * 1e-60, y * 1e-60, sample_weight=weight)

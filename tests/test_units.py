@@ -59,6 +59,36 @@ def fitted(estimator, X, y, weight=None):
         return clone(estimator).fit(X, y, sample_weight=weight)
 
 
+NEAR_THE_ENDS = [
+    EnsIRRegressor(),
+    EnsIRRegressor(**{**REFERENCE_PARAMS, "min_samples_cell": 20}),
+    EnsIRRegressor(objective="squared_error", axes="deviations", shrink_to="parent", shrinkage=30),
+    EnsIRRegressor(objective="squared_error", axes="summary", fit_intercept=True, positive=False),
+]
+
+
+@pytest.mark.parametrize("estimator", NEAR_THE_ENDS, ids=str)
+@pytest.mark.parametrize("power", [-970, -565, -230, 230, 565, 1000])
+@settings(max_examples=3)
+@given(data=rows())
+def test_values_whose_squares_no_float_holds(estimator, power, tmp_path_factory, data):
+    X, y, weight = (None if part is None else part.astype(np.float64) for part in data)
+    scale = 2.0**power
+    model, other = fitted(estimator, X, y, weight), fitted(estimator, X * scale, y * scale, weight)
+    np.testing.assert_array_equal(other.weights_, model.weights_)
+    expected = [part * scale for part in model.predict(X, return_std=True)]
+    file = tmp_path_factory.mktemp("table") / "a.table"
+    save_table(other, file)
+    for copy in (other, pickle.loads(pickle.dumps(other)), load_table(file)):
+        for found, as_expected in zip(
+            copy.predict(X * scale, return_std=True), expected, strict=True
+        ):
+            np.testing.assert_array_equal(found, as_expected)
+    with pytest.raises(ValueError, match="squares leave the range of floats"):
+        other.partial_fit(X * scale, y * scale)
+    assert np.isfinite(other.variances_).all() or other.axes_ != "predictions"
+
+
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
 @settings(max_examples=15)
 @given(data=rows(), scale=POWERS)

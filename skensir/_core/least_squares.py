@@ -30,8 +30,8 @@ _SIGNED_RIDGE = 1e-10
 _RIDGE = 1e-12
 _TOLERANCE = 1e-10
 
-# A step halves the ridge's effect where the smallest eigenvalue is as large as the ridge, and leaves
-# hardly any of it where that is larger.
+# A step halves the ridge's effect where the smallest eigenvalue is as large as the ridge, and
+# leaves hardly any of it where that is larger.
 _MAX_REFINEMENTS = 40
 
 # Matrices of this many numbers are made at once, so that memory follows the statistics.

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir._sums.binning import bin_indices
+from skensir._sums.scale import scale_of
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 KINDS = ("predictions", "deviations", "summary")
@@ -72,6 +73,9 @@ class Axes(NamedTuple):
 
     def _bins_of_summary(self, columns: AnyArray) -> AnyArray:
         """Return bins of the mean, ``floor(sum(x) / (K b))``, and of the standard deviation."""
+        if (scale := scale_of(self.unit)) != 1.0:
+            plain = self._replace(bin_width=self.bin_width / scale, unit=self.unit / scale)
+            return plain._bins_of_summary(columns / scale)
         n_models = len(columns)
         differences = _from_first(columns).astype(np.float64, copy=False)
         total = differences.sum(axis=0)
@@ -103,6 +107,11 @@ class Axes(NamedTuple):
         A logarithm is not the same to the last bit everywhere, and comparisons are. Found by
         bisection over all numbers of double precision, in the order of their bits.
         """
+        if scale_of(self.unit) != 1.0:
+            raise ValueError(
+                f"A table on summary axes of unit {self.unit:g} predicts in NumPy only: elsewhere "
+                "squares of standard deviations would leave the range of floating-point numbers."
+            )
         low = np.zeros(len(bins), np.int64)  # below the edge, but for the lowest bin
         high = np.full(len(bins), np.finfo(np.float64).max).view(np.int64)
         while (high - low > 1).any():

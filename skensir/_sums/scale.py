@@ -18,9 +18,11 @@ from skensir._typing import FloatArray
 # power of two, so that whole sample weights are compared without rounding.
 _TAIL = 1 / 64
 
-# The squared inverse of a length must be a number too; the squares of larger ones are told of where
-# the rows are summed up.
-_MIN_EXPONENT, _MAX_EXPONENT = -500, 1020
+# Lengths, and ratios of them, are normal numbers.
+_MIN_EXPONENT, _MAX_EXPONENT = -1000, 1020
+
+# Of ranges within these powers of two, squares and products of squares are normal numbers as well.
+_LARGEST_POWER = 200
 
 # Bins are no narrower than the rounding of the predictions lets them be.
 _LARGEST_RATIO = 2.0**40
@@ -49,6 +51,16 @@ def find_data_range(predictions: FloatArray, row_weight: FloatArray) -> float:
     mantissa, exponent = np.frexp(min(spread, np.finfo(np.float64).max))
     power = int(exponent) - (mantissa == 0.5)
     return float(255 * 2.0 ** (min(max(power, _MIN_EXPONENT), _MAX_EXPONENT) - 8))
+
+
+def scale_of(data_range: float) -> float:
+    """Return what rows are divided by before they are summed up: nearly always one.
+
+    Squares of values near the ends of the floating-point numbers would overflow or underflow. By a
+    power of two, nothing is rounded.
+    """
+    power = int(np.frexp(data_range)[1]) - 8  # zero for 255
+    return 2.0**power if abs(power) > _LARGEST_POWER else 1.0
 
 
 def quantiles(values: FloatArray, weight: FloatArray | None, shares: Sequence[float]) -> FloatArray:
