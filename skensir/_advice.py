@@ -22,6 +22,10 @@ _FAR = 4.0
 # Less weight per row than this is hardly meant: rows are rarely worth a twentieth of a row.
 _FEW_PER_ROW = 0.05
 
+# What cameras and array operations leave in numbers of 16 bits.
+_RANGE_OF_16_BITS = 65535.0
+_FEWER_BITS = (8, 10, 12)
+
 # The middle of a distribution lies within these quantiles, with a wide margin.
 _MIDDLE = (0.05, 0.95)
 # No model's predictions spread so much further than the truth, not even noise on a black image.
@@ -82,6 +86,21 @@ def say_other_range(expected: float, found: float | None) -> str | None:
     return (
         f"The range of these predictions is about {found:g}, that of the first rows was "
         f"{expected:g}, by which bins and units are laid: start anew with data_range={found:g}."
+    )
+
+
+def say_fewer_bits(sample: Sample, pixel_range: float | None) -> str | None:
+    """Say that 16-bit numbers hold values of fewer bits, whose range is not theirs."""
+    if pixel_range != _RANGE_OF_16_BITS or not sample.predictions.size:
+        return None
+    largest = max(sample.predictions.max(), sample.truth.max())
+    bits = next((bits for bits in _FEWER_BITS if largest < 2**bits), None)
+    if bits is None:
+        return None
+    return (
+        f"No value of X and y is above {largest:.0f}, and uint16 counts as from 0 to 65535, by "
+        f"which bins are laid: if these are values of {bits} bits, pass data_range={2**bits - 1}, "
+        f"or multiply them by {2 ** (16 - bits)}."
     )
 
 

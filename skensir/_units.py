@@ -9,6 +9,7 @@ import numpy as np
 from skensir._advice import (
     MIN_ROWS,
     find_other_scales,
+    say_fewer_bits,
     say_other_range,
     say_other_scales,
     say_small_weights,
@@ -113,6 +114,7 @@ class InUnits:
             columns = find_other_scales(sample.thin_out(_FEW_VALUES), pixel_range)
             names: Any = vars(self).get("feature_names_in_")
             self._advise("scales", say_other_scales(columns, names))
+            self._advise("bits", say_fewer_bits(sample, None if found != pixel_range else found))
 
     def _adopt_range(self, other: InUnits) -> None:
         """Take over the range of an estimator that is merged, where there is none here.

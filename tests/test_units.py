@@ -59,6 +59,23 @@ def fitted(estimator, X, y, weight=None):
         return clone(estimator).fit(X, y, sample_weight=weight)
 
 
+@pytest.mark.parametrize(("largest", "bits"), [(200, 8), (1000, 10), (4000, 12)])
+@pytest.mark.parametrize("estimator", [EnsIRRegressor(), EnsIRRegressorCV()], ids=str)
+@pytest.mark.filterwarnings("ignore:Most rows")
+def test_fewer_bits_in_numbers_of_16_bits_are_told(estimator, largest, bits):
+    rng = np.random.default_rng(0)
+    y = rng.integers(9, largest, 2000).astype(np.uint16)
+    X = (y[:, None] + rng.integers(-9, 10, (2000, 3))).astype(np.uint16)
+    factor = 2 ** (16 - bits)
+    advice = f"pass data_range={2**bits - 1}, or multiply them by {factor}"
+    with pytest.warns(UserWarning, match=advice):
+        clone(estimator).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="No value of X and y is above")
+        clone(estimator).set_params(data_range=2**bits - 1).fit(X, y)
+        clone(estimator).fit(X * np.uint16(factor), y * np.uint16(factor))
+
+
 NEAR_THE_ENDS = [
     EnsIRRegressor(),
     EnsIRRegressor(**{**REFERENCE_PARAMS, "min_samples_cell": 20}),
