@@ -104,7 +104,7 @@ def replaced(array, value):
         (lambda X, y, w: (X, replaced(y, np.nan), w), "Input y contains NaN"),
         (lambda X, y, w: (X, replaced(y, -np.inf), w), "Input y contains infinity"),
         (
-            lambda X, y, w: (X * 1e80, y * 1e80, w),
+            lambda X, y, w: (X, y, w * 1e160),
             "X, y, data_range, bin_width or sample_weight is too large",
         ),
         (lambda X, y, w: (X, y * 1e200, w), "too (large|fine)"),

@@ -21,16 +21,28 @@ _LARGEST_WEIGHT = 1e9
 _ROUNDING = 1e-6
 
 
+# Fields in the unit of the predictions; variances are in its square.
+_LENGTHS = (
+    "bin_width",
+    "means",
+    "intercepts",
+    "default_intercept",
+    "ancestor_intercepts",
+    "cell_rmse",
+    "default_rmse",
+    "ancestor_rmse",
+)
+
+
 class Field(NamedTuple):
     """What array a field of the table is: dtype and dimensions.
 
-    The dimensions are the numbers of (c)ells, of their wider (a)ncestors, of (m)odels, and of the
-    a(x)es whose bins name a cell.
+    These are the numbers of (c)ells, of their wider (a)ncestors, of (m)odels, and of the a(x)es
+    whose bins name a cell.
     """
 
     dtype: str
     axes: str = ""
-    is_length: bool = False  # in the unit of the predictions
 
     def shape(self, **sizes: int) -> tuple[int, ...]:
         """Return the shape of the array, from the sizes by their letters; a number has none."""
@@ -44,27 +56,27 @@ class LookupTable(NamedTuple):
     say, and a table file holds them in this order: a change here needs a new format there.
     """
 
-    bin_width: Annotated[float, Field("<f8", is_length=True)]
+    bin_width: Annotated[float, Field("<f8")]
     cells: Annotated[IntArray, Field("<i8", "cx")]  # bin indices, in lexicographic order
     cell_counts: Annotated[FloatArray, Field("<f8", "c")]  # rows, or their sample weight
     weights: Annotated[FloatArray, Field("<f8", "cm")]
     cell_origin: Annotated[AnyArray, Field("<U10", "c")]  # how the weights came about
-    cell_rmse: Annotated[FloatArray, Field("<f8", "c", is_length=True)]  # of the combination
-    means: Annotated[FloatArray, Field("<f8", "cm", is_length=True)]  # of the predictions
+    cell_rmse: Annotated[FloatArray, Field("<f8", "c")]  # of the combination
+    means: Annotated[FloatArray, Field("<f8", "cm")]  # of the predictions
     variances: Annotated[FloatArray, Field("<f8", "cm")]  # of the mixture's components
     n_iter: Annotated[IntArray, Field("<i8", "c")]
     converged: Annotated[BoolArray, Field("|b1", "c")]
     default_weights: Annotated[FloatArray, Field("<f8", "m")]  # for rows in no occupied cell
-    default_rmse: Annotated[float, Field("<f8", is_length=True)]
+    default_rmse: Annotated[float, Field("<f8")]
     axes: Annotated[str, Field("<U11")] = KINDS[0]
-    intercepts: Annotated[FloatArray, Field("<f8", "c", is_length=True)] = _NOTHING
-    default_intercept: Annotated[float, Field("<f8", is_length=True)] = 0.0
+    intercepts: Annotated[FloatArray, Field("<f8", "c")] = _NOTHING
+    default_intercept: Annotated[float, Field("<f8")] = 0.0
     # Wider cells, which serve rows in unseen ones: how often the bins were doubled, and so on.
     ancestor_levels: Annotated[IntArray, Field("<i8", "a")] = _NOTHING
     ancestor_cells: Annotated[IntArray, Field("<i8", "ax")] = _NOTHING
     ancestor_weights: Annotated[FloatArray, Field("<f8", "am")] = _NOTHING
-    ancestor_intercepts: Annotated[FloatArray, Field("<f8", "a", is_length=True)] = _NOTHING
-    ancestor_rmse: Annotated[FloatArray, Field("<f8", "a", is_length=True)] = _NOTHING
+    ancestor_intercepts: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
+    ancestor_rmse: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
 
     @classmethod
     def simple(cls, **fields: Any) -> LookupTable:
@@ -81,11 +93,10 @@ class LookupTable(NamedTuple):
 
         Variances that no float holds become the largest one, or zero.
         """
-        lengths = [name for name, field in FIELDS.items() if field.is_length]
         with np.errstate(over="ignore", under="ignore"):
             variances = np.minimum(self.variances * scale * scale, np.finfo(np.float64).max)
         return self._replace(
-            variances=variances, **{name: getattr(self, name) * scale for name in lengths}
+            variances=variances, **{name: getattr(self, name) * scale for name in _LENGTHS}
         )
 
     def check(self, *, convex: bool = True) -> None:

@@ -383,8 +383,8 @@ def _check_products(
         errs = (model_columns(X, rows) != y[rows]).any(axis=0)
         if (errs if sample_weight is None else errs & (sample_weight[rows] > 0)).any():
             raise ValueError(
-                "X and y are too close to zero: the squares of errors underflow. Errors must be "
-                "above about 1e-70 in magnitude."
+                "X and y are too close to zero, or data_range is too large for them: the squares "
+                "of errors underflow. Errors must be above about 1e-70 in magnitude."
             )
 
 
