@@ -202,6 +202,26 @@ def test_what_is_refused_changes_nothing(message):
     np.testing.assert_allclose(model.predict(X), pickle.loads(before).predict(X), rtol=1e-12)
 
 
+def test_rows_counted_at_another_target_resolution_are_refused():
+    """They would be put on a grid that nobody asked for."""
+    X, y, groups = draw_rows(6)
+    options = {**GIVEN, "shrink_to": "pooled", "axes": "predictions", "objectives": ["likelihood"]}
+    fine, coarse = (
+        EnsIRRegressorCV(**options, target_resolution=step).partial_fit(X, y, groups)
+        for step in (1.0, 4.0)
+    )
+    before = pickle.dumps(fine)
+    with pytest.raises(ValueError, match="have other .* target_resolution"):
+        fine.merge(coarse)
+    assert pickle.dumps(fine) == before
+    with pytest.raises(ValueError, match="have other .* target_resolution"):
+        fine.set_params(target_resolution=2.0).solve()
+    # Where no objective needs the truth, its grid is nothing to differ in.
+    for model in (fine, coarse):
+        model.set_params(objectives=["squared_error"])
+    assert fine.merge(coarse).predict(X).shape == y.shape
+
+
 def test_one_fold_is_not_enough_but_is_kept():
     X, y, _ = draw_rows(7)
     model = EnsIRRegressorCV(**GIVEN).partial_fit(X, y, np.full(len(y), "left"))

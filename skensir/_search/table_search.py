@@ -122,17 +122,11 @@ class TableSearch(SearchSpace, AveragedTables):
         """Return the sums of folds, if rows were summed up as the parameters say."""
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
         for fold in part.folds:
-            alike = len(fold) == len(grids) and all(
-                sums.axes == grid.axes
-                and (sums.errors is not None) >= grid.with_errors
-                and (sums.truth is not None) >= (grid.target_resolution is not None)
-                for sums, grid in zip(fold, grids, strict=True)
-            )
-            if not alike:
+            if len(fold) != len(grids) or not all(map(_serves, fold, grids)):
                 raise ValueError(
                     "Rows that are already summed up have other bin_widths, axes, objectives, "
-                    "fit_intercept or data_range: fit the estimators alike, with the same "
-                    "data_range given to each."
+                    "fit_intercept, target_resolution or data_range: fit the estimators alike, "
+                    "with the same data_range given to each."
                 )
         return part
 
@@ -325,3 +319,13 @@ class TableSearch(SearchSpace, AveragedTables):
             f"(splits: {self.n_splits_}), squared error saved:",
         ]
         return "\n".join([*lines, *describe_gains(self.held_out_mse_, self.gains_, self.n_splits_)])
+
+
+def _serves(sums: CellStatistics, grid: Grid) -> bool:
+    """Tell whether rows were summed up by a grid, or by one that tells more."""
+    resolution = None if sums.truth is None else sums.truth.resolution
+    return (
+        sums.axes == grid.axes
+        and (sums.errors is not None) >= grid.with_errors
+        and grid.target_resolution in (None, resolution)
+    )

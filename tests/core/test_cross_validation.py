@@ -1,0 +1,71 @@
+"""When the sums of wider bins may follow from those of narrower ones."""
+
+import numpy as np
+import pytest
+from hypothesis import assume, example, given
+from hypothesis import strategies as st
+
+from skensir._core.cross_validation import Grid
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import KINDS, Axes
+
+WIDTHS = st.sampled_from([0.1, 0.3, 0.5, 0.7, 1.1, 1.0, 2.0, 3.0, 5.1])
+STEPS = st.sampled_from([0.1, 0.25, 0.3, 1.0])
+FACTORS = st.integers(1, 8)
+LINE = np.arange(-300.0, 300.0)
+
+
+@given(WIDTHS, FACTORS, STEPS, FACTORS, st.sampled_from([0.1, 0.5, 1.0]))
+@example(1.1, 3, 1.0, 1, 1.0)
+@example(1.0, 3, 1.0, 1, 0.5)
+@example(1.0, 2, 0.3, 3, 1.0)
+def test_grids_nest_only_where_wider_bins_are_unions_to_the_last_bit(
+    width, factor, step, step_factor, unit
+):
+    """Rows and truth lie on edges of bins and steps, as multiples of short decimals do."""
+    fine, wide = Grid(Axes(width), step), Grid(Axes(width * factor), step * step_factor)
+    factors = fine.coarsening_to(wide, whole=unit == 1)
+    assume(factors is not None)
+    X, y = LINE[:, None] * unit, LINE * 0.3
+    follows = accumulate(X, y, None, **fine._asdict()).coarsen(*factors)
+    expected = accumulate(X, y, None, **wide._asdict())
+    assert follows.axes == expected.axes
+    np.testing.assert_array_equal(follows.cells, expected.cells)
+    np.testing.assert_array_equal(follows.weight, expected.weight)
+    assert follows.truth.resolution == expected.truth.resolution
+    for name in ("cell", "step", "weight"):
+        np.testing.assert_array_equal(
+            getattr(follows.truth, name), getattr(expected.truth, name), err_msg=name
+        )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("factor", [1, 2, 4, 64])
+@pytest.mark.parametrize("width", [0.3, 1.0, 31.7])
+def test_bins_doubled_need_no_other_pass_over_the_rows(kind, factor, width):
+    fine, wide = Grid(Axes(width, kind), 0.1), Grid(Axes(width * factor, kind), 0.1 * factor)
+    assert fine.coarsening_to(wide, whole=False) == (factor, factor)
+    without_truth = wide._replace(target_resolution=None)
+    assert fine.coarsening_to(without_truth, whole=False) == (factor, 1)
+
+
+def test_whole_bins_of_whole_numbers_need_no_other_pass_over_the_rows():
+    fine, wide = Grid(Axes(2.0)), Grid(Axes(6.0))
+    assert fine.coarsening_to(wide, whole=True) == (3, 1)
+    assert fine.coarsening_to(wide, whole=False) is None
+
+
+@pytest.mark.parametrize(
+    "wide",
+    [
+        Grid(Axes(48.0), 1.0),
+        Grid(Axes(16.0), 1.0),
+        Grid(Axes(64.0, "summary"), 1.0),
+        Grid(Axes(64.0, unit=2.0), 1.0),
+        Grid(Axes(64.0), 0.5),
+        Grid(Axes(64.0), 1.5),
+        Grid(Axes(64.0), 3.0),
+    ],
+)
+def test_other_grids_do_not_nest(wide):
+    assert Grid(Axes(32.0), 1.0).coarsening_to(wide, whole=True) is None
