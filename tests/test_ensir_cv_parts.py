@@ -211,10 +211,10 @@ def test_rows_counted_at_another_target_resolution_are_refused():
         for step in (1.0, 4.0)
     )
     before = pickle.dumps(fine)
-    with pytest.raises(ValueError, match="have other .* target_resolution"):
+    with pytest.raises(ValueError, match=r"have other .* target_resolution"):
         fine.merge(coarse)
     assert pickle.dumps(fine) == before
-    with pytest.raises(ValueError, match="have other .* target_resolution"):
+    with pytest.raises(ValueError, match=r"have other .* target_resolution"):
         fine.set_params(target_resolution=2.0).solve()
     # Where no objective needs the truth, its grid is nothing to differ in.
     for model in (fine, coarse):
