@@ -164,7 +164,7 @@ def put_in(mutant):
     fresh = types.ModuleType(name)
     fresh.__file__ = living.__file__
     exec(compile(mutant.apply(), str(mutant.path), "exec"), vars(fresh))
-    _replace(living, fresh, name)
+    _replace(living, fresh, name, with_data=not mutant.owner)
 
 
 def _function(thing):
@@ -177,11 +177,11 @@ def _function(thing):
     return thing if isinstance(thing, types.FunctionType) else None
 
 
-def _replace(living, fresh, module):
+def _replace(living, fresh, module, *, with_data):
     for name, new in list(vars(fresh).items()):
         old = vars(living).get(name)
         if isinstance(new, type) and new.__module__ == module:
-            _replace(old, new, module)
+            _replace(old, new, module, with_data=with_data)
         elif (function := _function(new)) is not None:
             if (
                 function.__module__.split("_")[0] in (module.split("_")[0], "namedtuple")
@@ -190,16 +190,8 @@ def _replace(living, fresh, module):
                 own.__code__ = function.__code__
                 own.__defaults__ = function.__defaults__
                 own.__kwdefaults__ = function.__kwdefaults__
-        elif _is_plain(new) and not name.startswith("__") and repr(new) != repr(old):
+        elif with_data and not name.startswith("__") and repr(new) != repr(old):
             _rename(living, name, old, new)
-
-
-def _is_plain(thing):
-    if isinstance(thing, tuple | frozenset):
-        return all(map(_is_plain, thing))
-    if isinstance(thing, dict):
-        return all(map(_is_plain, thing.values()))
-    return isinstance(thing, int | float | str | np.generic)
 
 
 def _rename(living, name, old, new):

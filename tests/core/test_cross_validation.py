@@ -1,11 +1,11 @@
-"""When the sums of wider bins may follow from those of narrower ones."""
+"""When sums follow from others: wider bins from narrower ones, training rows from other folds."""
 
 import numpy as np
 import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from skensir._core.cross_validation import Grid
+from skensir._core.cross_validation import Grid, is_partition, neighbours
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import KINDS, Axes
 
@@ -69,3 +69,42 @@ def test_whole_bins_of_whole_numbers_need_no_other_pass_over_the_rows():
 )
 def test_other_grids_do_not_nest(wide):
     assert Grid(Axes(32.0), 1.0).coarsening_to(wide, whole=True) is None
+
+
+@pytest.mark.parametrize(
+    ("splits", "parts"),
+    [
+        ([([2, 3], [0, 1]), ([0, 1], [2, 3])], True),
+        ([([1, 2, 3], [0]), ([3, 0, 2], [1]), ([0, 1], [2, 3])], True),
+        ([([2, 3], [0, 1])], False),  # rows 2 and 3 are never held out
+        ([([2, 3], [0, 1]), ([0, 1, 3], [2])], False),
+        ([([2, 3], [0, 1]), ([0, 3], [1, 2])], False),  # row 1 is twice
+        ([([3], [0, 1]), ([0, 1], [2, 3])], False),  # a training row is left out
+        ([([2, 2], [0, 1]), ([0, 1], [2, 3])], False),  # or comes twice in place of another
+        ([([], [0, 1, 2, 3])], False),
+    ],
+)
+def test_splits_part_the_rows_if_each_is_held_out_once_and_trains_else(splits, parts):
+    splits = [tuple(np.array(side, dtype=int) for side in split) for split in splits]
+    assert is_partition(splits, 4) is parts
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([4, 5, 6], slice(4, 7)),
+        ([3], slice(3, 4)),
+        ([4, 6, 5], None),
+        ([4, 4, 6], None),
+        ([6, 5, 4], None),
+        ([0, 2], None),
+        ([], None),
+    ],
+)
+def test_rows_that_are_neighbours_need_no_copy(rows, expected):
+    rows = np.array(rows, dtype=int)
+    found = neighbours(rows)
+    if expected is None:
+        assert found is rows
+    else:
+        assert found == expected
