@@ -138,6 +138,21 @@ def test_every_level_has_the_sums_of_its_children(seed, n_axes, n_levels):
         np.testing.assert_allclose(of_level, np.stack([expected[c] for c in sorted(expected)], -1))
 
 
+@given(SEEDS, st.integers(1, 3), st.integers(1, 6))
+def test_a_cell_is_known_if_rows_lie_in_the_widest_around_it(seed, n_axes, n_levels):
+    """However little they weigh."""
+    rng = np.random.default_rng(seed)
+    cells = np.unique(rng.integers(-9, 9, (30, n_axes)), axis=0)
+    depths = rng.integers(0, n_levels, 2)
+    sums = np.where(rng.random((2, 1, len(cells))) < 0.3, 0.01, 0.0)
+    hierarchy = Hierarchy(cells, n_levels)
+    known = hierarchy.known(hierarchy.add_up(sums), depths)
+    for of_set, depth, found in zip(sums, depths, known, strict=True):
+        widest = [naive.wider(cell, depth) for cell in cells.tolist()]
+        occupied = {widest[i] for i in np.flatnonzero(of_set[0])}
+        assert found.tolist() == [cell in occupied for cell in widest]
+
+
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 90)), min_size=1))
 def test_bins_double_until_an_axis_has_one_or_two(ends):
     low = [start for start, _ in ends]
