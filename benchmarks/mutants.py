@@ -263,9 +263,8 @@ class Runner:
 
         known = self.learned.read_text().splitlines() if self.learned.exists() else []
         known = {json.loads(line)[0] for line in known}
+        items = [item for item in items if item.nodeid not in known]
         for item, following in pairwise([*items, None]):
-            if item.nodeid in known:
-                continue
             codes.clear()
             self.failed = None
             begin = time.process_time()

@@ -26,6 +26,8 @@ SEARCHES = [
     EnsIRRegressorCV(**GIVEN, shrink_to="pooled", fit_intercept=[False, True], cv=LEAVE_OUT),
     EnsIRRegressorCV(
         **GIVEN,
+        axes=["predictions", "summary"],
+        positive=True,
         objectives=["likelihood", "squared_error"],
         target_resolution=2.0,
         max_iter=4,
