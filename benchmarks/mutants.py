@@ -4,8 +4,8 @@ usage: python benchmarks/mutants.py RESULTS FILE ... [--again] [--seconds 10] [-
 
 RESULTS gets a line of JSON for each mutant: where, what it was, what it became, and the test that
 failed, or null. Mutants that are there already are not run again, so that a run may be stopped and
-taken up; with `--again` those that lived are. They come in a drawn order: those of a part of the
-run are a fair sample. `python benchmarks/mutants.py RESULTS` counts, and prints those that live.
+taken up; with `--again` only those that lived are. They come in a drawn order: those of a part of
+the run are a fair sample. `python benchmarks/mutants.py RESULTS` prints those that live.
 
 The tests are loaded once, and once run to learn which functions each of them calls and how long it
 takes, which is kept beside RESULTS in a file *.tests. Then each mutant is a process that is forked
@@ -148,6 +148,8 @@ def mutants_of(path):
             for child in value if isinstance(value, list) else [value]:
                 if not isinstance(child, ast.AST) or isinstance(child, ast.JoinedStr | ast.Assert):
                     continue
+                if isinstance(child, ast.keyword) and child.arg == "strict":  # as an assertion
+                    continue
                 inner, inside = owner, in_function
                 if isinstance(child, ast.FunctionDef | ast.ClassDef) and not in_function:
                     inner = f"{owner}.{child.name}".lstrip(".")
@@ -222,7 +224,8 @@ class Runner:
         mutants = [mutant for path in self.paths for mutant in mutants_of(path)]
         random.Random(0).shuffle(mutants)
         for number, mutant in enumerate(mutants):
-            if mutant.name in killers and not (self.again and killers[mutant.name] is None):
+            lived = mutant.name in killers and killers[mutant.name] is None
+            if not lived if self.again else mutant.name in killers:
                 continue
             begin = time.time()
             chosen = self.choose(items, mutant)
