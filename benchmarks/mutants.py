@@ -44,6 +44,7 @@ TESTS = (
     *("tests/test_ensir_params.py", "tests/test_ensir_table.py", "tests/test_partial_fit.py"),
     *("tests/test_published.py", "tests/test_units.py", "tests/test_baselines.py"),
     *("tests/test_array_api.py", "tests/test_persistence_averages.py"),
+    "tests/test_expected_errors.py",
 )
 
 
