@@ -2,12 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from skensir._core.least_squares import SquaredError, signed_weights
-
-SEEDS = st.integers(0, 2**32 - 1)
 
 
 @pytest.mark.parametrize("perfect", [[0], [2], [0, 3]])
@@ -20,15 +16,17 @@ def test_models_without_any_error_need_no_other(perfect):
     np.testing.assert_array_equal(weights, expected)
 
 
-@given(SEEDS, st.integers(1, 6), st.sampled_from([1e-3, 1.0, 1e6]))
-def test_errors_that_are_constant_but_for_rounding_are_no_models_that_cancel(seed, n_models, size):
+@pytest.mark.parametrize("n_models", [1, 2, 3, 6])
+@pytest.mark.parametrize("size", [1e-3, 1.0, 1e6])
+def test_errors_that_are_constant_but_for_rounding_are_no_models_that_cancel(n_models, size):
     """What is left of their moments about the mean is noise of either sign."""
-    rng = np.random.default_rng(seed)
-    means = size * rng.uniform(1, 2, n_models)
-    moments = np.outer(means, means)
+    rng = np.random.default_rng(n_models)
+    means = size * rng.uniform(1, 2, (1000, n_models))
+    moments = means[:, :, None] * means[:, None, :]
     rounding = rng.integers(-2, 3, moments.shape) * np.spacing(moments)
-    moments += rounding + rounding.T
+    moments += rounding + rounding.swapaxes(1, 2)
     objective = SquaredError(positive=False, fit_intercept=True)
-    [weights], [intercept] = objective.solve_moments(moments[None], means[None])
+    weights, intercepts = objective.solve_moments(moments, means)
     assert np.abs(weights).max() < 2
-    np.testing.assert_allclose(weights @ means + intercept, 0, atol=1e-12 * size)
+    left = (weights * means).sum(axis=1) + intercepts
+    np.testing.assert_allclose(left, 0, atol=1e-12 * size)
