@@ -92,8 +92,9 @@ def whole_or_nothing(method: Method) -> Method:
         try:
             return method(self, *args, **kwargs)
         except BaseException:  # an interruption as well
-            vars(self).clear()
-            vars(self).update(before)
+            vars(self).update(before)  # first, as a second interruption may come at any moment
+            for name in vars(self).keys() - before.keys():
+                del vars(self)[name]
             raise
 
     return cast(Method, changing)

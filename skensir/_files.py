@@ -1,8 +1,9 @@
-"""Files that are written whole or not at all, and zip archives that cannot inflate."""
+"""Files that are written whole or not at all, read, and zip archives that cannot inflate."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -17,8 +18,8 @@ try:
 except ImportError:  # Windows
     fcntl = None  # type: ignore[assignment]
 
-# Files that are not whole yet; whoever writes one holds a lock on it.
-_PARTIAL = ".skensir-"
+# Files and folders that are not whole yet; whoever writes one holds a lock on it.
+_PARTIAL, _DIGITS = ".skensir-", 16
 
 
 @contextmanager
@@ -33,7 +34,7 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
     is renamed, which takes milliseconds; otherwise it may be cut short after a power failure.
     """
     target = Path(os.path.realpath(path))
-    partial_file = target.with_name(f"{_PARTIAL}{token_hex(8)}")
+    partial_file = _partial(target.parent)
     try:
         if target.exists() and not target.is_file():
             with open(target, "wb") as file:
@@ -62,6 +63,31 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
             partial_file.unlink()
 
 
+@contextmanager
+def partial_folder(parent: Path) -> Iterator[Path]:
+    """Make a folder to write to, and remove it in the end with what has not been moved elsewhere.
+
+    As with `whole_file`, what killed programs left in the parent is removed.
+    """
+    remove_leftovers(parent)
+    folder = _partial(parent)
+    with ExitStack() as stack:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        while True:
+            folder.mkdir(0o700)
+            if fcntl is None:
+                break
+            opened = stack.enter_context(_open_at_once(folder))
+            if not _lock(opened) or os.fstat(opened).st_nlink:
+                break  # else it was taken for a leftover before it was locked
+        yield folder
+
+
+def _partial(folder: Path) -> Path:
+    """Return a name in a folder for something that is not whole yet."""
+    return folder / f"{_PARTIAL}{token_hex(_DIGITS // 2)}"
+
+
 def _open_locked(path: Path) -> BinaryIO:
     """Make a file to write to, which `remove_leftovers` leaves alone until it is closed."""
     while True:
@@ -71,8 +97,8 @@ def _open_locked(path: Path) -> BinaryIO:
         file.close()  # taken for a leftover before it was locked
 
 
-def _lock(file: BinaryIO, *, wait: bool = True) -> bool:
-    """Lock an open file, and tell whether that was possible: some file systems know no locks."""
+def _lock(file: BinaryIO | int, *, wait: bool = True) -> bool:
+    """Lock an open file or folder, and tell whether that was possible: it is not everywhere."""
     if fcntl is not None:
         with suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
@@ -81,25 +107,67 @@ def _lock(file: BinaryIO, *, wait: bool = True) -> bool:
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove the files that killed programs left unfinished in a folder.
+    """Remove what killed programs left unfinished in a folder.
 
-    Those that some program is writing at this moment stay: it holds a lock on them, and Windows
-    removes no open file anyway.
+    What some program is writing at this moment stays: it holds a lock on it, and Windows removes no
+    open file anyway.
     """
-    for path in folder.glob(f"{_PARTIAL}*"):
-        with suppress(OSError), ExitStack() as stack:  # such as one that is gone, or a folder
-            file = stack.enter_context(open(path, "rb"))
-            if fcntl is None:
-                file.close()
-            elif not _lock(file, wait=False):
-                continue
-            path.unlink()
+    for path in folder.glob(_PARTIAL + "[0-9a-f]" * _DIGITS):
+        with suppress(OSError), ExitStack() as stack:  # such as one that is gone, or a link
+            if fcntl is not None:
+                opened = stack.enter_context(_open_at_once(path))
+                if not _lock(opened, wait=False):
+                    continue
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink()
+
+
+@contextmanager
+def _open_at_once(path: Path) -> Iterator[int]:
+    """Open a file or folder to look at, no link, without waiting for whoever writes to a pipe."""
+    opened = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+    try:
+        yield opened
+    finally:
+        os.close(opened)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes, *, flushed: bool = True) -> None:
     """Write a file whole or not at all."""
     with whole_file(path, flushed=flushed) as file:
         file.write(data)
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str], *, only_file: bool = False) -> Iterator[BinaryIO]:
+    """Open a file to read; whatever goes wrong, the error names the path.
+
+    With `only_file` it must be a file: pipes and devices may have no end.
+    """
+    try:
+        with open(path, "rb", opener=_open_file if only_file else None) as file:
+            yield file
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from error
+
+
+def read_whole(path: str | os.PathLike[str], *, only_file: bool = False) -> bytes:
+    """Return the content of a file, as `opened` opens it."""
+    with opened(path, only_file=only_file) as file:
+        return file.read()
+
+
+def _open_file(path: str, flags: int) -> int:
+    """Open a file, and refuse what is none without waiting for whoever writes to a pipe."""
+    opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if stat.S_ISREG(os.fstat(opened).st_mode):
+        return opened
+    os.close(opened)
+    raise ValueError(f"{os.fspath(path)} cannot be read: it is a pipe or a device and no file.")
 
 
 @contextmanager

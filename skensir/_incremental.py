@@ -162,11 +162,11 @@ class IncrementalRegressor(InUnits, TableRegressor):
         self._check_params(other.n_features_in_)
         return self._add_statistics(self._parts_of(other))
 
-    @whole_or_nothing
     def solve(self) -> Self:
         """Solve the table of the rows that `partial_fit` or `merge` have added.
 
-        Does nothing where that is done: after `fit`, `predict` and the like.
+        Does nothing where that is done: after `fit`, `predict` and the like. Threads may do so at
+        a time, as they do if all of them predict with an estimator that is not solved yet.
 
         Returns
         -------
@@ -175,7 +175,10 @@ class IncrementalRegressor(InUnits, TableRegressor):
         """
         check_is_fitted(self)
         if not self._is_solved():
-            self._solve_and_publish()
+            # A thread that looks at the attributes meanwhile finds all of them or none.
+            solved = object.__new__(type(self))
+            solved.__dict__.update(self.__dict__)
+            self.__dict__.update(solved._solve_and_publish().__dict__)
         return self
 
     def forget_rows(self) -> Self:

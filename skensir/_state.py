@@ -42,7 +42,7 @@ class PlainState:
     """Gives an estimator a state of arrays, numbers, strings, lists and dicts of them."""
 
     def __getstate__(self) -> dict[str, Any]:
-        attributes = {name: _to_plain(value) for name, value in vars(self).items()}
+        attributes = {name: _to_plain(value) for name, value in dict(vars(self)).items()}
         if _REQUESTS in attributes:
             attributes[_REQUESTS] = _plain_requests(attributes[_REQUESTS])
         return {_NUMBER: _FORMAT, _WRITER: __version__, "attributes": attributes}

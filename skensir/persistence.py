@@ -6,7 +6,6 @@ import json
 import os
 from collections.abc import Callable
 from numbers import Integral, Real
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -14,7 +13,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
-from skensir._files import make_archive, naming, write_whole
+from skensir._files import make_archive, naming, read_whole, write_whole
 from skensir._table_format import (
     FORMAT,
     FORMATS,
@@ -147,7 +146,7 @@ def load_table(
     >>> model.predict([[2.0, 6.0]]).round(6)
     array([4.])
     """
-    data = Path(path).read_bytes()
+    data = read_whole(path)
     with naming(path):
         return read_table_file(data)
 

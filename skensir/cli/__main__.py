@@ -20,7 +20,13 @@ def console() -> NoReturn:
 def keep_terminal() -> None:
     """Let none but us speak on the terminal: decoders of images print what they think of a file."""
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
+    # Where a standard file is closed, the next file that is opened would take its place.
+    while (opened := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(opened)
+    sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - until the program ends
     if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         return
     sys.stderr = os.fdopen(os.dup(2), "w", 1, sys.stderr.encoding, "backslashreplace")
     with open(os.devnull, "w") as nowhere:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 from pathlib import Path
 
+from skensir._files import partial_folder
 from skensir._text import wrap
 from skensir.cli.arguments import Command
 from skensir.cli.common import check_installed, check_new_folder, check_picture_file, write_picture
@@ -40,9 +41,9 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
         check_new_folder(folder)
     names = list(SHOWN_TASKS) if task == "all" else [task]
     # Beside the folder, to be renamed when all is there.
-    place = None if folder is None else folder.absolute().parent
-    with tempfile.TemporaryDirectory(prefix=".skensir-demo-", dir=place) as temporary:
-        sets = Path(temporary) / "sets"
+    place = Path(tempfile.gettempdir()) if folder is None else folder.absolute().parent
+    with partial_folder(place) as temporary:
+        sets = temporary / "sets"
         rows = []
         for name in names:
             comparison = run_task(name, sets / name)

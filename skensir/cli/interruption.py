@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as something to ask for, so that work ends where nothing is half done."""
+"""Ctrl-C, SIGTERM and SIGHUP as something to ask for, so that nothing is left half done."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any, Self
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+# Windows knows no end of a terminal.
+_ENDS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
+_SIGNALS = (signal.SIGINT, *_ENDS)
 
 
 @contextmanager
@@ -38,13 +40,15 @@ def ending_at_signals() -> AbstractContextManager[None]:
     return _handled_by(lambda number, _: os._exit(128 + number), *_SIGNALS)
 
 
-def leaving_at_sigterm() -> AbstractContextManager[None]:
-    """Leave the program at SIGTERM as at Ctrl-C, so that nothing half done is left behind."""
+def leaving_when_asked() -> AbstractContextManager[None]:
+    """Leave the program at SIGTERM and SIGHUP as at Ctrl-C, and leave nothing half done behind."""
 
     def leave(number: int, _: FrameType | None) -> None:
+        for other in _ENDS:  # a terminal that is closed says so twice
+            signal.signal(other, signal.SIG_IGN)
         raise SystemExit(128 + number)
 
-    return _handled_by(leave, signal.SIGTERM)
+    return _handled_by(leave, *_ENDS)
 
 
 def ignore_signals() -> None:

@@ -14,8 +14,8 @@ from skensir import __version__
 from skensir._text import printable
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
-from skensir.cli.interruption import ending_at_signals, leaving_at_sigterm
-from skensir.cli.sentences import in_options, warnings_as_notes
+from skensir.cli.interruption import ending_at_signals, leaving_when_asked
+from skensir.cli.sentences import in_options, tell, warnings_as_notes
 
 # The modules of the commands; that of the one which is called is loaded alone.
 _COMMANDS = (
@@ -42,6 +42,10 @@ _SAID: dict[str, str] = {
 }
 
 
+# What `threading` says, whose error has no class of its own.
+_NO_THREAD = "can't start new thread"
+
+
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence, without the usage."""
 
@@ -62,6 +66,12 @@ class _Parser(argparse.ArgumentParser):
             )
         return parsed, unknown
 
+    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
+        """Leave the program after --help and --version, once they could be written."""
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        super().exit(status, message)
+
 
 def _make_parser(called: str | None) -> argparse.ArgumentParser:
     """Return the parser of the command that is called, or of all if there is none such."""
@@ -81,10 +91,12 @@ def _make_parser(called: str | None) -> argparse.ArgumentParser:
 
 def _sentence(error: Exception, options: Collection[str]) -> str:
     """Return what went wrong in one line; errors of the system name the file first."""
-    if isinstance(error, OSError) and error.filename is not None:
-        return f"{error.filename}: {error.strerror}."
+    if isinstance(error, OSError) and error.strerror is not None:
+        return f"{error.filename or 'standard output'}: {error.strerror}."
     if isinstance(error, MemoryError):
         return "There is not enough memory for images of this size."
+    if isinstance(error, RuntimeError):
+        return "The system lets this program start no more threads."
     return in_options(str(error), options)
 
 
@@ -99,8 +111,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 after success, 2 after a mistake of the user, 130 after an interruption. SIGTERM leaves
-        the program with 143.
+        0 after success, 2 after a mistake of the user or a failure of the system, 130 after an
+        interruption. SIGTERM leaves the program with 143, and SIGHUP with 129.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
     options: dict[str, Any] = {}
@@ -109,14 +121,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments = sys.argv[1:] if argv is None else list(argv)
         options = vars(_make_parser(next(iter(arguments), None)).parse_args(arguments))
         command = options.pop("run")
-        with leaving_at_sigterm(), warnings_as_notes(options):
+        with leaving_when_asked(), warnings_as_notes(options):
             command(**options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
-        print(f"skensir: {printable(_sentence(error, options))}", file=sys.stderr)
+        tell(f"skensir: {printable(_sentence(error, options))}")
+        return 2
+    except RuntimeError as error:
+        if str(error) != _NO_THREAD:
+            raise
+        tell(f"skensir: {_sentence(error, options)}")
         return 2
     except KeyboardInterrupt:
         return 130  # what a shell expects of an interrupted program

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from skensir.cli.common import CommandError, check_installed, check_parent, load
 from skensir.cli.interruption import Interrupted, Interruption
 from skensir.cli.prediction import Outcome, Prediction
 from skensir.cli.reading import CROP, INPUT, NAMES, SCENES, open_set
+from skensir.cli.sentences import tell
 from skensir.image import ReferenceSet
 from skensir.image.combining import CombinesImages
 from skensir.image.progress import in_parallel
@@ -108,7 +108,7 @@ def _run(prediction: Prediction, jobs: int | None) -> list[Outcome]:
         if prediction.done or isinstance(error, Interrupted):
             n_done = f"{len(prediction.done)} of {plural(len(names), 'scene')}"
             done = f"{n_done} done: {output}; --resume goes on from there."
-            print(f"skensir: note: {done}", file=sys.stderr)
+            tell(f"skensir: note: {done}")
         if isinstance(error, Interrupted):
             raise SystemExit(prediction.interruption.exit_code) from None
         raise
@@ -138,9 +138,9 @@ def _report(prediction: Prediction, outcomes: list[Outcome]) -> None:
         )
     if left_out:
         left = f"{len(left_out)} of {plural(len(outcomes), 'scene')}"
-        print(f"skensir: {left} could not be combined:", file=sys.stderr)
+        tell(f"skensir: {left} could not be combined:")
         for outcome in left_out:
-            print(f"  {outcome.name}: {outcome.error}", file=sys.stderr)
+            tell(f"  {outcome.name}: {outcome.error}")
         raise SystemExit(1)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -11,14 +12,14 @@ from typing import NamedTuple
 from zlib import crc32
 
 from skensir import __version__
-from skensir._files import remove_leftovers
+from skensir._files import opened, read_whole, remove_leftovers, whole_file
 from skensir.cli.common import CommandError
 from skensir.cli.interruption import Interruption
 from skensir.image import ReferenceSet
 from skensir.image.combining import CombinesImages
 from skensir.image.files import SUFFIXES, encode_image
 from skensir.image.scene_files import WEIGHT_MAPS
-from skensir.image.seals import has_seal, is_sealed, write_sealed
+from skensir.image.seals import add_seal, has_seal, is_sealed
 from skensir.image.strips import Combined, combine_scene
 
 # Of the results; which of them one has is known when its scene is read.
@@ -122,7 +123,7 @@ class Prediction:
     def _digest(self) -> hashlib._Hash:
         """The digest of what all scenes have in common."""
         said = f"{__version__} {self.bits} {self.scenes.crop} "
-        return hashlib.sha256(said.encode() + self.model.read_bytes())
+        return hashlib.sha256(said.encode() + read_whole(self.model))
 
     def remove_empty_folders(self) -> None:
         """Remove the folder for results and those in it where nothing was written."""
@@ -177,12 +178,13 @@ class Prediction:
         png, tif = self._images(name)
         image, former = (png, tif) if combined.image.dtype.kind == "u" else (tif, png)
         files = (*self._maps(name), image)
-        with ExitStack() as undo:
-            for path, pixels in zip(files, (*maps, combined.image), strict=True):
+        pixels = dict(zip(files, (*maps, combined.image), strict=True))
+        with ExitStack() as renaming:  # once all of the scene is on the disk, the image at last
+            for path in reversed(files):
                 path.parent.mkdir(parents=True, exist_ok=True)
-                write_sealed(path, encode_image(path, pixels), seal)
-                undo.callback(path.unlink)
-            undo.pop_all()  # all of the scene is there
+                file = renaming.enter_context(whole_file(path, flushed=False))
+                file.write(add_seal(encode_image(path, pixels[path]), seal))
+                file.flush()
         if is_sealed(former):  # or else this would be one scene twice
             former.unlink()
         return files
@@ -190,8 +192,8 @@ class Prediction:
 
 def _ends_of(path: Path) -> bytes:
     """Return what a file is known by again: its size, and a checksum of both of its ends."""
-    size = path.stat().st_size
-    with open(path, "rb") as file:
+    with opened(path, only_file=True) as file:
+        size = os.fstat(file.fileno()).st_size
         first = crc32(file.read(_LOOKED_AT))
         file.seek(max(0, size - _LOOKED_AT))
         return f" {size} {first} {crc32(file.read())}".encode()

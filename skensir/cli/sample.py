@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-import tempfile
 from pathlib import Path
 
+from skensir._files import partial_folder
 from skensir._text import plural
 from skensir.cli.arguments import Command
 from skensir.cli.common import check_new_folder
@@ -22,10 +22,8 @@ def sample(folder: Path) -> None:
     """
     check_new_folder(folder)
     # Beside the folder, to be renamed when all is there.
-    with tempfile.TemporaryDirectory(
-        prefix=".skensir-sample-", dir=folder.absolute().parent
-    ) as temporary:
-        copy = Path(temporary) / "sample"
+    with partial_folder(folder.absolute().parent) as temporary:
+        copy = temporary / "sample"
         copy_samples(copy)
         copy.rename(folder)
     reference, test, _ = load_super_resolution()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 import warnings
@@ -57,6 +58,14 @@ def _setting(name: str, value: str) -> str:
     return option if value == "True" else f"{option} {value}"
 
 
+def tell(text: str) -> None:
+    """Print something beside the results, if somebody can read it: a terminal may be gone."""
+    try:
+        print(text, file=sys.stderr)
+    except OSError:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115 - until the program ends
+
+
 @contextmanager
 def warnings_as_notes(options: Collection[str]) -> Iterator[None]:
     """Print what the library warns of as a sentence, and once where only its numbers differ."""
@@ -67,7 +76,7 @@ def warnings_as_notes(options: Collection[str]) -> Iterator[None]:
         kind = re.sub(r"(?<![\w/.-])\d[\d.,]*%?(?![\w/-])", "", sentence)
         if kind not in told:
             told.add(kind)
-            print(f"skensir: note: {printable(sentence)}", file=sys.stderr)
+            tell(f"skensir: note: {printable(sentence)}")
 
     with warnings.catch_warnings():
         warnings.simplefilter("always", UserWarning)

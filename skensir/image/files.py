@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skensir._files import write_whole
+from skensir._files import read_whole, write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.headers import check_header, check_pixels
@@ -24,6 +24,7 @@ _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 Codec: TypeAlias = tuple[Callable[..., Image], Callable[..., bytes] | None]
 # The mean of no image of 8 bits lies so far beyond white: it is on another scale.
 _FAR_BEYOND_8_BITS = 512.0
+_NO_MEMORY = -4  # as OpenCV counts its errors
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
 
 
@@ -79,7 +80,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """
     path = Path(path)
     decode, _ = _codec_of(path)
-    image = _without_opaque_alpha(decode(path.read_bytes(), path))
+    image = _without_opaque_alpha(decode(read_whole(path, only_file=True), path))
     _check_image(image, path)
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
@@ -205,6 +206,16 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
     return _decode_checked(data, path)
 
 
+@contextmanager
+def _passing_over(error_of_opencv: type[Exception]) -> Iterator[None]:
+    """Pass over errors of OpenCV, but for a lack of memory, which is no fault of the image."""
+    try:
+        yield
+    except error_of_opencv as error:
+        if getattr(error, "code", None) == _NO_MEMORY:
+            raise MemoryError from error
+
+
 def _decode_checked(data: bytes, path: Path) -> Image:
     """Decode a file whose header says how much will come of it."""
     cv2 = import_optional("cv2", f"Reading {path.suffix} files")
@@ -212,13 +223,14 @@ def _decode_checked(data: bytes, path: Path) -> Image:
     # OpenCV 4 fills what is missing of a JPEG with grey and says nothing: the last scan, which
     # begins at FFDA, must come to an end, FFD9.
     if data.rfind(b"\xff\xd9") >= data.rfind(b"\xff\xda") or data[:2] != b"\xff\xd8":
-        with suppress(cv2.error):
+        with _passing_over(cv2.error):
             image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise ValueError(f"{path} cannot be read: it is damaged, cut short or not an image.")
     if image.ndim == 3:
         order = cv2.COLOR_BGR2RGB if image.shape[2] == 3 else cv2.COLOR_BGRA2RGBA
-        image = cv2.cvtColor(image, order)
+        with _passing_over(cv2.error):
+            image = cv2.cvtColor(image, order)
     return image
 
 
@@ -233,10 +245,11 @@ def encode_opencv(image: Image, suffix: str, path: Path) -> bytes:
         raise ValueError(f"{path} can hold 8 bits only and the image has 16; write a PNG or TIFF.")
     cv2 = import_optional("cv2", "Writing PNG and JPEG files")
     if image.ndim == 3:
-        image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
+        with _passing_over(cv2.error):
+            image = cv2.cvtColor(np.ascontiguousarray(image), cv2.COLOR_RGB2BGR)
     options = [] if suffix == ".png" else [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
     encoded = False
-    with suppress(cv2.error):
+    with _passing_over(cv2.error):
         encoded, buffer = cv2.imencode(suffix, image, options)
     if not encoded:
         raise ValueError(f"{path}: an image of {sizes(image.shape)} cannot be written as {suffix}.")

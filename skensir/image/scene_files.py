@@ -30,11 +30,11 @@ def list_files(folder: Path) -> dict[str, Path]:
     """Return the image files in a folder and those below it, by their paths without the suffix.
 
     Hidden files and folders and those of other formats are passed over. Links are followed, but
-    not in circles.
+    not in circles. A folder that cannot be listed is an error: it may hold a base model.
     """
     files: dict[str, Path] = {}
     seen = set()
-    for place, folders, names in os.walk(folder, followlinks=True):
+    for place, folders, names in os.walk(folder, onerror=_refuse, followlinks=True):
         parent = Path(place)
         above = "" if parent == folder else f"{parent.relative_to(folder).as_posix()}/"
         real = os.path.realpath(place)
@@ -51,6 +51,11 @@ def list_files(folder: Path) -> dict[str, Path]:
             files[key] = path
         seen.add(real)
     return files
+
+
+def _refuse(error: OSError) -> None:
+    """Raise what `os.walk` would pass over."""
+    raise error
 
 
 def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], str]:

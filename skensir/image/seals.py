@@ -9,35 +9,31 @@ from __future__ import annotations
 from pathlib import Path
 from zlib import crc32
 
-from skensir._files import write_whole
+from skensir._files import read_whole
 
 _PREFIX = b"Software\0skensir predict "
 _PNG_END = b"\0\0\0\0IEND" + crc32(b"IEND").to_bytes(4, "big")
-
-
-def write_sealed(path: Path, data: bytes, seal: str) -> None:
-    """Write the bytes of an image file whole or not at all, with a seal."""
-    write_whole(path, _add_seal(data, seal), flushed=False)
 
 
 def has_seal(path: Path, seal: str) -> bool:
     """Tell whether there is such a file, written with this seal, of which no byte has changed."""
     if not path.is_file():
         return False
-    data = path.read_bytes()
+    data = read_whole(path)
     begin = _find_seal(data)
     if begin is None:
         return False
     end = _PNG_END if data.endswith(_PNG_END) else b""
-    return data == _add_seal(data[:begin] + end, seal)
+    return data == add_seal(data[:begin] + end, seal)
 
 
 def is_sealed(path: Path) -> bool:
     """Tell whether a file has a seal, whatever its content."""
-    return path.is_file() and _find_seal(path.read_bytes()) is not None
+    return path.is_file() and _find_seal(read_whole(path)) is not None
 
 
-def _add_seal(data: bytes, seal: str) -> bytes:
+def add_seal(data: bytes, seal: str) -> bytes:
+    """Return the bytes of an image file with a seal."""
     text = _PREFIX + f"{seal} {crc32(data):08x}".encode()
     if not data.endswith(_PNG_END):
         return data + text

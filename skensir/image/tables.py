@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from skensir._files import naming
+from skensir._files import naming, read_whole
 from skensir._table_file import (
     SavedModel,
     SavedRegressor,
@@ -71,7 +71,7 @@ class ImageTables(CombinesImages):
 
 def load_image_tables(path: Path) -> ImageTables | None:
     """Read the tables of an image ensemble from a file; None if it has those of no images."""
-    data = path.read_bytes()
+    data = read_whole(path)
     with naming(path):
         saved = parse_table_file(data)
         return None if saved.ensemble is None else ImageTables.of(saved)

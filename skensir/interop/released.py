@@ -14,7 +14,7 @@ import numpy as np
 from skensir._checks import check_number
 from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
-from skensir._files import naming
+from skensir._files import naming, read_whole
 from skensir._typing import FloatArray, IntArray
 from skensir._units import FORMER_DATA_RANGE
 from skensir.interop._torch_file import Pairs, read_torch_file
@@ -86,7 +86,7 @@ def read_released(
     if bin_width is not None:
         check_number(bin_width, "bin_width")
     with naming(path):
-        edges, weights = _read_cells(read_torch_file(Path(path).read_bytes()))
+        edges, weights = _read_cells(read_torch_file(read_whole(path)))
         n_models = weights.shape[-1]
         named_models, named_width = _told_by_name(Path(path).name, n_models)
         width = _find_width(edges, bin_width, named_width)

@@ -11,7 +11,7 @@ import numpy as np
 
 from skensir._checks import shown
 from skensir._core.portable import combine, find_line, with_tables
-from skensir._files import naming
+from skensir._files import naming, read_whole
 from skensir._optional import import_optional
 from skensir._table_reader import read_table_file
 from skensir._typing import AnyArray
@@ -139,8 +139,8 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         ValueError
             If it is no table file; the message names it.
         """
-        with naming(path), open(path, "rb") as file:
-            return cls(file.read(), value_range=value_range)
+        with naming(path):
+            return cls(read_whole(path), value_range=value_range)
 
     def forward(self, *images: Any) -> Any:
         """Combine what the networks give.

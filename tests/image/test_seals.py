@@ -10,14 +10,15 @@ from PIL import Image
 
 from skensir.image import read_image, write_image
 from skensir.image.files import encode_image
-from skensir.image.seals import has_seal, is_sealed, write_sealed
+from skensir.image.seals import add_seal, has_seal, is_sealed
 
 KINDS = {"a.png": np.uint16, "b.png": np.uint8, "c.tif": np.float32}
 
 
 def make(folder, name, shape=(12, 9, 3)):
     image = np.random.default_rng(0).integers(0, 256, shape).astype(KINDS[name])
-    write_sealed(folder / name, encode_image(folder / name, image), "0a1b2c")
+    data = add_seal(encode_image(folder / name, image), "0a1b2c")
+    (folder / name).write_bytes(data)
     return folder / name, image
 
 
