@@ -65,7 +65,7 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
 
 @contextmanager
 def partial_folder(parent: Path) -> Iterator[Path]:
-    """Make a folder to write to, and remove it in the end with what has not been moved elsewhere.
+    """Make a folder to write to; it is removed in the end unless it has got another name.
 
     As with `whole_file`, what killed programs left in the parent is removed.
     """
@@ -74,7 +74,7 @@ def partial_folder(parent: Path) -> Iterator[Path]:
     with ExitStack() as stack:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         while True:
-            folder.mkdir(0o700)
+            folder.mkdir()
             if fcntl is None:
                 break
             opened = stack.enter_context(_open_at_once(folder))

@@ -6,12 +6,13 @@ import sys
 from typing import NoReturn
 
 from skensir.cli import main
-from skensir.cli.interruption import ignore_signals
+from skensir.cli.interruption import ending_at_signals, ignore_signals
 
 
 def console() -> NoReturn:
     """Run the command line and end the program."""
-    keep_terminal()
+    with ending_at_signals():
+        keep_terminal()
     code = main()
     ignore_signals()  # all is done, and what comes now must not look like a failure
     sys.exit(code)

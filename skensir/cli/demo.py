@@ -42,8 +42,7 @@ def demo(output: Path = Path("demo.png"), task: str = "all", folder: Path | None
     names = list(SHOWN_TASKS) if task == "all" else [task]
     # Beside the folder, to be renamed when all is there.
     place = Path(tempfile.gettempdir()) if folder is None else folder.absolute().parent
-    with partial_folder(place) as temporary:
-        sets = temporary / "sets"
+    with partial_folder(place) as sets:
         rows = []
         for name in names:
             comparison = run_task(name, sets / name)

@@ -5,14 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from types import FrameType
 from typing import Any, Self
 
-# Windows knows no end of a terminal.
-_ENDS = (signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else []))
-_SIGNALS = (signal.SIGINT, *_ENDS)
+_SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM)
+if hasattr(signal, "SIGHUP"):  # not on Windows
+    _SIGNALS += (signal.SIGHUP,)
 
 
 @contextmanager
@@ -38,17 +39,6 @@ def ending_at_signals() -> AbstractContextManager[None]:
     What Python raises at Ctrl-C may be lost there, or come out as an error of the library.
     """
     return _handled_by(lambda number, _: os._exit(128 + number), *_SIGNALS)
-
-
-def leaving_when_asked() -> AbstractContextManager[None]:
-    """Leave the program at SIGTERM and SIGHUP as at Ctrl-C, and leave nothing half done behind."""
-
-    def leave(number: int, _: FrameType | None) -> None:
-        for other in _ENDS:  # a terminal that is closed says so twice
-            signal.signal(other, signal.SIG_IGN)
-        raise SystemExit(128 + number)
-
-    return _handled_by(leave, *_ENDS)
 
 
 def ignore_signals() -> None:
@@ -91,3 +81,20 @@ class Interruption:
 
     def _note(self, number: int, _: FrameType | None) -> None:
         self.signal = self.signal or number
+
+
+class Leaving(Interruption):
+    """Leave the program by an exception when it is asked to end, so that nothing is half done.
+
+    A library may make another error of the exception, so one asks `signal` what it was. What asks
+    again within a second asks for nothing else: a terminal that is closed says so twice.
+    """
+
+    _since: float  # of the clock
+
+    def _note(self, number: int, frame: FrameType | None) -> None:
+        if self.signal is not None and time.monotonic() < self._since + 1:
+            return
+        self._since = time.monotonic()
+        super()._note(number, frame)
+        raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(self.exit_code)

@@ -14,7 +14,7 @@ from skensir import __version__
 from skensir._text import printable
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
-from skensir.cli.interruption import ending_at_signals, leaving_when_asked
+from skensir.cli.interruption import Leaving, ending_at_signals
 from skensir.cli.sentences import in_options, tell, warnings_as_notes
 
 # The modules of the commands; that of the one which is called is loaded alone.
@@ -42,8 +42,9 @@ _SAID: dict[str, str] = {
 }
 
 
-# What `threading` says, whose error has no class of its own.
-_NO_THREAD = "can't start new thread"
+# What is told in a sentence; of the last what `threading` says, whose error has no class.
+_TOLD = (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
+_NO_THREAD = ("can't start new thread",)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -111,30 +112,37 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 after success, 2 after a mistake of the user or a failure of the system, 130 after an
-        interruption. SIGTERM leaves the program with 143, and SIGHUP with 129.
+        0 after success, 2 after a mistake of the user or a failure of the system; 130 after
+        Ctrl-C, 143 after SIGTERM and 129 after SIGHUP.
     """
     os.environ.setdefault("OPENCV_LOG_LEVEL", "SILENT")  # we say in one sentence what is wrong
+    with Leaving() as leaving:
+        try:
+            return _run(sys.argv[1:] if argv is None else list(argv), leaving)
+        except BaseException:
+            if leaving.signal is None:
+                raise
+            return leaving.exit_code  # what a shell expects of an interrupted program
+
+
+def _run(arguments: list[str], leaving: Leaving) -> int:
+    """Run a command, and return the exit code after a mistake too."""
     options: dict[str, Any] = {}
     try:
         # A command is a function whose parameters have the names of its options.
-        arguments = sys.argv[1:] if argv is None else list(argv)
         options = vars(_make_parser(next(iter(arguments), None)).parse_args(arguments))
         command = options.pop("run")
-        with leaving_when_asked(), warnings_as_notes(options):
+        with warnings_as_notes(options):
             command(**options)
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read the output has had enough; nor can the interpreter write the rest at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError) as error:
+    except _TOLD as error:
+        if leaving.signal is not None or (type(error) is RuntimeError and error.args != _NO_THREAD):
+            raise
         tell(f"skensir: {printable(_sentence(error, options))}")
         return 2
-    except RuntimeError as error:
-        if str(error) != _NO_THREAD:
-            raise
-        tell(f"skensir: {_sentence(error, options)}")
-        return 2
-    except KeyboardInterrupt:
-        return 130  # what a shell expects of an interrupted program
+    except KeyboardInterrupt:  # in a program that handles signals itself
+        return 130
     return 0

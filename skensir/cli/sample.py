@@ -23,9 +23,8 @@ def sample(folder: Path) -> None:
     check_new_folder(folder)
     # Beside the folder, to be renamed when all is there.
     with partial_folder(folder.absolute().parent) as temporary:
-        copy = temporary / "sample"
-        copy_samples(copy)
-        copy.rename(folder)
+        copy_samples(temporary)
+        temporary.rename(folder)
     reference, test, _ = load_super_resolution()
     scenes = plural(len(reference), "photograph"), plural(len(test), "other")
     compared = shlex.join(str(folder / part) for part in ("reference", "test"))

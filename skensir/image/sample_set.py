@@ -94,7 +94,7 @@ def load_super_resolution() -> SampleSet:
 
 
 def copy_samples(folder: Path) -> None:
-    """Copy the sample set to a folder that is not there.
+    """Copy the sample set to a folder.
 
     Its files get none of the permissions of an installed package, which may be for reading alone.
     """
