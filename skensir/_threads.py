@@ -68,10 +68,13 @@ def in_threads(
             helper.end()
 
     # `threading` would wait for a thread to begin, for ever if there is no memory for that.
-    with suppress(RuntimeError):  # no more threads can be had: those that are there do the work
-        for _ in range(n_threads - 1):
-            start_new_thread(help_out, ())
-    work()
+    try:
+        with suppress(RuntimeError):  # no more can be had: those that are there do the work
+            for _ in range(n_threads - 1):
+                start_new_thread(help_out, ())
+        work()
+    except BaseException as error:  # an interruption
+        errors.append(error)
     while not all(helper.has_ended for helper in helpers) or not ended:
         try:
             ended.append(True)  # whoever has not begun has nothing to do

@@ -1,5 +1,6 @@
 """Threads change nothing but the time: tables, sums and predictions are equal to the last bit."""
 
+import sys
 import threading
 import time
 from unittest import mock
@@ -16,7 +17,7 @@ from numpy.testing import assert_array_equal
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 
-from skensir import EnsIRRegressor, EnsIRRegressorCV, _jobs
+from skensir import EnsIRRegressor, EnsIRRegressorCV, _jobs, _threads
 from skensir._core import combine as combine_module
 from skensir._jobs import count_threads
 from skensir._sums import accumulate as accumulate_module
@@ -131,9 +132,18 @@ def test_no_thread_is_more_than_asked_for():
     assert most == 3
 
 
+MOMENTS = {"start": (_threads, "start_new_thread"), "wait": (_threads._Helper, "wait")}
+
+
+def count_running():
+    """Return the number of threads, those that `threading` has not started too."""
+    time.sleep(0.05)  # which end after they have told that their work is done
+    return len(sys._current_frames())
+
+
 @pytest.mark.parametrize("error", [ValueError("step 5"), KeyboardInterrupt()])
 def test_the_first_error_ends_the_work_and_no_thread_is_left(error):
-    done, n_threads = [], threading.active_count()
+    done, n_threads = [], count_running()
 
     def work(number):
         if number == 5:
@@ -144,30 +154,45 @@ def test_the_first_error_ends_the_work_and_no_thread_is_left(error):
         in_threads(work, range(10_000), 4)
     assert caught.value is error
     assert len(done) < 10_000
-    assert threading.active_count() == n_threads
+    assert count_running() == n_threads
 
 
-@pytest.mark.parametrize("method", ["start", "join"])
-def test_an_interruption_while_threads_start_or_end_leaves_none(method, monkeypatch):
+@pytest.mark.parametrize("moment", ["start", "wait"])
+def test_an_interruption_while_threads_start_or_end_leaves_none(moment, monkeypatch):
     """As Ctrl-C may come at any moment, not only in the work."""
-    n_threads, done = threading.active_count(), []
-    usual = getattr(threading.Thread, method)
+    n_threads, done, main = count_running(), [], threading.get_ident()
+    usual = getattr(*MOMENTS[moment])
 
-    def interrupted(thread, *arguments):
-        monkeypatch.setattr(threading.Thread, method, usual)
-        if method == "start":
-            thread.start()
+    def interrupted(*arguments):
+        monkeypatch.setattr(*MOMENTS[moment], usual)
+        if moment == "start":
+            usual(*arguments)
         raise KeyboardInterrupt
 
     def work(number):
         done.append(number)  # this thread is done first, and has to wait for the others
-        time.sleep(0.001 if threading.current_thread() is threading.main_thread() else 0.05)
+        time.sleep(0.001 if threading.get_ident() == main else 0.05)
 
-    monkeypatch.setattr(threading.Thread, method, interrupted)
+    monkeypatch.setattr(*MOMENTS[moment], interrupted)
     with pytest.raises(KeyboardInterrupt):
         in_threads(work, range(500), 3)
-    assert method == "join" or len(done) < 500
-    assert threading.active_count() == n_threads
+    assert moment == "wait" or len(done) < 500
+    assert count_running() == n_threads
+
+
+@pytest.mark.parametrize("n_begun", [0, 2])
+def test_threads_that_cannot_begin_are_done_without(n_begun, monkeypatch):
+    """For want of memory they may also end before they have begun, and say nothing."""
+    usual, left = _threads.start_new_thread, list(range(n_begun))
+
+    def start(function, arguments):
+        if not left:
+            raise RuntimeError("can't start new thread")
+        left.pop()
+        return usual(function if left else lambda: None, arguments)
+
+    monkeypatch.setattr(_threads, "start_new_thread", start)
+    assert in_threads(str, range(100), 9) == list(map(str, range(100)))
 
 
 def test_n_jobs_means_what_joblib_says():

@@ -67,12 +67,6 @@ class _Parser(argparse.ArgumentParser):
             )
         return parsed, unknown
 
-    def exit(self, status: int = 0, message: str | None = None) -> NoReturn:
-        """Leave the program after --help and --version, once they could be written."""
-        if sys.stdout is not None:
-            sys.stdout.flush()
-        super().exit(status, message)
-
 
 def _make_parser(called: str | None) -> argparse.ArgumentParser:
     """Return the parser of the command that is called, or of all if there is none such."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from shutil import copyfile
 from typing import NamedTuple
 
+from skensir._files import write_whole
 from skensir.image.reference_set import ReferenceSet
 
 SUPER_RESOLUTION = Path(__file__).parent / "samples" / "super_resolution"
@@ -102,4 +102,4 @@ def copy_samples(folder: Path) -> None:
         if file.is_file():
             target = folder / file.relative_to(SUPER_RESOLUTION)
             target.parent.mkdir(parents=True, exist_ok=True)
-            copyfile(file, target)
+            write_whole(target, file.read_bytes(), flushed=False)  # whose errors name the copy

@@ -68,13 +68,13 @@ def test_what_is_there_is_not_written_to(in_tmp_path, capsys):
 def test_half_a_copy_is_taken_away(in_tmp_path, monkeypatch, capsys, error, code):
     copied = []
 
-    def copy_some(source, target):
+    def copy_some(target, data, *, flushed):
         if len(copied) == 5:
             raise error
         copied.append(target)
         target.write_bytes(b"")
 
-    monkeypatch.setattr(sample_set, "copyfile", copy_some)
+    monkeypatch.setattr(sample_set, "write_whole", copy_some)
     assert run("sample", "OUT") == code
     assert len(copied) == 5
     assert list(Path().iterdir()) == []
