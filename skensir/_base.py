@@ -108,9 +108,14 @@ def available_if(check: Callable[[Any], bool]) -> Callable[[Method], Method]:
 def _dtypes_for(X: Any) -> Any:
     """Return the dtypes that predictions may keep: scikit-learn knows those of NumPy and pandas.
 
-    Frames of Polars and Arrow and tensors of 8 bits would else become doubles, which are no pixels.
+    Frames of Polars and Arrow, tensors of 8 bits and numbers whose bytes lie the other way round
+    would else become doubles, which are no pixels.
     """
-    if isinstance(getattr(X, "dtype", None), np.dtype) or hasattr(X, "iloc"):
+    dtype = getattr(X, "dtype", None)
+    if isinstance(dtype, np.dtype):
+        native = dtype.newbyteorder("=")
+        return native if native in PREDICTION_DTYPES else PREDICTION_DTYPES
+    if hasattr(X, "iloc"):
         return PREDICTION_DTYPES
     try:
         found = np.asarray(X[:0]).dtype

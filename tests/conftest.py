@@ -1,7 +1,5 @@
 """How many cases hypothesis draws, and helpers whose assertions say what differs."""
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -16,15 +14,20 @@ pytest.register_assert_rewrite(
     "torch_files",
 )
 
+# What plain `pytest` draws is the same each time, so that no change fails by chance;
+# `pytest --hypothesis-profile=thorough` looks for what it has missed, elsewhere each time.
 settings.register_profile(
     "quick",
     max_examples=40,
     deadline=None,
-    derandomize="CI" in os.environ,
+    derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
-# pytest --hypothesis-profile=thorough
 settings.register_profile(
-    "thorough", settings.get_profile("quick"), max_examples=1000, derandomize=False
+    "thorough",
+    settings.get_profile("quick"),
+    max_examples=1000,
+    derandomize=False,
+    print_blob=True,
 )
 settings.load_profile("quick")

@@ -12,6 +12,7 @@ from sklearn.utils import check_array
 
 from skensir._optional import import_optional
 from skensir.display._figure import ImagePanels
+from skensir.image.files import in_native_order
 from skensir.image.metrics import check_axes, error_map, peak_of, peak_signal_noise_ratio
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ _LARGEST_SHOWN = 99.5
 def _check_image(image: ArrayLike, name: str) -> NDArray[Any]:
     """Return an array of finite values."""
     checked: NDArray[Any] = check_array(image, ensure_2d=False, allow_nd=True, input_name=name)
-    return checked
+    return in_native_order(checked)
 
 
 @dataclass(eq=False, repr=False)

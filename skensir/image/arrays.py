@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from skensir.image.files import Image
+from skensir.image.files import Image, in_native_order
 
 
 def as_array(image: ArrayLike) -> Image:
-    """Return an image as an array of NumPy.
+    """Return an image as an array of NumPy, in the byte order of this machine.
 
     A tensor may be on any device, ask for gradients, or have numbers that NumPy does not know; an
     image may be a list of them, one per model.
@@ -19,7 +19,7 @@ def as_array(image: ArrayLike) -> Image:
     if isinstance(image, list | tuple) and any(map(_is_tensor, image)):
         return np.stack([as_array(part) for part in image])
     try:
-        return np.asarray(_from_tensor(image) if _is_tensor(image) else image)
+        return in_native_order(np.asarray(_from_tensor(image) if _is_tensor(image) else image))
     except (TypeError, RuntimeError) as error:  # of other libraries, from other devices
         reason = str(error).rstrip(".")
         raise ValueError(

@@ -82,6 +82,11 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     decode, _ = _codec_of(path)
     image = _without_opaque_alpha(decode(read_whole(path, only_file=True), path))
     _check_image(image, path)
+    return in_native_order(image)
+
+
+def in_native_order(image: Image) -> Image:
+    """Return an image whose dtype is the one of its name, however the bytes lay."""
     return image.astype(image.dtype.newbyteorder("="), copy=False)
 
 
@@ -138,7 +143,7 @@ def encode_image(path: Path, image: ArrayLike, bits: int | None = None) -> bytes
     if encode is None:
         writable = [suffix for suffix, (_, encodes) in _CODECS.items() if encodes is not None]
         raise ValueError(f"{path} must end in one of {', '.join(writable)} to be written.")
-    image = np.asarray(image)
+    image = in_native_order(np.asarray(image))
     _check_image(image, path)
     image = _to_bits(image, bits, path)
     return encode(image, path.suffix.lower(), path)
