@@ -134,6 +134,7 @@ _ANY = st.fixed_dictionaries(
 )
 OBJECTIVES = st.one_of(_LIKELIHOOD, _SQUARED_ERROR)
 PARAMS = st.builds(lambda one, other: {**one, **other}, _ANY, OBJECTIVES)
+SQUARED_ERROR = st.builds(lambda one, other: {**one, **other}, _ANY, _SQUARED_ERROR)
 
 
 def make(params, **others):
