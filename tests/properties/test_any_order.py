@@ -1,0 +1,335 @@
+"""Whatever is called in whatever order: the estimator is that of all rows it has been given.
+
+Beside the estimator a plain list keeps the rows. After each call the fitted attributes are, to the
+last bit, those of a fresh `fit` on that list, which knows no batches, no mergers and no history. A
+call that raises leaves the estimator as it was, all that hangs on it included.
+"""
+
+import copy
+import pickle
+from unittest import mock
+
+import numpy as np
+import pytest
+from drawn import FITTED, OBJECTIVES, SEEDS, Rows, quiet, share_of_cases
+from frozen import frozen
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sklearn.base import clone
+
+from skensir import EnsIRRegressor
+from skensir import _ensir as ensir_module
+from skensir import _fitted_table as table_module
+
+WIDTHS = st.sampled_from(["auto", 32.0, 8.0, 300.0])
+CHANGES = st.one_of(
+    st.fixed_dictionaries({"bin_width": WIDTHS}),
+    st.fixed_dictionaries({"min_samples_cell": st.sampled_from([0, 12, 100])}),
+    st.fixed_dictionaries({"default_weights": st.sampled_from(["auto", "uniform", "pooled"])}),
+    st.fixed_dictionaries({"max_iter": st.sampled_from([0, 1, 5])}),  # none is not allowed
+    st.fixed_dictionaries({"fit_intercept": st.booleans()}),
+    st.fixed_dictionaries({"n_jobs": st.sampled_from([None, 2])}),
+    OBJECTIVES,
+)
+BAD_ROWS = st.sampled_from(["NaN", "columns", "length", "negative weight"])
+BATCHES = st.tuples(SEEDS, st.integers(1, 60), st.sampled_from(["none", "some zero", "zero"]))
+
+
+def with_fault(rows, fault):
+    """Return the rows with something in them that no method takes."""
+    X, y, weight = rows.X, rows.y, np.ones(rows.n_rows)
+    if fault == "NaN":
+        return np.where(np.arange(X.size).reshape(X.shape) == 0, np.nan, X), y, weight
+    if fault == "columns":
+        return np.hstack([X, X]), y[:-1], weight  # of another length too, as fit takes columns
+    if fault == "length":
+        return X, y, weight[:-1]
+    assert fault == "negative weight"
+    return X, y, -weight
+
+
+class EstimatorAndRows(RuleBasedStateMachine):
+    """An estimator, and the list of rows that it should be the estimator of."""
+
+    @initialize(
+        params=OBJECTIVES,
+        bin_width=WIDTHS,
+        n_models=st.sampled_from([1, 2, 3, 25]),
+        dtype=st.sampled_from(["u1", "f8"]),
+    )
+    def begin(self, params, bin_width, n_models, dtype):
+        data_range = "auto" if dtype == "u1" else 255.0  # which 8 bits tell
+        self.params = {**params, "bin_width": bin_width, "data_range": data_range}
+        self.model = EnsIRRegressor(**self.params)
+        self.n_models, self.dtype = n_models, dtype
+        self.new_model()
+        self.witnesses = []
+
+    def new_model(self):
+        self.kept = []  # batches that it has been given
+        self.sums = None  # how they were summed up, once there is a row with weight
+        self.table = None  # the estimator fitted on them at once, once that is solved
+        self.forgotten = False
+        self.calibrated_on = []
+
+    # ---- what should be
+
+    def batch(self, drawn):
+        seed, n_rows, weights = drawn
+        rng = np.random.default_rng(seed)
+        y = rng.choice([20, 60, 61, 200], n_rows) + rng.integers(-15, 16, n_rows)
+        X = np.clip(y[:, None] + rng.integers(-9, 10, (n_rows, self.n_models)), 0, 255)
+        weight = None if weights == "none" else rng.integers(0, 3, n_rows) / 2
+        if weights == "zero":
+            weight = np.zeros(n_rows)
+        return Rows(X.astype(self.dtype), y.astype(np.float64), weight)
+
+    @staticmethod
+    def together(batches):
+        X, y = (np.concatenate([part[i] for part in batches]) for i in (0, 1))
+        weights = [np.ones(part.n_rows) if part.weight is None else part.weight for part in batches]
+        return Rows(X, y, np.concatenate(weights))
+
+    def width(self):
+        return 32.0 if self.params["bin_width"] == "auto" else self.params["bin_width"]
+
+    def how(self):
+        """Return what sums have to hold for the parameters as they are now."""
+        known = {"axes": "predictions", "fit_intercept": False, **self.params}
+        objective = self.params["objective"]
+        return self.width(), known["axes"], known["fit_intercept"], objective == "likelihood"
+
+    def params_are_good(self):
+        likely = self.params["objective"] == "likelihood"
+        plain = {"axes": "predictions", "shrink_to": "pooled", "positive": True}
+        plain["fit_intercept"] = False
+        odd = any(self.params.get(name, value) != value for name, value in plain.items())
+        return self.params.get("max_iter", 1) > 0 and not (likely and odd)
+
+    def fits_params(self):
+        """Tell whether what is known of the rows is enough for the parameters as they are."""
+        if not self.params_are_good():
+            return False
+        if self.sums is None:
+            return True
+        (width, axes, errors, truth), (own_width, own_axes, intercept, likely) = (
+            self.sums,
+            self.how(),
+        )
+        return (width, axes) == (own_width, own_axes) and errors >= intercept and truth >= likely
+
+    def has_weight(self):
+        return self.sums is not None
+
+    def solved(self):
+        """Expect the table of all rows, with the parameters as they are."""
+        if self.table is None:
+            self.table = EnsIRRegressor(**self.params)
+            with quiet():
+                self.table.fit(*self.together(self.kept))
+            self.sums = self.how()  # what is not needed is let go
+
+    def refused(self, call, error=(ValueError, TypeError)):
+        before = frozen(self.model)
+        with quiet(), pytest.raises(error):
+            call()
+        assert frozen(self.model) == before
+
+    def added(self, batches):
+        self.kept += batches
+        self.table, self.calibrated_on = None, []
+        if self.has_weight() or any(part.has_weight() for part in batches):
+            self.sums = self.how()
+
+    # ---- calls
+
+    @rule(drawn=BATCHES)
+    def fit(self, drawn):
+        rows = self.batch(drawn)
+        if not (self.params_are_good() and rows.has_weight()):
+            self.refused(lambda: self.model.fit(*rows))
+            return
+        with quiet():
+            assert self.model.fit(*rows) is self.model
+        self.new_model()
+        self.added([rows])
+        self.solved()
+
+    @rule(drawn=BATCHES, fault=BAD_ROWS, method=st.sampled_from(["fit", "partial_fit"]))
+    def take_bad_rows(self, drawn, fault, method):
+        rows = with_fault(self.batch((drawn[0], drawn[1] + 1, "none")), fault)
+        self.refused(lambda: getattr(self.model, method)(*rows))
+
+    @rule(drawn=BATCHES, error=st.sampled_from([MemoryError, KeyboardInterrupt]))
+    def be_interrupted(self, drawn, error):
+        rows = self.batch(drawn)
+        if not (self.params_are_good() and rows.has_weight()):
+            return
+        with mock.patch.object(ensir_module, "solve_table", side_effect=error):
+            self.refused(lambda: self.model.fit(*rows), error)
+        with mock.patch.object(table_module, "accumulate", side_effect=error):
+            self.refused(lambda: self.model.partial_fit(*rows), (error, ValueError))
+
+    @rule(drawn=BATCHES, empty=st.booleans())
+    def partial_fit(self, drawn, empty):
+        rows = self.batch(drawn)
+        rows = rows.take(slice(0)) if empty else rows
+        if self.forgotten or not self.fits_params() or (empty and not self.kept):
+            self.refused(lambda: self.model.partial_fit(*rows))
+            return
+        with quiet():
+            assert self.model.partial_fit(*rows) is self.model
+        self.added([rows])
+
+    @rule(drawn=st.lists(BATCHES, min_size=1, max_size=3), solve=st.booleans())
+    def merge(self, drawn, solve):
+        if not self.params_are_good():
+            return
+        batches = [self.batch(of_batch) for of_batch in drawn]
+        other = clone(self.model)
+        with quiet():
+            for batch in batches:
+                other.partial_fit(*batch)
+            if solve and any(batch.has_weight() for batch in batches):
+                other.solve()
+        before = frozen(other)
+        if self.forgotten or not self.fits_params():
+            self.refused(lambda: self.model.merge(other))
+        else:
+            with quiet():
+                assert self.model.merge(other) is self.model
+            self.added(batches)
+        assert frozen(other) == before
+
+    @rule(drawn=BATCHES, fault=st.sampled_from(["width", "columns", "unfitted", "no estimator"]))
+    def merge_what_does_not_fit(self, drawn, fault):
+        rows = self.batch((*drawn[:2], "none"))
+        other = EnsIRRegressor(**{**self.params, "max_iter": 1, "bin_width": 77.0})
+        if fault == "columns":
+            if not self.kept:
+                return
+            other.set_params(bin_width=self.params["bin_width"])
+            rows = rows._replace(X=np.hstack([rows.X, rows.X]))
+        if fault != "unfitted":
+            try:
+                other.partial_fit(*rows)
+            except ValueError:  # the parameters are not good
+                return
+        self.refused(lambda: self.model.merge("rows" if fault == "no estimator" else other))
+
+    @rule(changes=CHANGES)
+    def set_params(self, changes):
+        self.params |= changes
+        assert self.model.set_params(**changes) is self.model
+        self.refused(lambda: self.model.set_params(nonsense=1))
+
+    @rule(drawn=BATCHES, method=st.sampled_from(["predict", "predict_weights", "solve"]))
+    def predict(self, drawn, method):
+        X = self.batch(drawn).X
+        arguments = () if method == "solve" else (X,)
+        if self.table is None and not (self.has_weight() and self.fits_params()):
+            self.refused(lambda: getattr(self.model, method)(*arguments))
+            return
+        with quiet():
+            found = getattr(self.model, method)(*arguments)
+        self.solved()
+        if method == "solve":
+            assert found is self.model
+        else:
+            np.testing.assert_array_equal(found, getattr(self.table, method)(X), strict=True)
+
+    @precondition(lambda self: self.table is not None)
+    @rule(drawn=BATCHES, fault=st.sampled_from(["NaN", "columns"]))
+    def predict_bad_rows(self, drawn, fault):
+        X = with_fault(self.batch(drawn), fault)[0]
+        for method in ("predict", "predict_weights", "predict_interval"):
+            self.refused(lambda method=method: getattr(self.model, method)(X))
+
+    @rule(drawn=BATCHES, add=st.booleans())
+    def calibrate(self, drawn, add):
+        rows = self.batch(drawn)
+        could = self.table is not None or (self.has_weight() and self.fits_params())
+        earlier = self.calibrated_on if add and self.table is not None else []
+        if not could or not (rows.has_weight() or earlier):
+            self.refused(lambda: self.model.calibrate(*rows, add=add))
+            return
+        with quiet():
+            assert self.model.calibrate(*rows, add=add) is self.model
+        self.solved()
+        self.calibrated_on = [*earlier, rows]
+
+    @rule(drawn=BATCHES, coverage=st.sampled_from([0.5, 0.9]))
+    def predict_interval(self, drawn, coverage):
+        if not self.calibrated_on:
+            if self.table is not None:
+                self.refused(lambda: self.model.predict_interval(self.batch(drawn).X, coverage))
+            return
+        X = self.batch(drawn).X
+        expected = copy.copy(self.table).calibrate(*self.together(self.calibrated_on))
+        for one, other in zip(
+            self.model.predict_interval(X, coverage),
+            expected.predict_interval(X, coverage),
+            strict=True,
+        ):
+            np.testing.assert_array_equal(one, other)
+
+    @rule()
+    def forget_rows(self):
+        if self.table is None and not (self.has_weight() and self.fits_params()):
+            self.refused(self.model.forget_rows)
+            return
+        with quiet():
+            assert self.model.forget_rows() is self.model
+        self.solved()
+        self.forgotten = True
+
+    @rule(copied=st.sampled_from([copy.copy, copy.deepcopy, "pickle"]))
+    def go_on_with_a_copy(self, copied):
+        """The one that was copied stays as it is, whatever becomes of the copy."""
+        before = frozen(self.model)
+        self.witnesses.append((self.model, before))
+        if copied == "pickle":
+            self.model = pickle.loads(pickle.dumps(self.model))
+        else:
+            self.model = copied(self.model)
+        assert frozen(self.model) == before
+
+    @rule(go_on=st.booleans())
+    def clone(self, go_on):
+        before = frozen(self.model)
+        made = clone(self.model)
+        assert frozen(self.model) == before
+        assert frozen(made) == frozen(EnsIRRegressor(**self.params))
+        if go_on:
+            self.witnesses.append((self.model, before))
+            self.model = made
+            self.new_model()
+
+    # ---- what always holds
+
+    @invariant()
+    def parameters_are_those_set(self):
+        if hasattr(self, "params"):
+            found = self.model.get_params()
+            assert {name: found[name] for name in self.params} == self.params
+
+    @invariant()
+    def fitted_attributes_are_those_of_all_rows(self):
+        if not hasattr(self, "params"):
+            return
+        assert hasattr(self.model, "weights_") == (self.table is not None)
+        assert hasattr(self.model, "calibration_") == bool(self.calibrated_on)
+        if self.table is not None:
+            for name in FITTED:
+                np.testing.assert_array_equal(
+                    getattr(self.model, name), getattr(self.table, name), name, strict=True
+                )
+
+    def teardown(self):
+        for model, before in getattr(self, "witnesses", ()):
+            assert frozen(model) == before
+
+
+TestEstimatorAndRows = EstimatorAndRows.TestCase
+TestEstimatorAndRows.settings = settings(share_of_cases(0.5), stateful_step_count=20)
