@@ -128,8 +128,9 @@ class FittedTable(IncrementalRegressor):
     def _check_statistics(self, part: CellStatistics) -> CellStatistics:
         """Return the sums that the objective needs, if rows were summed up as parameters say."""
         bin_width = self._find_bin_width()
-        if not part.n_cells:
-            return part._replace(axes=self._own_axes(), truth=None)
+        if not part.n_cells:  # it has sums of other kinds, but none of them of any row
+            none = np.empty((0, part.n_models))
+            return self._sum_up(none, none[:, 0], None)._replace(truth=None)
         if part.bin_width != bin_width:
             found = ", or give all of them the same data_range" if self._bins_follow() else ""
             raise ValueError(

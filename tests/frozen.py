@@ -9,7 +9,9 @@ def frozen(value):
         content = tuple(map(frozen, value.tolist())) if value.dtype == object else value.tobytes()
         return "array", value.dtype.str, value.shape, content
     if isinstance(value, dict):
-        return "dict", tuple((key, frozen(part)) for key, part in sorted(value.items()))
+        # The index follows from the cells, and some of it is there only once it was asked for.
+        parts = sorted(item for item in value.items() if item[0] != "_index")
+        return "dict", tuple((key, frozen(part)) for key, part in parts)
     if isinstance(value, list | tuple):
         return type(value).__name__, tuple(map(frozen, value))
     if hasattr(value, "__dict__") and not isinstance(value, type):

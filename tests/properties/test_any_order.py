@@ -11,7 +11,7 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from drawn import FITTED, OBJECTIVES, SEEDS, Rows, quiet, share_of_cases
+from drawn import FITTED, OBJECTIVES, SEEDS, Rows, assert_same_fit, quiet, share_of_cases
 from frozen import frozen
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -333,3 +333,14 @@ class EstimatorAndRows(RuleBasedStateMachine):
 
 TestEstimatorAndRows = EstimatorAndRows.TestCase
 TestEstimatorAndRows.settings = settings(share_of_cases(0.5), stateful_step_count=20)
+
+
+@pytest.mark.parametrize("changed", [{"fit_intercept": True}, {"axes": "deviations"}])
+def test_rows_without_weight_do_not_settle_the_parameters(changed):
+    """What was summed up for them had lines that did not fit to those of other rows."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 300).astype(np.float64)
+    X = y[:, None] + rng.integers(-9, 10, (300, 3))
+    model = EnsIRRegressor(32, objective="squared_error", data_range=255)
+    model.partial_fit(X, y, np.zeros(300)).set_params(**changed).partial_fit(X, y)
+    assert_same_fit(model, clone(model).fit(X, y))
