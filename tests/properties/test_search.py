@@ -9,7 +9,6 @@ from drawn import (
     LAYOUTS,
     SEEDS,
     Rows,
-    assert_same_fit,
     drawn_rows,
     laid_out,
     quiet,
@@ -17,6 +16,7 @@ from drawn import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+from search_results import assert_same_search
 from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
 
@@ -59,29 +59,6 @@ def search(params, **others):
 def searched(params, rows, groups, **others):
     with quiet():
         return search(params, **others).fit(*rows, groups=groups)
-
-
-def assert_same_search(model, other, *, calibrated=True):
-    """Compare what was measured, what was chosen and what is predicted, to the last bit."""
-    with quiet():
-        model.solve()
-        other.solve()
-    assert model.best_params_ == other.best_params_
-    assert model.plain_shares_ == other.plain_shares_
-    assert model.held_out_mse_ == other.held_out_mse_
-    # Ridge regression measures from means, with rounding, of which all else may consist.
-    for name, gain in other.gains_.items():
-        found = model.gains_[name]
-        assert found["mse"] == pytest.approx(gain["mse"], rel=1e-6, abs=1e-6)
-        assert name == "ridge" or found == gain
-    for key, expected in other.cv_results_.items():
-        if "time" not in key:
-            np.testing.assert_array_equal(model.cv_results_[key], expected, err_msg=key)
-    np.testing.assert_array_equal(model.shares_, other.shares_)
-    for one, expected in zip(model.estimators_, other.estimators_, strict=True):
-        assert_same_fit(one, expected)
-    if calibrated:
-        np.testing.assert_array_equal(model.calibration_, other.calibration_)
 
 
 def assert_same_predictions(model, other, X, X_other):
