@@ -272,7 +272,11 @@ def intercept_part(
     weight: FloatArray, errors: FloatArray, weights: FloatArray, intercepts: FloatArray
 ) -> FloatArray:
     """Return what intercepts add to the squared errors, given the sums of rows and of errors."""
-    return np.asarray(2 * intercepts * (weights.T * errors).sum(axis=0) + intercepts**2 * weight)
+    # Model by model: the order in which NumPy adds up follows from how the sums lie in memory.
+    combined = np.zeros(len(weights))
+    for of_model, line in zip(weights.T, errors, strict=True):
+        combined += of_model * line
+    return np.asarray(2 * intercepts * combined + intercepts**2 * weight)
 
 
 def symmetric(products: FloatArray, n_models: int) -> FloatArray:

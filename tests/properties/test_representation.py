@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from skensir import EnsIRRegressor, _jobs
 from skensir._core import combine as combine_module
 from skensir._sums import accumulate as accumulate_module
+from skensir._sums.statistics import intercept_part
 
 
 @given(drawn_rows(), PARAMS, st.lists(st.sampled_from(LAYOUTS), min_size=4, max_size=4), SEEDS)
@@ -114,3 +115,15 @@ def test_nothing_is_printed_unless_asked(rows, params):
     with mock.patch("builtins.print", side_effect=AssertionError("printed")):
         model = fitted(params, rows)
         model.predict(rows.X)
+
+
+@pytest.mark.parametrize("n_models", [2, 9, 33])
+def test_errors_of_intercepts_do_not_follow_from_how_sums_lie_in_memory(n_models):
+    """Sums of one pass and merged sums do lie differently, and gave other last digits."""
+    rng = np.random.default_rng(n_models)
+    weight, errors = rng.integers(1, 9, 50), rng.normal(size=(n_models, 50))
+    weights, intercepts = rng.normal(size=(50, n_models)), rng.normal(size=50)
+    expected = intercept_part(weight, errors, weights, intercepts)
+    for layout in ("F", "strided", "reversed"):
+        laid = [laid_out(array, layout, rng) for array in (errors, weights)]
+        np.testing.assert_array_equal(intercept_part(weight, *laid, intercepts), expected)

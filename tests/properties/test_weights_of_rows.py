@@ -114,3 +114,28 @@ def test_rows_taken_in_twice_are_rows_of_weight_two(rows, params):
         model.merge(model)  # with itself
     weight = np.ones(rows.n_rows) if rows.weight is None else rows.weight
     assert_same_fit(model, fitted(params, rows._replace(weight=2 * weight), data_range=255))
+
+
+@given(drawn_rows(max_models=6), drawn_rows(max_models=6, weights=False), PARAMS, SEEDS)
+def test_intervals_come_from_weights_of_rows_too_and_are_nested(rows, others, params, seed):
+    """Rows to calibrate by may be repeated, weighted and given in parts."""
+    n_models = min(rows.X.shape[1], others.X.shape[1])
+    rows, others = rows._replace(X=rows.X[:, :n_models]), others._replace(X=others.X[:, :n_models])
+    rng = np.random.default_rng(seed)
+    times = rng.integers(0, 3, others.n_rows)
+    times[0] = 1
+    model = fitted(params, rows).calibrate(*others._replace(weight=times))
+    repeated = others.take(rng.permutation(np.repeat(np.arange(others.n_rows), times)))
+    in_parts = fitted(params, rows)
+    for part in np.array_split(np.arange(repeated.n_rows), 3):
+        if len(part):
+            in_parts.calibrate(*repeated.take(part), add=True)
+    np.testing.assert_array_equal(in_parts.calibration_, model.calibration_)
+    assert model.calibration_.sum() == times.sum()
+    predicted = model.predict(rows.X)
+    inner = predicted, predicted
+    for coverage in (0.01, 0.5, 0.9, 0.999):
+        lower, upper = model.predict_interval(rows.X, coverage)
+        assert (lower <= inner[0]).all()
+        assert (upper >= inner[1]).all()
+        inner = lower, upper
