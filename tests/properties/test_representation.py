@@ -125,5 +125,5 @@ def test_errors_of_intercepts_do_not_follow_from_how_sums_lie_in_memory(n_models
     weights, intercepts = rng.normal(size=(50, n_models)), rng.normal(size=50)
     expected = intercept_part(weight, errors, weights, intercepts)
     for layout in ("F", "strided", "reversed"):
-        laid = [laid_out(array, layout, rng) for array in (errors, weights)]
-        np.testing.assert_array_equal(intercept_part(weight, *laid, intercepts), expected)
+        laid = laid_out(errors, layout, rng)
+        np.testing.assert_array_equal(intercept_part(weight, laid, weights, intercepts), expected)
