@@ -23,13 +23,17 @@ from skensir import _ensir as ensir_module
 from skensir import _fitted_table as table_module
 
 WIDTHS = st.sampled_from(["auto", 32.0, 8.0, 300.0])
+# What the sums of the rows do not depend on, and what they do.
 CHANGES = st.one_of(
-    st.fixed_dictionaries({"bin_width": WIDTHS}),
     st.fixed_dictionaries({"min_samples_cell": st.sampled_from([0, 12, 100])}),
     st.fixed_dictionaries({"default_weights": st.sampled_from(["auto", "uniform", "pooled"])}),
+    st.fixed_dictionaries({"shrinkage": st.sampled_from([0.0, 8.0, 512.0])}),
+    st.fixed_dictionaries({"n_jobs": st.sampled_from([None, 2])}),
+)
+OTHER_SUMS = st.one_of(
+    st.fixed_dictionaries({"bin_width": WIDTHS}),
     st.fixed_dictionaries({"max_iter": st.sampled_from([0, 1, 5])}),  # none is not allowed
     st.fixed_dictionaries({"fit_intercept": st.booleans()}),
-    st.fixed_dictionaries({"n_jobs": st.sampled_from([None, 2])}),
     OBJECTIVES,
 )
 BAD_ROWS = st.sampled_from(["NaN", "columns", "length", "negative weight"])
@@ -172,6 +176,9 @@ class EstimatorAndRows(RuleBasedStateMachine):
             self.refused(lambda: self.model.partial_fit(*rows), (error, ValueError))
 
     @rule(drawn=BATCHES, empty=st.booleans())
+    def add_rows(self, drawn, empty):
+        self.partial_fit(drawn, empty)
+
     def partial_fit(self, drawn, empty):
         rows = self.batch(drawn)
         rows = rows.take(slice(0)) if empty else rows
@@ -224,6 +231,21 @@ class EstimatorAndRows(RuleBasedStateMachine):
         assert self.model.set_params(**changes) is self.model
         self.refused(lambda: self.model.set_params(nonsense=1))
 
+    @rule(changes=OTHER_SUMS, drawn=BATCHES, empty=st.booleans(), stay=st.booleans())
+    def set_other_params(self, changes, drawn, empty, stay):
+        """Where the rows so far do not fit to them they are refused, and mostly taken back."""
+        before, params = self.params, {**self.params, **changes}
+        if "objective" in changes:  # all that belongs to the other one goes
+            defaults = EnsIRRegressor().get_params()
+            names = ("axes", "shrink_to", "positive", "fit_intercept")
+            params |= {name: changes.get(name, defaults[name]) for name in names}
+        self.params = params
+        self.model.set_params(**params)
+        self.partial_fit(drawn, empty)
+        if not (self.fits_params() or (stay and not self.kept)):
+            self.model.set_params(**{**EnsIRRegressor().get_params(), **before})
+            self.params = before
+
     @rule(drawn=BATCHES, method=st.sampled_from(["predict", "predict_weights", "solve"]))
     def predict(self, drawn, method):
         X = self.batch(drawn).X
@@ -258,6 +280,8 @@ class EstimatorAndRows(RuleBasedStateMachine):
             assert self.model.calibrate(*rows, add=add) is self.model
         self.solved()
         self.calibrated_on = [*earlier, rows]
+        expected = copy.copy(self.table).calibrate(*self.together(self.calibrated_on))
+        np.testing.assert_array_equal(self.model.calibration_, expected.calibration_)
 
     @rule(drawn=BATCHES, coverage=st.sampled_from([0.5, 0.9]))
     def predict_interval(self, drawn, coverage):

@@ -106,6 +106,21 @@ def test_whole_weights_are_repetition_and_zero_is_absence(rows_and_groups, param
 
 
 @few
+@given(drawn_rows(min_rows=30, max_models=5, weights=False), SEARCHES, SEEDS)
+def test_rows_of_weight_zero_are_dealt_out_to_no_fold(rows, params, seed):
+    rng = np.random.default_rng(seed)
+    n_rows, n_models = rows.X.shape
+    numbers = np.sort(rng.permutation(2 * n_rows)[:n_rows])  # in the same order
+    X, y = np.full((2 * n_rows, n_models), 1e60), np.full(2 * n_rows, -3.0)
+    weight = np.zeros(2 * n_rows)
+    X[numbers], y[numbers], weight[numbers] = rows.X, rows.y, 1.0
+    with quiet():
+        expected = search(params).set_params(cv=None).fit(rows.X, rows.y)
+        model = search(params).set_params(cv=None).fit(X, y, weight)
+    assert_same_search(model, expected)
+
+
+@few
 @given(grouped_rows(), SEARCHES, SEEDS)
 def test_parts_and_mergers_are_the_search_of_all_rows(rows_and_groups, params, seed):
     rows, groups = rows_and_groups
