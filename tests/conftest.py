@@ -1,4 +1,4 @@
-"""How many cases hypothesis draws, and helpers whose assertions say what differs."""
+"""Which cases hypothesis draws, and helpers whose assertions say what differs."""
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -6,8 +6,11 @@ from hypothesis import HealthCheck, settings
 pytest.register_assert_rewrite(
     "commands",
     "dask_chunks",
+    "drawn",
     "frames",
     "report_pages",
+    "rows_beside",
+    "search_results",
     "sums",
     "table_files",
     "tables",

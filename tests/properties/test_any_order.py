@@ -11,11 +11,12 @@ from unittest import mock
 
 import numpy as np
 import pytest
-from drawn import FITTED, OBJECTIVES, SEEDS, Rows, assert_same_fit, quiet, share_of_cases
+from drawn import FITTED, OBJECTIVES, SEEDS, assert_same_fit, quiet, share_of_cases
 from frozen import frozen
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from rows_beside import RowsBeside
 from sklearn.base import clone
 
 from skensir import EnsIRRegressor
@@ -53,7 +54,7 @@ def with_fault(rows, fault):
     return X, y, -weight
 
 
-class EstimatorAndRows(RuleBasedStateMachine):
+class EstimatorAndRows(RowsBeside, RuleBasedStateMachine):
     """An estimator, and the list of rows that it should be the estimator of."""
 
     @initialize(
@@ -69,84 +70,6 @@ class EstimatorAndRows(RuleBasedStateMachine):
         self.n_models, self.dtype = n_models, dtype
         self.new_model()
         self.witnesses = []
-
-    def new_model(self):
-        self.kept = []  # batches that it has been given
-        self.sums = None  # how they were summed up, once there is a row with weight
-        self.table = None  # the estimator fitted on them at once, once that is solved
-        self.forgotten = False
-        self.calibrated_on = []
-
-    # ---- what should be
-
-    def batch(self, drawn):
-        seed, n_rows, weights = drawn
-        rng = np.random.default_rng(seed)
-        y = rng.choice([20, 60, 61, 200], n_rows) + rng.integers(-15, 16, n_rows)
-        X = np.clip(y[:, None] + rng.integers(-9, 10, (n_rows, self.n_models)), 0, 255)
-        weight = None if weights == "none" else rng.integers(0, 3, n_rows) / 2
-        if weights == "zero":
-            weight = np.zeros(n_rows)
-        return Rows(X.astype(self.dtype), y.astype(np.float64), weight)
-
-    @staticmethod
-    def together(batches):
-        X, y = (np.concatenate([part[i] for part in batches]) for i in (0, 1))
-        weights = [np.ones(part.n_rows) if part.weight is None else part.weight for part in batches]
-        return Rows(X, y, np.concatenate(weights))
-
-    def width(self):
-        return 32.0 if self.params["bin_width"] == "auto" else self.params["bin_width"]
-
-    def how(self):
-        """Return what sums have to hold for the parameters as they are now."""
-        known = {"axes": "predictions", "fit_intercept": False, **self.params}
-        objective = self.params["objective"]
-        return self.width(), known["axes"], known["fit_intercept"], objective == "likelihood"
-
-    def params_are_good(self):
-        likely = self.params["objective"] == "likelihood"
-        plain = {"axes": "predictions", "shrink_to": "pooled", "positive": True}
-        plain["fit_intercept"] = False
-        odd = any(self.params.get(name, value) != value for name, value in plain.items())
-        return self.params.get("max_iter", 1) > 0 and not (likely and odd)
-
-    def fits_params(self):
-        """Tell whether what is known of the rows is enough for the parameters as they are."""
-        if not self.params_are_good():
-            return False
-        if self.sums is None:
-            return True
-        (width, axes, errors, truth), (own_width, own_axes, intercept, likely) = (
-            self.sums,
-            self.how(),
-        )
-        return (width, axes) == (own_width, own_axes) and errors >= intercept and truth >= likely
-
-    def has_weight(self):
-        return self.sums is not None
-
-    def solved(self):
-        """Expect the table of all rows, with the parameters as they are."""
-        if self.table is None:
-            self.table = EnsIRRegressor(**self.params)
-            with quiet():
-                self.table.fit(*self.together(self.kept))
-            self.sums = self.how()  # what is not needed is let go
-
-    def refused(self, call, error=(ValueError, TypeError)):
-        before = frozen(self.model)
-        with quiet(), pytest.raises(error):
-            call()
-        assert frozen(self.model) == before
-
-    def added(self, batches):
-        self.kept += batches
-        self.table, self.calibrated_on = None, []
-        if self.has_weight() or any(part.has_weight() for part in batches):
-            self.sums = self.how()
-
-    # ---- calls
 
     @rule(drawn=BATCHES)
     def fit(self, drawn):
@@ -250,7 +173,7 @@ class EstimatorAndRows(RuleBasedStateMachine):
     def predict(self, drawn, method):
         X = self.batch(drawn).X
         arguments = () if method == "solve" else (X,)
-        if self.table is None and not (self.has_weight() and self.fits_params()):
+        if not self.can_be_solved():
             self.refused(lambda: getattr(self.model, method)(*arguments))
             return
         with quiet():
@@ -268,20 +191,20 @@ class EstimatorAndRows(RuleBasedStateMachine):
         for method in ("predict", "predict_weights", "predict_interval"):
             self.refused(lambda method=method: getattr(self.model, method)(X))
 
-    @rule(drawn=BATCHES, add=st.booleans())
-    def calibrate(self, drawn, add):
-        rows = self.batch(drawn)
-        could = self.table is not None or (self.has_weight() and self.fits_params())
-        earlier = self.calibrated_on if add and self.table is not None else []
-        if not could or not (rows.has_weight() or earlier):
-            self.refused(lambda: self.model.calibrate(*rows, add=add))
-            return
-        with quiet():
-            assert self.model.calibrate(*rows, add=add) is self.model
-        self.solved()
-        self.calibrated_on = [*earlier, rows]
-        expected = copy.copy(self.table).calibrate(*self.together(self.calibrated_on))
-        np.testing.assert_array_equal(self.model.calibration_, expected.calibration_)
+    @rule(calls=st.lists(st.tuples(BATCHES, st.booleans()), min_size=1, max_size=3))
+    def calibrate(self, calls):
+        for drawn, add in calls:
+            rows = self.batch(drawn)
+            earlier = self.calibrated_on if add and self.table is not None else []
+            if not self.can_be_solved() or not (rows.has_weight() or earlier):
+                self.refused(lambda rows=rows, add=add: self.model.calibrate(*rows, add=add))
+                continue
+            with quiet():
+                assert self.model.calibrate(*rows, add=add) is self.model
+            self.solved()
+            self.calibrated_on = [*earlier, rows]
+            expected = copy.copy(self.table).calibrate(*self.together(self.calibrated_on))
+            np.testing.assert_array_equal(self.model.calibration_, expected.calibration_)
 
     @rule(drawn=BATCHES, coverage=st.sampled_from([0.5, 0.9]))
     def predict_interval(self, drawn, coverage):
@@ -300,7 +223,7 @@ class EstimatorAndRows(RuleBasedStateMachine):
 
     @rule()
     def forget_rows(self):
-        if self.table is None and not (self.has_weight() and self.fits_params()):
+        if not self.can_be_solved():
             self.refused(self.model.forget_rows)
             return
         with quiet():
