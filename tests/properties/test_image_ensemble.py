@@ -167,7 +167,7 @@ def test_the_input_is_one_more_model_and_channels_lie_on_any_axis(images, params
     assert_same_images(found, moved(expected.predict(stacked), 0))
 
 
-@share_of_cases(0.2)
+@share_of_cases(0.1)
 @given(drawn_images(dtypes=("u1", "u2")), st.sampled_from(ORDERS), st.sampled_from(LAYOUTS), SEEDS)
 def test_a_search_does_not_see_how_images_lie_in_memory(images, order, layout, seed):
     predictions, targets = images
@@ -194,5 +194,5 @@ def test_the_depth_of_pixels_does_not_follow_from_the_order_of_their_bytes(dtype
         ensemble = ImageEnsemble().fit([image], [target.astype(dtype)])
     assert ensemble.pixel_dtype_ == np.uint16
     assert ensemble.regressors_[0].data_range_ == 65535
-    write_image(tmp_path / "deep.png", image[0], bits=16)
-    np.testing.assert_array_equal(read_image(tmp_path / "deep.png"), image[0])
+    write_image(tmp_path / "deep.png", image[0, ..., 0], bits=16)
+    np.testing.assert_array_equal(read_image(tmp_path / "deep.png"), image[0, ..., 0])

@@ -17,6 +17,7 @@ from drawn import (
     fitted,
     laid_out,
     quiet,
+    share_of_cases,
 )
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,6 +49,7 @@ def test_neither_dtype_nor_layout_matters(rows, params, layouts, seed):
             np.testing.assert_array_equal(array, before)
 
 
+@share_of_cases(0.25)  # of all layouts each
 @given(drawn_rows(small=True), PARAMS, st.sampled_from(["u1", "u2", "f4", "f8"]), SEEDS)
 def test_byte_order_and_layout_do_not_change_what_is_automatic(rows, params, dtype, seed):
     """8 and 16 bits tell their range, in whatever order their bytes lie."""
@@ -90,6 +92,7 @@ def test_rows_are_predicted_one_by_one_as_all_at_once(rows, params):
 
 
 @pytest.mark.parametrize("n_models", [1, 3, 40])
+@share_of_cases(0.25)
 @given(params=PARAMS, dtype=st.sampled_from(DTYPES))
 def test_no_row_is_an_error_and_one_row_is_enough(n_models, params, dtype):
     none, one = np.zeros((0, n_models), dtype), np.full((1, n_models), 7, dtype)

@@ -39,7 +39,7 @@ GRIDS = st.fixed_dictionaries(
 OF_0_1 = st.just({"shrink_to": "pooled", "axes": "predictions", "shrinkages": [0.0, 64.0]})
 LIKELIHOOD = st.just({"objectives": ("likelihood",), "bin_widths": [32.0], "max_iter": 3, "tol": 0})
 SEARCHES = st.one_of(GRIDS, GRIDS, OF_0_1, LIKELIHOOD)
-few = share_of_cases(0.3)
+few = share_of_cases(0.2)
 
 
 @st.composite
