@@ -119,6 +119,9 @@ def test_models_that_agree_are_predicted_exactly(rows, params):
 def test_relabelled_models_are_combined_to_the_same(rows, params, seed):
     """Weights are permuted where the rows tell them; the error in the cells is the same anyway."""
     order = np.random.default_rng(seed).permutation(rows.X.shape[1])
+    if params["objective"] == "likelihood" and params["default_weights"] == "pooled":
+        # EM would start from one of the many best combinations of few rows.
+        params = {**params, "default_weights": "uniform"}
     model = fitted(params, rows, data_range=255)
     other = fitted(params, rows._replace(X=rows.X[:, order]), data_range=255)
     if params.get("axes") == "summary":
