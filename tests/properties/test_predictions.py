@@ -132,7 +132,7 @@ def test_relabelled_models_are_combined_to_the_same(rows, params, seed):
         np.testing.assert_array_equal(other.cells_, model.cells_[numbers][:, order])
     for name in ("cell_counts_", "cell_origin_"):
         np.testing.assert_array_equal(getattr(other, name), getattr(model, name)[numbers])
-    # Where rows are fewer than models many combinations are equally good on them, which one is found
+    # Where rows are fewer than models many combinations are equally good on them; which is found
     # is a matter of rounding, and on the pseudo-rows of a cell they differ a little.
     scale = np.abs(rows.X - rows.y[:, None]).max()
     np.testing.assert_allclose(other.cell_rmse_, model.cell_rmse_[numbers], 1e-2, 1e-2 * scale)
