@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn import config_context
 from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.utils import check_array, metaestimators
+from sklearn.utils import check_array, check_consistent_length, column_or_1d, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skensir._checks import check_option, shown
+from skensir._checks import check_numbers, check_option, saying_of, shown
 from skensir._core.pooled import WEIGHTINGS
 from skensir._documentation import Documented
 from skensir._state import PlainState
@@ -51,27 +51,29 @@ def check_default_weights(default_weights: Any, n_models: int) -> str | FloatArr
         ) from None
     if weights.shape != (n_models,):
         raise ValueError(
-            f"default_weights == {default_weights!r} has shape {weights.shape}, {options} one "
+            f"default_weights == {shown(default_weights)} has shape {weights.shape}, {options} one "
             f"weight for each of the {n_models} models."
         )
     if not (weights >= 0).all() or not np.isclose(weights.sum(), 1, atol=1e-6):
         raise ValueError(
-            f"default_weights == {default_weights!r}, must be non-negative and sum to one."
+            f"default_weights == {shown(default_weights)}, must be non-negative and sum to one."
         )
     return np.asarray(weights / weights.sum())
 
 
 def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
     """Return the weights as floats; unlike scikit-learn's own check it lets all be zero."""
+    check_numbers(sample_weight, "sample_weight")
     if isinstance(sample_weight, Real):
         sample_weight = np.full(n_samples, sample_weight)
-    weight: FloatArray = check_array(
-        sample_weight,
-        dtype=np.float64,
-        ensure_2d=False,
-        ensure_min_samples=0,
-        input_name="sample_weight",
-    )
+    with saying_of("sample_weight"):
+        weight: FloatArray = check_array(
+            sample_weight,
+            dtype=np.float64,
+            ensure_2d=False,
+            ensure_min_samples=0,
+            input_name="sample_weight",
+        )
     if weight.shape != (n_samples,):
         raise ValueError(
             f"sample_weight.shape == {weight.shape}, must be ({n_samples},): one weight per sample."
@@ -144,15 +146,9 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         """Do the same for a part of the rows, whose weights may all be zero."""
         with config_context(array_api_dispatch=False):  # rows are summed up in NumPy
-            X, y = validate_data(
-                self,
-                X,
-                y,
-                dtype=_dtypes_for(X),
-                y_numeric=True,
-                reset=reset,
-                ensure_min_samples=int(reset),  # a batch may be empty, but not the first
-            )
+            n_least = int(reset)  # a batch may be empty, but not the first
+            X = self._validate_columns(X, reset=reset, ensure_min_samples=n_least)
+            y = self._validate_truth(y, X)
             if sample_weight is not None:
                 sample_weight = check_sample_weight(sample_weight, len(X))
         return X, y, sample_weight
@@ -160,8 +156,53 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
     def _validate_predictions(self, X: Any) -> AnyArray:
         check_is_fitted(self)
         with config_context(array_api_dispatch=False):
-            predictions: AnyArray = validate_data(self, X, dtype=_dtypes_for(X), reset=False)
+            return self._validate_columns(X, reset=False)
+
+    def _validate_columns(self, X: Any, **options: Any) -> AnyArray:
+        check_numbers(X, "X")
+        with saying_of("X"):
+            predictions: AnyArray = validate_data(self, X, dtype=_dtypes_for(X), **options)
         return predictions
+
+    def _validate_truth(self, y: Any, X: AnyArray) -> AnyArray:
+        if y is None:
+            raise ValueError(
+                f"{type(self).__name__} requires y to be passed, but the target y is None."
+            )
+        check_numbers(y, "y")
+        with saying_of("y"):
+            y = check_array(y, ensure_2d=False, ensure_min_samples=0, input_name="y")
+            truth: AnyArray = column_or_1d(y, warn=True)
+            check_consistent_length(X, truth)
+        return truth
+
+    def score(self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
+        """Return the coefficient of determination of the prediction, as all regressors do.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_models)
+            Predictions of the base models.
+        y : array-like of shape (n_samples,)
+            Truth.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Non-negative weights of the rows.
+
+        Returns
+        -------
+        score : float
+            One for a perfect prediction, and zero for that of the mean of `y`.
+        """
+        from sklearn.metrics import r2_score  # here, to keep the package's import cheap
+
+        prediction = self.predict(X)
+        if isinstance(prediction, np.ndarray):
+            with config_context(array_api_dispatch=False):
+                y = self._validate_truth(y, prediction)
+                if sample_weight is not None:
+                    sample_weight = check_sample_weight(sample_weight, len(y))
+        with saying_of("sample_weight"):
+            return float(r2_score(y, prediction, sample_weight=sample_weight))
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()

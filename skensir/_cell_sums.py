@@ -77,7 +77,7 @@ class CellSums:
         if axes is None and len(widths) > 1:
             raise ValueError(f"axes has to be given: the sums are on {', '.join(widths)}.")
         kind = next(iter(widths)) if axes is None else axes
-        if kind not in list(widths):  # which may be of any type
+        if not isinstance(kind, str) or kind not in widths:
             raise ValueError(
                 f"axes == {shown(kind)}, must be one of {', '.join(map(repr, widths))}, on which "
                 "the rows are summed up."

@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from skensir._text import printable
 
 _WHOLE = int, np.integer
 _NUMBERS = int, float, np.integer, np.floating  # others, such as fractions, NumPy cannot work with
 _MOST_LETTERS = 200
+# Of what has no unit: numbers beyond make no difference, and are far from overflow.
+LARGEST = 1e100
+# What there is in an array of which NumPy would make numbers, by the kind of its dtype.
+_NO_NUMBERS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "V": "records"}
 
 
 SMALLEST = sys.float_info.min
 
 
-def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
+def check_number(
+    value: Any, name: str, *, zero_allowed: bool = False, maximum: float | None = None
+) -> None:
     """Raise an error that names the argument unless `value` is finite and positive."""
     _check(value, name, _NUMBERS, 0, zero_allowed=zero_allowed)
     try:
@@ -28,12 +41,15 @@ def check_number(value: Any, name: str, *, zero_allowed: bool = False) -> None:
         raise ValueError(f"{name} == {shown(value)}, must be finite.")
     if 0 < value < SMALLEST:  # has fewer digits than others, and may have none when multiplied
         raise ValueError(f"{name} == {shown(value)}, must be at least {SMALLEST:.3g}.")
+    if maximum is not None and value > maximum:
+        raise ValueError(f"{name} == {shown(value)}, must be <= {maximum:g}.")
 
 
-def check_whole(value: Any, name: str, minimum: int = 0, maximum: int | None = None) -> None:
+def check_whole(value: Any, name: str, minimum: int = 0, maximum: int = sys.maxsize) -> None:
     """Raise an error that names the argument unless `value` is a whole number in a range."""
     _check(value, name, _WHOLE, minimum, zero_allowed=True)
-    if maximum is not None and value > maximum:
+    number: Any = value
+    if number > maximum:
         raise ValueError(f"{name} == {shown(value)}, must be <= {maximum}.")
 
 
@@ -56,13 +72,73 @@ def check_flag(value: Any, name: str) -> None:
         raise TypeError(f"{name} == {shown(value)}, must be True or False.")
 
 
+def check_text(value: Any, name: str) -> str:
+    """Return a text, or raise an error that names the argument."""
+    if not isinstance(value, str):
+        raise TypeError(f"{name} == {shown(value)}, must be text.")
+    return value
+
+
+def check_names(value: Any, name: str, n_names: int | None = None) -> list[str]:
+    """Return a list of names, or raise an error that names the argument."""
+    many = "a list of names" if n_names is None else f"a list of {n_names} names"
+    if isinstance(value, str | bytes | Mapping) or not np.iterable(value):
+        raise ValueError(f"{name} == {shown(value)}, must be {many}.")
+    names = list(value)
+    if not all(isinstance(one, str) for one in names):
+        raise ValueError(f"{name} == {shown(value)}, must be {many}, which are text.")
+    if n_names is not None and len(names) != n_names:
+        raise ValueError(f"{name} == {shown(value)}, must be {many}.")
+    return names
+
+
+def check_path(value: Any, name: str = "path") -> Path:
+    """Return a path, or raise an error that names the argument."""
+    allowed = "must be the path of a file or folder"
+    # A number would be that of an open file.
+    path = os.fspath(value) if isinstance(value, str | os.PathLike) else None
+    if not isinstance(path, str):
+        raise TypeError(f"{name} == {shown(value)}, {allowed}.")
+    try:
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        path = ""
+    if not path or "\0" in path:
+        raise ValueError(f"{name} == {shown(value)}, {allowed}, as the system writes it.")
+    return Path(path)
+
+
+def check_mapping(value: Any, name: str, of: str) -> Mapping[Any, Any]:
+    """Return a mapping, or raise an error that names the argument; `of` says what of."""
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{name} == {shown(value)}, must be a dict {of}.")
+    return value
+
+
+def as_numbers(values: Any, name: str, n_dimensions: int = 1) -> NDArray[np.float64]:
+    """Return an array of numbers, or raise an error that names the argument."""
+    check_numbers(values, name)
+    with saying_of(name):
+        array = np.asarray(values)
+        if array.dtype.kind == "c":
+            raise ValueError("complex numbers are not supported.")
+        numbers: NDArray[np.float64] = array.astype(np.float64, copy=False)
+    if numbers.ndim != n_dimensions:
+        raise ValueError(
+            f"{name} has shape {numbers.shape}, must have {n_dimensions} dimensions, not "
+            f"{numbers.ndim}."
+        )
+    return numbers
+
+
 def check_n_jobs(value: Any) -> None:
     """Raise an error unless `n_jobs` is what joblib takes: None, or a whole number but zero."""
     allowed = "must be None, or a whole number that is not zero"
     if value is not None and (not isinstance(value, _WHOLE) or isinstance(value, bool)):
         raise TypeError(f"n_jobs == {shown(value)}, {allowed}.")
-    if value is not None and value == 0:
-        raise ValueError(f"n_jobs == {value}, {allowed}.")
+    number: Any = value
+    if value is not None and (value == 0 or abs(number) > sys.maxsize):
+        raise ValueError(f"n_jobs == {shown(value)}, {allowed}.")
 
 
 def check_automatic(value: Any, name: str) -> None:
@@ -100,6 +176,48 @@ def shown(value: Any) -> str:
         return f"a number of {int(math.log10(abs(value))) + 1} digits"
     try:
         text = repr(value.item() if isinstance(value, np.generic) else value)
-    except ValueError:  # so long that Python does not write it out
+    except Exception:  # of any class; Python does not write out numbers that are very long
         return f"a {type(value).__name__}"
-    return text if len(text) <= _MOST_LETTERS else f"{text[:_MOST_LETTERS]}..."
+    return in_one_line(text)
+
+
+def in_one_line(text: str, most_letters: int = _MOST_LETTERS) -> str:
+    """Return a text as a part of one printable sentence, shortened."""
+    if not text.isprintable():
+        text = printable(" ".join(text.split()))
+    return text if len(text) <= most_letters else f"{text[:most_letters]}..."
+
+
+@contextmanager
+def saying_of(name: str) -> Iterator[None]:
+    """Name an argument, in one line, in what scikit-learn and NumPy say of its values."""
+    try:
+        yield
+    except (TypeError, ValueError, OverflowError) as error:
+        said = str(error)
+        named = re.search(rf"\b{name}\b", said)
+        # Names of columns are listed in lines of their own, as of all estimators.
+        if (named and said.isprintable()) or "feature names" in said.lower():
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(in_one_line(said if named else f"{name}: {said}", 400)) from error
+
+
+def check_numbers(values: Any, name: str) -> None:
+    """Raise an error that names the argument if values are masked, text or dates.
+
+    NumPy and scikit-learn look behind masks, and make numbers of dates and of text.
+    """
+    if np.ma.is_masked(values):
+        raise ValueError(f"{name} has masked values, must have none.")
+    try:
+        found = np.asarray(values[:0] if hasattr(values, "shape") else values)
+        if found.dtype == object:
+            found = np.asarray(values)
+    except Exception:  # whatever it is, it is no array: scikit-learn says so
+        return
+    kind = found.dtype.kind
+    if kind == "O" and any(isinstance(value, str | bytes) for value in found.flat):
+        kind = "U"
+    if kind in _NO_NUMBERS:
+        raise ValueError(f"{name} holds {_NO_NUMBERS[kind]}, must hold numbers.")

@@ -13,6 +13,7 @@ from skensir._advice import say_thin, say_unfinished
 from skensir._base import check_default_weights, whole_or_nothing
 from skensir._callbacks import CallbackSupportMixin, fit_progress, with_callbacks
 from skensir._checks import (
+    LARGEST,
     check_automatic,
     check_flag,
     check_n_jobs,
@@ -20,6 +21,7 @@ from skensir._checks import (
     check_option,
     check_verbosity,
     check_whole,
+    shown,
 )
 from skensir._core.objective import Objective
 from skensir._core.solve import OBJECTIVES, Settings, solve_table
@@ -382,23 +384,21 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         check_automatic(self.bin_width, "bin_width")
         check_automatic(self.data_range, "data_range")
         check_option(self.objective, "objective", OBJECTIVES)
-        check_number(self.shrinkage, "shrinkage", zero_allowed=True)
+        check_number(self.shrinkage, "shrinkage", zero_allowed=True, maximum=LARGEST)
         check_option(self.axes, "axes", KINDS)
         check_option(self.shrink_to, "shrink_to", SHRINK_TO)
         check_flag(self.positive, "positive")
         check_flag(self.fit_intercept, "fit_intercept")
         if self.objective != "squared_error":
             for name, default in PLAIN_PARAMS.items():
-                if getattr(self, name) != default:
-                    raise ValueError(
-                        f"{name} == {getattr(self, name)!r} needs objective='squared_error', and "
-                        f"objective == {self.objective!r}."
-                    )
+                if (value := getattr(self, name)) != default:
+                    needs = f"needs objective='squared_error', and objective == {self.objective!r}"
+                    raise ValueError(f"{name} == {shown(value)} {needs}.")
         check_number(self.min_samples_cell, "min_samples_cell", zero_allowed=True)
         check_option(self.variance_center, "variance_center", ("model", "responsibility"))
         check_whole(self.max_iter, "max_iter", 1)
         check_number(self.tol, "tol", zero_allowed=True)
-        check_number(self.reg_var, "reg_var")
+        check_number(self.reg_var, "reg_var", maximum=LARGEST)
         check_automatic(self.target_resolution, "target_resolution")
         check_default_weights(self.default_weights, n_models)
         check_n_jobs(self.n_jobs)

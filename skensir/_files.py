@@ -13,6 +13,8 @@ from secrets import token_hex
 from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+from skensir._text import printable
+
 try:
     import fcntl
 except ImportError:  # Windows
@@ -176,7 +178,7 @@ def naming(path: str | os.PathLike[str]) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"Cannot read {os.fspath(path)}: {error}") from error
+        raise ValueError(f"Cannot read {printable(str(path))}: {error}") from error
 
 
 def make_archive(entries: dict[str, bytes]) -> bytes:

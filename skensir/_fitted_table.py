@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import whole_or_nothing
+from skensir._checks import shown
 from skensir._core.lookup import Lookup
 from skensir._core.objective import Objective
 from skensir._core.solve import Settings, solve_table
@@ -139,7 +140,7 @@ class FittedTable(IncrementalRegressor):
             )
         if part.axes != self._own_axes():
             raise ValueError(
-                f"axes == {self.axes!r}, must be {part.axes.kind!r} as in other rows that are "
+                f"axes == {shown(self.axes)}, must be {part.axes.kind!r} as in other rows that are "
                 "already summed up: fit the estimators alike."
             )
         if self.fit_intercept and part.errors is None:

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from skensir._base import PREDICTION_DTYPES, whole_or_nothing
+from skensir._checks import shown
 from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup
 from skensir._jobs import count_threads
@@ -146,7 +147,7 @@ class IncrementalRegressor(InUnits, TableRegressor):
         """
         kind = self._merges_with()
         if not isinstance(other, kind):
-            raise TypeError(f"other == {other!r}, must be an {kind.__name__}.")
+            raise TypeError(f"other == {shown(other)}, must be an {kind.__name__}.")
         if not other._has_statistics("merge"):
             check_is_fitted(other)  # which it is not
         names = [name for name in ("n_features_in_", "feature_names_in_") if hasattr(other, name)]

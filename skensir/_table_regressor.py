@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._base import StackedRegressor, whole_or_nothing
-from skensir._checks import check_share
+from skensir._checks import check_flag, check_share
 from skensir._core.calibration import count_ratios, ratio_that_covers
 from skensir._typing import FloatArray
 
@@ -52,6 +52,7 @@ class TableRegressor(StackedRegressor):
             predictions; of averaged tables the root of their average square. Only with
             `return_std`.
         """
+        check_flag(return_std, "return_std")
         return self._predict_rows(X, return_std)
 
     def predict_weights(self, X: ArrayLike) -> FloatArray:
@@ -106,6 +107,7 @@ class TableRegressor(StackedRegressor):
         ValueError
             If an argument is out of its range, or no row has weight; the message names it.
         """
+        check_flag(add, "add")
         prediction, std = self.predict(X, return_std=True)
         _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
         return self._keep_calibration(

@@ -15,7 +15,7 @@ def plural(number: int, noun: str) -> str:
 
 def sizes(shape: tuple[int, ...]) -> str:
     """Return the numbers of rows and columns, and of whatever else an array has."""
-    return " x ".join(map(str, shape))
+    return " x ".join(map(str, shape)) or "a single number"
 
 
 def bits(dtype: np.dtype[Any]) -> str:

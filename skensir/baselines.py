@@ -261,7 +261,7 @@ class GreedyRegressor(BaselineRegressor):
         check_share(self.bag_fraction, "bag_fraction", one_allowed=True)
         try:
             check_random_state(self.random_state)
-        except (TypeError, ValueError):
+        except Exception:  # of scikit-learn, or of the value's class
             raise ValueError(
                 f"random_state == {shown(self.random_state)}, must be None, a whole number from 0 "
                 "to 4294967295, or an instance of numpy.random.RandomState."

@@ -9,8 +9,10 @@ from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._checks import check_path, shown
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, read_whole, write_whole
@@ -74,8 +76,7 @@ def save_table(
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
-    >>> import numpy as np
+    >>>     >>> import numpy as np
     >>> from skensir import EnsIRRegressor
     >>> from skensir.persistence import load_table, save_table
     >>> rng = np.random.default_rng(0)
@@ -88,11 +89,14 @@ def save_table(
     >>> bool((loaded.predict(X) == model.predict(X)).all())
     True
     """
+    check_path(path)
     write_whole(path, table_file_of(model))
 
 
 def table_file_of(model: Any) -> bytes:
     """Return what `save_table` writes."""
+    if not isinstance(model, BaseEstimator):
+        raise TypeError(f"model == {shown(model)}, must be a fitted estimator.")
     check_is_fitted(model)
     data = _to_bytes(model)
     read_table_file(data)  # what `load_table` would refuse is not worth writing
@@ -136,8 +140,7 @@ def load_table(
     Examples
     --------
     >>> import tempfile
-    >>> from pathlib import Path
-    >>> from skensir import EnsIRRegressorCV, load_table, save_table
+    >>>     >>> from skensir import EnsIRRegressorCV, load_table, save_table
     >>> X, y = [[1.0, 3.0], [2.0, 6.0], [3.0, 9.0]] * 40, [2.0, 4.0, 6.0] * 40
     >>> search = EnsIRRegressorCV().fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:
@@ -146,7 +149,7 @@ def load_table(
     >>> model.predict([[2.0, 6.0]]).round(6)
     array([4.])
     """
-    data = read_whole(path)
+    data = read_whole(check_path(path))
     with naming(path):
         return read_table_file(data)
 

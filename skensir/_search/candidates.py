@@ -86,7 +86,7 @@ def nested_widths(
 
 def listed(values: Any, name: str) -> list[Any]:
     """Return values to try as a list, which is not empty."""
-    found = [] if isinstance(values, str) or not np.iterable(values) else list(values)
+    found = list(values) if is_list(values) else []
     if not found:
         raise ValueError(f"{name} == {shown(values)}, must be a list of at least one value.")
     return found
@@ -94,7 +94,8 @@ def listed(values: Any, name: str) -> list[Any]:
 
 def is_list(values: Any) -> bool:
     """Tell whether a parameter is a list of values to try, not a single value."""
-    return not isinstance(values, str) and bool(np.iterable(values))
+    # Bytes are numbers to Python, and the keys of a dict no values.
+    return not isinstance(values, str | bytes | Mapping) and bool(np.iterable(values))
 
 
 def make_candidates(

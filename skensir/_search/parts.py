@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from skensir._checks import shown
 from skensir._core.cross_validation import needed_grids
 from skensir._core.folds import FoldSums, sum_up_folds
 from skensir._jobs import count_threads
@@ -98,7 +99,7 @@ class SearchInParts:
         n_splits = getattr(search.cv, "n_splits", 2)
         if len(sums.labels) < n_splits:
             raise ValueError(
-                f"cv == {search.cv!r} needs at least {n_splits} images, but there are "
+                f"cv == {shown(search.cv)} needs at least {n_splits} images, but there are "
                 f"{len(sums.labels)}."
             )
         search._statistics = [sums]

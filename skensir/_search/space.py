@@ -16,6 +16,7 @@ from skensir._checks import (
 )
 from skensir._core.cross_validation import Grid
 from skensir._core.selection import SELECT
+from skensir._core.solve import OBJECTIVES
 from skensir._ensir import SHRINK_TO, EnsIRRegressor
 from skensir._fitted_table import PLAIN_PARAMS
 from skensir._incremental import IncrementalRegressor
@@ -90,6 +91,8 @@ class SearchSpace(IncrementalRegressor):
             check_option(self.bin_widths, "bin_widths", ("auto",))
         for kind in listed(self._value("axes"), "axes"):
             check_option(kind, "axes", KINDS)
+        for objective in listed(self.objectives, "objectives"):
+            check_option(objective, "objective", OBJECTIVES)
 
     def _value(self, name: str) -> Any:
         """Return a parameter, or what "auto" stands for."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_array
 
-from skensir._checks import shown
+from skensir._checks import in_one_line, saying_of, shown
 from skensir._core.cross_validation import Split
 from skensir._typing import AnyArray, FloatArray, IntArray
 
@@ -26,11 +27,15 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     # Here, to keep the package's import cheap.
     from sklearn.model_selection import GroupKFold, KFold, check_cv
 
+    check_known_splitter(cv)
     if groups is not None:
         _check_shape(groups, len(X), "group")
     n_folds = N_FOLDS if shuffle else N_NEIGHBOURING
-    splitter = cv
-    if cv is None and groups is not None and (n_groups := len(np.unique(groups))) > 1:
+    splitter, n_groups = cv, 1
+    if cv is None and groups is not None:
+        with saying_of("groups"):  # which may be of values without an order
+            n_groups = len(np.unique(groups))
+    if n_groups > 1:
         splitter = GroupKFold(min(n_folds, n_groups))
     elif cv is None:
         n_folds, groups = max(2, min(n_folds, len(X))), None
@@ -38,12 +43,23 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     try:
         pairs = [(train, test) for train, test in check_cv(splitter).split(X, y, groups)]
     except (TypeError, ValueError) as error:  # of scikit-learn, of the splitter, or no pairs
-        said = str(error) if len(str(error)) < 300 else type(error).__name__
-        raise type(error)(f"cv == {shown(cv)} does not split the rows: {said}") from error
+        said = in_one_line(str(error)) if len(str(error)) < 300 else type(error).__name__
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"cv == {shown(cv)} does not split the rows: {said}") from error
     splits = [(row_numbers(train, len(X)), row_numbers(test, len(X))) for train, test in pairs]
     if not splits:
         raise ValueError(f"cv == {shown(cv)} gives no split; at least one is needed.")
     return splits
+
+
+def check_known_splitter(cv: Any) -> None:
+    """Raise an error unless `cv` may be what scikit-learn splits by, which it then sees itself."""
+    known = cv is None or isinstance(cv, Integral) or hasattr(cv, "split") or np.iterable(cv)
+    if not known or isinstance(cv, str | bytes):
+        raise ValueError(
+            f"cv == {shown(cv)} does not split the rows: must be None, a number of folds, a "
+            "splitter, or pairs of row numbers."
+        )
 
 
 def without_absent(
@@ -79,8 +95,9 @@ def row_numbers(rows: ArrayLike, n_samples: int) -> IntArray:
 
 def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
     """Return the fold of each row, a whole number or a name."""
-    labels: AnyArray = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
-    _check_shape(labels, n_samples, "fold")
+    _check_shape(groups, n_samples, "fold")
+    with saying_of("groups"):
+        labels: AnyArray = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
     if labels.dtype.kind == "f" and (labels % 1).any():
         raise ValueError(
             f"groups holds {labels[labels % 1 != 0][0]}, must be whole numbers or names of folds."
@@ -90,7 +107,9 @@ def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
 
 def _check_shape(groups: ArrayLike, n_samples: int, meaning: str) -> None:
     """Raise an error unless there is one group per row."""
-    if np.shape(groups) != (n_samples,):
+    with saying_of("groups"):
+        shape = np.shape(groups)
+    if shape != (n_samples,):
         raise ValueError(
-            f"groups.shape == {np.shape(groups)}, must be ({n_samples},): one {meaning} per sample."
+            f"groups.shape == {shape}, must be ({n_samples},): one {meaning} per sample."
         )

@@ -110,7 +110,7 @@ def _settings(written: str, parameter: Parameter, values: str) -> dict[str, Any]
         # An option is given for each file, so that it takes no argument that stands behind it.
         n_values = "+" if parameter.default is Parameter.empty else "*"
         several = {"action": "append"} if written.startswith("-") else {"nargs": n_values}
-        return {**several, "type": Path, "metavar": values}
+        return {**several, "type": partial(_read, written, Path, values), "metavar": values}
     return {"type": partial(_read, written.split("/")[-1], kind, values), "metavar": values}
 
 
@@ -122,6 +122,8 @@ def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
             *others, last = options
             raise CommandError(f"{name} is {text!r}, must be {', '.join(others)} or {last}.")
         return kind(text)
+    if kind is Path and "\0" in text:
+        raise CommandError(f"{name} is {text!r}, must be a path, which has no zero byte.")
     is_right, allowed = _DOMAINS.get(values, (lambda _: True, "a number"))
     with suppress(ValueError):
         value = kind(text)

@@ -58,6 +58,12 @@ class _Parser(argparse.ArgumentParser):
                 break
         raise CommandError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
 
+    def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
+        """Return the values of an argument; argparse takes that of ``--option=--`` for none."""
+        if action.nargs is None and arg_strings == ["--"]:
+            self.error(f"argument {'/'.join(action.option_strings)}: expected one argument")
+        return super()._get_values(action, arg_strings)
+
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse the arguments; what is not known is an error of the command that got it."""
         parsed, unknown = super().parse_known_args(args, namespace)

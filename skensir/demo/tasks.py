@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from skensir._checks import check_option, check_whole
 from skensir.demo import deblurring, deraining, super_resolution
 from skensir.demo.photographs import FITTING, TESTING, crop_centre, load_photograph, to_8_bits
 from skensir.image import write_image
@@ -16,6 +17,7 @@ from skensir.image.files import Image
 from skensir.image.progress import progress
 
 LARGEST_SIDE = 320  # height and width of a photograph at most, pixels
+SMALLEST_SIDE = 16  # of which networks and filters make something
 
 
 @dataclass(frozen=True)
@@ -101,7 +103,16 @@ def restore_photograph(
     -------
     RestoredPhotograph
         The photograph with all that was made of it.
+
+    Raises
+    ------
+    ValueError, TypeError
+        If an argument is out of its range; the message names it.
     """
+    check_option(name, "name", (*FITTING, *TESTING))
+    check_option(task, "task", TASKS)
+    check_whole(seed, "seed", maximum=2**32 - 1)
+    check_whole(side, "side", SMALLEST_SIDE, 2**32 - 1)
     truth = crop_centre(load_photograph(name), side)
     # A smaller version has whole pixels.
     height, width = (size // super_resolution.SCALE for size in truth.shape[:2])

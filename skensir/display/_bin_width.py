@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.stats import sem
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._checks import as_numbers, check_mapping, check_text, saying_of, shown
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._optional import import_optional
 from skensir.display._figure import model_colors, set_legend, single_axes
@@ -51,7 +53,7 @@ def _mean_scores(results: Mapping[str, Any], metric: str) -> NDArray[np.float64]
     if f"mean_test_{metric}" not in results:
         found = [key[10:] for key in results if key.startswith("mean_test_")]
         raise ValueError(
-            f"metric == {metric!r} is not in cv_results, which has "
+            f"metric == {shown(metric)} is not in cv_results, which has "
             f"{', '.join(map(repr, found)) or 'none'}."
         )
     return np.asarray(results[f"mean_test_{metric}"], dtype=np.float64)
@@ -70,6 +72,17 @@ def _std_errors(
     if len(scores) < 2:
         return None
     return np.asarray(sem(scores - scores[:, [best_index]]))
+
+
+def _results_of(cv_results: Any) -> tuple[dict[str, Any], list[Any]]:
+    """Return the results of a search as a dict, and its points."""
+    try:
+        results = dict(cv_results)
+        return results, list(results["params"])
+    except (KeyError, TypeError, ValueError):
+        raise TypeError(
+            f"cv_results == {shown(cv_results)}, must be those of a search, with params."
+        ) from None
 
 
 @dataclass(eq=False, repr=False, kw_only=True)
@@ -170,9 +183,10 @@ class BinWidthDisplay:
             If the search has no `cv_results_`, or see `from_cv_results`.
         """
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
-        if not hasattr(search, "cv_results_"):
+        if isinstance(search, BaseEstimator):
             check_is_fitted(search)
-            raise ValueError(f"search == {search!r} has no cv_results_; it must be a search.")
+        if not hasattr(search, "cv_results_"):
+            raise ValueError(f"search == {shown(search)} has no cv_results_; it must be a search.")
         if score_name is None and isinstance(search, EnsIRRegressorCV):
             log = search.scoring == "neg_log_mean_squared_error"
             score_name = f"negative {'logarithm of ' if log else ''}mean squared error, held out"
@@ -233,10 +247,17 @@ class BinWidthDisplay:
         ax: Axes | None,
     ) -> Self:
         """Pick the best candidate for each line and width, and plot them."""
-        results = dict(cv_results)
+        check_text(metric, "metric")
+        if by is not None:
+            check_text(by, "by")
+        if score_name is not None:
+            check_text(score_name, "score_name")
+        results, params = _results_of(cv_results)
         means = _mean_scores(results, metric)
-        params = list(results["params"])
-        names = [find_parameter(params, name) for name in ("bin_width", by) if name is not None]
+        names = [find_parameter(params, "bin_width")]
+        if by is not None:
+            with saying_of("by"):
+                names.append(find_parameter(params, by))
         tried = [
             i
             for i, point in enumerate(params)
@@ -273,6 +294,27 @@ class BinWidthDisplay:
             score_name=score_name or "mean held-out score",
         ).plot(ax)
 
+    def _check_lines(
+        self, n_widths: int
+    ) -> tuple[dict[str, NDArray[np.float64]], dict[str, NDArray[np.float64]] | None]:
+        """Return scores and standard errors as arrays, of as many values as there are widths."""
+        found: list[dict[str, NDArray[np.float64]]] = []
+        for name in ("scores", "std_errors"):
+            given = getattr(self, name)
+            if name == "std_errors" and given is None:
+                return found[0], None
+            check_mapping(given, name, "of arrays by label")
+            if list(given) != list(self.scores):
+                raise ValueError(f"{name} == {shown(given)}, must have the labels of scores.")
+            found.append({n: as_numbers(of, f"{name}[{n!r}]") for n, of in given.items()})
+            for label, values in found[-1].items():
+                if len(values) != n_widths:
+                    raise ValueError(
+                        f"{name}[{label!r}] has {len(values)} values, must have {n_widths}, one "
+                        "for each of bin_widths."
+                    )
+        return found[0], found[1]
+
     def plot(self, ax: Axes | None = None) -> Self:
         """Plot the scores.
 
@@ -286,28 +328,32 @@ class BinWidthDisplay:
         display : BinWidthDisplay
             The display itself.
         """
+        widths = as_numbers(self.bin_widths, "bin_widths")
+        scores_of, errors_of = self._check_lines(len(widths))
+        check_text(self.score_name, "score_name")
+        chosen = None if self.chosen is None else as_numbers(self.chosen, "chosen")
+        if chosen is not None and len(chosen) != 2:
+            raise ValueError(f"chosen == {shown(self.chosen)}, must be a bin width and its score.")
         own_figure = ax is None
         ax = single_axes(ax, f"{type(self).__name__}.plot")
         self.ax_, self.figure_ = ax, ax.figure
         self.lines_: list[Line2D] = []
         self.bands_: list[PolyCollection] = []
-        widths = np.asarray(self.bin_widths, dtype=np.float64)
-        colors = model_colors(len(self.scores))
-        for n, (label, scores) in enumerate(self.scores.items()):
-            scores = np.asarray(scores, dtype=np.float64)
+        colors = model_colors(len(scores_of))
+        for n, (label, scores) in enumerate(scores_of.items()):
             tried = np.isfinite(scores)
             x, y = widths[tried], scores[tried]
             look: dict[str, Any] = {"color": colors[n], "marker": _MARKERS[n % len(_MARKERS)]}
             self.lines_ += ax.plot(x, y, label=label or None, **look)
-            if self.std_errors is not None:
-                e = np.asarray(self.std_errors[label])[tried]
+            if errors_of is not None:
+                e = errors_of[label][tried]
                 band = ax.fill_between(x, y - e, y + e, color=colors[n], alpha=0.15, lw=0)
                 self.bands_.append(band)
         if self.bands_:
             self.bands_[-1].set_label("± one standard error\nof the difference")
         self.chosen_: Line2D | None = None
-        if self.chosen is not None:
-            [self.chosen_] = ax.plot(*self.chosen, "ok", ms=14, mfc="none", label="chosen")
+        if chosen is not None:
+            [self.chosen_] = ax.plot(*chosen, "ok", ms=14, mfc="none", label="chosen")
         ax.set_xscale("log", base=2)
         if len(widths) <= _MOST_TICKS:
             ax.set_xticks(widths, labels=[f"{width:g}" for width in widths])

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.stats import norm
-from sklearn.utils import check_array, check_consistent_length, column_or_1d
-from sklearn.utils.validation import _check_sample_weight
 
+from skensir._base import check_sample_weight
+from skensir._checks import as_numbers, check_number, check_option, check_text, saying_of, shown
 from skensir._core.combine import find_cells
 from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
 from skensir._optional import import_optional
+from skensir._sums.axes import KINDS
 from skensir._typing import AnyArray, FloatArray, IntArray
 from skensir.display._figure import check_model_names, model_colors, set_legend, single_axes
 
@@ -36,14 +37,14 @@ def single_table(estimator: Any) -> EnsIRRegressor:
     """Return the estimator that has the one table of an estimator or of a search."""
     if len(getattr(estimator, "estimators_", ())) > 1:
         raise ValueError(
-            f"estimator == {estimator!r} has averaged tables on several axes; pass one of its "
+            f"estimator == {shown(estimator)} has averaged tables on several axes; pass one of its "
             "estimators_."
         )
     estimator = getattr(estimator, "best_estimator_", estimator)
     if not isinstance(estimator, EnsIRRegressor):
         raise ValueError(
-            f"estimator == {estimator!r}, must be an EnsIRRegressor or a search for one; of an "
-            "ensemble of images, pass one of regressors_."
+            f"estimator == {shown(estimator)}, must be an EnsIRRegressor or a search for one; of "
+            "an ensemble of images, pass one of regressors_."
         )
     return estimator
 
@@ -53,15 +54,17 @@ def cell_number(estimator: EnsIRRegressor, cell: Sequence[int] | None) -> int:
     if cell is None:
         return int(np.argmax(estimator.cell_counts_))
     cells: IntArray = estimator.cells_
-    indices = np.asarray(cell)
+    with saying_of("cell"):
+        indices = np.asarray(cell)
     if indices.shape != cells.shape[1:] or indices.dtype.kind not in "iu":
         raise ValueError(
-            f"cell == {cell!r}, must be {cells.shape[1]} whole numbers, the bin index on each axis."
+            f"cell == {shown(cell)}, must be {cells.shape[1]} whole numbers, the bin index on each "
+            "axis."
         )
     found = np.flatnonzero((cells == indices).all(axis=1))
     if not found.size:
         raise ValueError(
-            f"cell == {cell!r} is not occupied: no row fell into it in fit. The {len(cells)} "
+            f"cell == {shown(cell)} is not occupied: no row fell into it in fit. The {len(cells)} "
             "cells that are occupied are the lines of cells_."
         )
     return int(found[0])
@@ -201,9 +204,10 @@ class CellDisplay:
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
         estimator = single_table(estimator)
         rows = estimator._validate_predictions(X)
-        truth = column_or_1d(check_array(y, ensure_2d=False, dtype=np.float64, input_name="y"))
-        check_consistent_length(rows, truth)
-        weight = _check_sample_weight(sample_weight, rows, ensure_non_negative=True)
+        truth = estimator._validate_truth(y, rows).astype(np.float64, copy=False)
+        weight: FloatArray = np.ones(len(rows))
+        if sample_weight is not None:
+            weight = check_sample_weight(sample_weight, len(rows))
         names = check_model_names(model_names, rows.shape[1], estimator)
         number = cell_number(estimator, cell)
         return cls._from_rows(estimator, rows, truth, weight, number, names).plot(ax)
@@ -241,6 +245,26 @@ class CellDisplay:
             model_names=names,
         )
 
+    def _check(self) -> tuple[FloatArray, FloatArray, FloatArray, FloatArray, FloatArray | None]:
+        """Return the arrays, or raise an error that names the argument that makes no sense."""
+        check_number(self.bin_width, "bin_width")
+        check_option(self.axes, "axes", KINDS)
+        check_text(self.origin, "origin")
+        if not isinstance(self.cell, Sequence | np.ndarray) or isinstance(self.cell, str | bytes):
+            raise TypeError(f"cell == {shown(self.cell)}, must be the bin index on each axis.")
+        counts, edges = as_numbers(self.counts, "counts"), as_numbers(self.edges, "edges")
+        if len(edges) != len(counts) + 1 or not (np.diff(edges) > 0).all():
+            raise ValueError(f"edges == {shown(self.edges)}, must be {len(counts) + 1}, rising.")
+        if not ((counts >= 0).all() and 0 < counts.sum() < np.inf):
+            raise ValueError(f"counts == {shown(self.counts)}, must be zero or more, some above.")
+        means, weights = as_numbers(self.means, "means"), as_numbers(self.weights, "weights")
+        variances = None if self.variances is None else as_numbers(self.variances, "variances")
+        for name, of_models in (("weights", weights), ("variances", variances)):
+            if of_models is not None and of_models.shape != means.shape:
+                found = shown(getattr(self, name))
+                raise ValueError(f"{name} == {found}, must be {len(means)} as means are.")
+        return counts, edges, means, weights, variances
+
     def plot(self, ax: Axes | None = None) -> Self:
         """Plot the histogram and the mixture.
 
@@ -254,21 +278,20 @@ class CellDisplay:
         display : CellDisplay
             The display itself.
         """
+        counts, edges, means, weights, variances = self._check()
+        names = check_model_names(self.model_names, len(means))
         own_figure = ax is None
         ax = single_axes(ax, f"{type(self).__name__}.plot")
         self.ax_, self.figure_ = ax, ax.figure
-        counts, edges = np.asarray(self.counts, dtype=np.float64), np.asarray(self.edges)
         density = counts / (counts.sum() * np.diff(edges))
         self.histogram_ = ax.stairs(density, edges, fill=True, color="0.8", label="truth")
-        means, weights = np.asarray(self.means), np.asarray(self.weights)
-        names = check_model_names(self.model_names, len(means))
         looks: list[dict[str, Any]] = [
             {"color": color, "label": textwrap.fill(f"{name}, weight {weight:.2f}", _LABEL_WIDTH)}
             for name, weight, color in zip(names, weights, model_colors(len(means)), strict=True)
         ]
         self.mixture_: Line2D | None = None
         self.lines_: list[Line2D] = []
-        if self.variances is None:
+        if variances is None:
             # From wide to narrow, so that lines at the same place are all seen.
             line_widths = np.linspace(6, 1.5, len(means))
             for mean, line_width, look in zip(means, line_widths, looks, strict=True):
@@ -276,7 +299,7 @@ class CellDisplay:
         else:
             # The means belong to the grid: a narrow component lies between its other points.
             values = np.union1d(np.linspace(edges[0], edges[-1], 501), means)
-            components = weights * norm.pdf(values[:, None], means, np.sqrt(self.variances))
+            components = weights * norm.pdf(values[:, None], means, np.sqrt(variances))
             mixture = components.sum(axis=1)
             [self.mixture_] = ax.plot(values, mixture, "k", lw=2.5, label="mixture")
             for component, look in zip(components.T, looks, strict=True):
@@ -287,7 +310,7 @@ class CellDisplay:
         ax.set(xlabel="truth", ylabel="density")
         of_axes = "" if self.axes == "predictions" else f" of {self.axes}"
         ax.set_title(
-            f"Cell {self.cell}{of_axes}, bins of width {self.bin_width:g}\n"
+            f"Cell {shown(self.cell)}{of_axes}, bins of width {self.bin_width:g}\n"
             f"{counts.sum():,.10g} rows, {self.origin}",
             fontsize="medium",
         )

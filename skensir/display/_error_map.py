@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_array
 
+from skensir._base import whole_or_nothing
+from skensir._checks import check_mapping, saying_of, shown
 from skensir._optional import import_optional
-from skensir.display._figure import ImagePanels
-from skensir.image.files import in_native_order
+from skensir.display._figure import ImagePanels, settings_of_images
+from skensir.image.arrays import as_array
 from skensir.image.metrics import check_axes, error_map, peak_of, peak_signal_noise_ratio
 
 if TYPE_CHECKING:
@@ -24,8 +27,10 @@ _LARGEST_SHOWN = 99.5
 
 def _check_image(image: ArrayLike, name: str) -> NDArray[Any]:
     """Return an array of finite values."""
-    checked: NDArray[Any] = check_array(image, ensure_2d=False, allow_nd=True, input_name=name)
-    return in_native_order(checked)
+    with saying_of(name):
+        array = as_array(image, name)
+        checked: NDArray[Any] = check_array(array, ensure_2d=False, allow_nd=True, input_name=name)
+    return checked
 
 
 @dataclass(eq=False, repr=False)
@@ -122,12 +127,11 @@ class ErrorMapDisplay(ImagePanels):
         if data_range is None:
             if target.dtype not in (np.uint8, np.uint16):
                 raise ValueError(
-                    f"data_range is None, must be a number for a target of dtype {target.dtype}: "
+                    f"data_range == None, must be a number for a target of dtype {target.dtype}: "
                     "255 if its values go from 0 to 255, 1 if they go from 0 to 1."
                 )
             data_range = peak_of(target.dtype)
-        if not isinstance(images, Mapping):
-            raise ValueError(f"images is a {type(images).__name__}, must be a dict of arrays.")
+        check_mapping(images, "images", "of arrays")
         errors, psnr = {}, {}
         for name, image in images.items():
             image = _check_image(image, f"images[{name!r}]")
@@ -140,6 +144,7 @@ class ErrorMapDisplay(ImagePanels):
             errors[name] = error_map(target, image)
         return cls(errors, psnr).plot(ax, im_kw=im_kw)
 
+    @whole_or_nothing
     def plot(self, ax: AxesLike | None = None, *, im_kw: Mapping[str, Any] | None = None) -> Self:
         """Plot the maps.
 
@@ -162,18 +167,23 @@ class ErrorMapDisplay(ImagePanels):
         ValueError
             If the errors are not images of one shape, or the axes do not fit.
         """
-        shapes = {name: np.shape(error) for name, error in self.errors.items()}
-        if len(set(shapes.values())) != 1 or len(next(iter(shapes.values()))) != 2:
+        given = check_mapping(self.errors, "errors", "of arrays")
+        errors = [as_array(error, f"errors[{name!r}]") for name, error in given.items()]
+        shapes = {name: error.shape for name, error in zip(given, errors, strict=True)}
+        if len(set(shapes.values())) != 1 or errors[0].ndim != 2 or not errors[0].size:
             raise ValueError(
-                f"errors has the shapes {shapes}, must be at least one image, all of one shape "
-                "(height, width)."
+                f"errors has the shapes {shown(shapes)}, must be at least one image, all of one "
+                "shape (height, width)."
             )
-        errors = [np.asarray(error) for error in self.errors.values()]
+        psnr = check_mapping(self.psnr, "psnr", "of numbers by title, as errors")
+        for name in given:
+            if not isinstance(psnr.get(name), Real):
+                raise ValueError(f"psnr[{name!r}] == {shown(psnr.get(name))}, must be a number.")
         largest = np.max(errors)
         # Where nearly all pixels are right the percentile is zero, which is not a scale.
-        shown = np.percentile(errors, _LARGEST_SHOWN) or largest or 1.0
-        im_kw = {"vmin": 0, "vmax": shown, "cmap": "magma", **(im_kw or {})}
-        titles = [f"{name}\n{self.psnr[name]:.2f} dB" for name in self.errors]
+        brightest = np.percentile(errors, _LARGEST_SHOWN) or largest or 1.0
+        im_kw = {"vmin": 0, "vmax": brightest, "cmap": "magma", **settings_of_images(im_kw)}
+        titles = [f"{name}\n{psnr[name]:.2f} dB" for name in given]
         label = "absolute error (unit of the image)"
         self._show(errors, titles, ax, im_kw, label=label, largest=largest)
         return self

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from skensir._checks import check_mapping, check_names, in_one_line, shown
 from skensir._optional import import_optional
 
 if TYPE_CHECKING:
@@ -51,9 +52,7 @@ def check_model_names(
             model_names = getattr(estimator, attribute, None)
     if model_names is None:
         return [f"model {m}" for m in range(n_models)]
-    if isinstance(model_names, str) or len(model_names) != n_models:
-        raise ValueError(f"model_names == {model_names!r}, must be a list of {n_models} names.")
-    return [str(name) for name in model_names]
+    return check_names(model_names, "model_names", n_models)
 
 
 def _grid_shape(n_panels: int, aspect: float, shape: float) -> tuple[int, int]:
@@ -63,12 +62,21 @@ def _grid_shape(n_panels: int, aspect: float, shape: float) -> tuple[int, int]:
     return n_rows, -(-n_panels // n_rows)
 
 
+def settings_of_images(im_kw: Any) -> dict[str, Any]:
+    """Return the arguments of imshow that the user gives."""
+    return {} if im_kw is None else dict(check_mapping(im_kw, "im_kw", "of arguments of imshow"))
+
+
 def single_axes(ax: Axes | None, caller: str) -> Axes:
     """Return the axes that the user gives, or those of a new figure with room for a legend."""
-    if ax is not None:
-        return ax
     plt = import_optional("matplotlib.pyplot", caller)
-    axes: Axes = plt.subplots(figsize=(8, 4.5), layout="constrained")[1]
+    axes: Axes
+    if ax is not None:
+        if not isinstance(ax, plt.Axes):
+            raise TypeError(f"ax == {shown(ax)}, must be None or an Axes of matplotlib.")
+        axes = ax
+        return axes
+    axes = plt.subplots(figsize=(8, 4.5), layout="constrained")[1]
     return axes
 
 
@@ -122,6 +130,8 @@ def _make_panels(
         axes = place.subgridspec(n_rows, n_columns).subplots(squeeze=False)
     else:
         axes = np.asarray(ax, dtype=object)
+        if not all(isinstance(one, plt.Axes) for one in axes.flat):
+            raise TypeError(f"ax == {shown(ax)}, must be None, or one or more Axes of matplotlib.")
         if axes.size != n_panels:
             raise ValueError(f"ax has {axes.size} axes, must be one or {n_panels}, one per panel.")
     for spare in axes.ravel()[n_panels:]:
@@ -173,9 +183,13 @@ class ImagePanels:
         self.ax_ = self.bounding_ax_ or self.axes_[0]
         self.figure_ = self.ax_.figure
         panels = list(self.axes_[: len(images)])
-        self.images_ = [
-            axis.imshow(image, **im_kw) for axis, image in zip(panels, images, strict=True)
-        ]
+        try:
+            self.images_ = [
+                axis.imshow(image, **im_kw) for axis, image in zip(panels, images, strict=True)
+            ]
+        except (AttributeError, TypeError, ValueError) as error:
+            said = in_one_line(str(error))
+            raise ValueError(f"im_kw == {shown(im_kw)}, must be of imshow: {said}") from error
         first = self.images_[0]
         extend = "max" if largest > first.get_clim()[1] else None
         self.colorbar_ = self.figure_.colorbar(

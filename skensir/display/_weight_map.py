@@ -11,8 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils.validation import check_is_fitted
 
+from skensir._base import whole_or_nothing
+from skensir._checks import as_numbers, check_flag, shown
 from skensir._optional import import_optional
-from skensir.display._figure import ImagePanels, check_model_names, model_colors
+from skensir.display._figure import ImagePanels, check_model_names, model_colors, settings_of_images
+from skensir.image.arrays import as_array
 
 if TYPE_CHECKING:
     from matplotlib.image import AxesImage
@@ -142,11 +145,11 @@ class WeightMapDisplay(ImagePanels):
         import_optional("matplotlib.pyplot", f"{cls.__name__}.from_estimator")
         if not hasattr(estimator, "predict_weights"):
             raise ValueError(
-                f"estimator == {estimator!r} has no predict_weights; of a search, pass "
+                f"estimator == {shown(estimator)} has no predict_weights; of a search, pass "
                 "best_estimator_."
             )
         check_is_fitted(estimator)
-        predictions = np.asarray(predictions)
+        predictions = as_array(predictions, "predictions")
         if predictions.ndim not in (3, 4):
             raise ValueError(
                 f"predictions has shape {predictions.shape}, must be (n_models, height, width) or "
@@ -156,6 +159,7 @@ class WeightMapDisplay(ImagePanels):
         weights = _weights_of_image(estimator, predictions)
         return cls(weights, model_names=names).plot(ax, most_trusted=most_trusted, im_kw=im_kw)
 
+    @whole_or_nothing
     def plot(
         self,
         ax: AxesLike | None = None,
@@ -187,8 +191,9 @@ class WeightMapDisplay(ImagePanels):
         ValueError
             If the weights or the axes do not fit, or the names are not one per model.
         """
-        weights = np.asarray(self.weights)
-        if weights.ndim != 3 or not weights.size:
+        check_flag(most_trusted, "most_trusted")
+        weights = as_numbers(self.weights, "weights", 3)
+        if not weights.size:
             raise ValueError(
                 f"weights has shape {weights.shape}, must be (n_models, height, width)."
             )
@@ -198,7 +203,7 @@ class WeightMapDisplay(ImagePanels):
         ]
         if most_trusted:
             titles.append("most trusted\n(colours of the frames)")
-        im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **(im_kw or {})}
+        im_kw = {"vmin": 0, "vmax": 1, "cmap": "viridis", **settings_of_images(im_kw)}
         self._show(list(weights), titles, ax, im_kw, label="weight")
         self.most_trusted_ = self._show_most_trusted(weights) if most_trusted else None
         return self

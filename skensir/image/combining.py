@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skensir._checks import shown
 from skensir._core.combine import combine_parts, dtype_of_sums
 from skensir.image.files import Image
 from skensir.image.layout import Layout, read_images
@@ -47,9 +48,10 @@ class CombinesImages:
         """Return the channels' axis counted from the end: the same with the models' axis."""
         if self.channel_axis is None:
             return None
-        if not isinstance(self.channel_axis, Integral) or not -3 <= self.channel_axis <= 2:
+        axis = self.channel_axis
+        if not isinstance(axis, Integral) or isinstance(axis, bool) or not -3 <= axis <= 2:
             raise ValueError(
-                f"channel_axis == {self.channel_axis!r}, must be None or from -3 to 2."
+                f"channel_axis == {shown(self.channel_axis)}, must be None or from -3 to 2."
             )
         return self.channel_axis if self.channel_axis < 0 else self.channel_axis - 3
 

@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skensir._checks import check_path, in_one_line, saying_of, shown
 from skensir._files import read_whole, write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
@@ -78,7 +79,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     ...     read_image(Path(folder, "deep.png"))
     array([[    0,     1, 65535]], dtype=uint16)
     """
-    path = Path(path)
+    path = check_path(path)
     decode, _ = _codec_of(path)
     image = _without_opaque_alpha(decode(read_whole(path, only_file=True), path))
     _check_image(image, path)
@@ -132,7 +133,7 @@ def write_image(path: str | os.PathLike[str], image: ArrayLike, bits: int | None
     ...     read_image(Path(folder, "restored.png"))
     array([[  0,   0, 255]], dtype=uint8)
     """
-    path = Path(path)
+    path = check_path(path)
     # What can be made again is not worth the milliseconds that a flush to the disk takes.
     write_whole(path, encode_image(path, image, bits), flushed=False)
 
@@ -143,7 +144,10 @@ def encode_image(path: Path, image: ArrayLike, bits: int | None = None) -> bytes
     if encode is None:
         writable = [suffix for suffix, (_, encodes) in _CODECS.items() if encodes is not None]
         raise ValueError(f"{path} must end in one of {', '.join(writable)} to be written.")
-    image = in_native_order(np.asarray(image))
+    if np.ma.is_masked(image):
+        raise ValueError("image has masked values, must have none.")
+    with saying_of("image"):
+        image = in_native_order(np.asarray(image))
     _check_image(image, path)
     image = _to_bits(image, bits, path)
     return encode(image, path.suffix.lower(), path)
@@ -153,7 +157,7 @@ def _codec_of(path: Path) -> Codec:
     """Return what decodes and encodes files of this suffix, or raise an error without any."""
     suffix = path.suffix.lower()
     if suffix not in SUFFIXES:
-        raise ValueError(f"{path} must end in one of {', '.join(SUFFIXES)}.")
+        raise ValueError(f"{in_one_line(str(path))} must end in one of {', '.join(SUFFIXES)}.")
     return _CODECS[suffix]
 
 
@@ -167,7 +171,7 @@ def _check_image(image: Image, path: Path) -> None:
         )
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ValueError(
-            f"{path}: an image of {sizes(image.shape) or 'one'} numbers, must be of height x width "
+            f"{path}: an image of {sizes(image.shape)} numbers, must be of height x width "
             "or height x width x 3."
         )
     if image.dtype.kind == "f" and not np.isfinite(image).all():
@@ -186,8 +190,8 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
     """Round floats to whole numbers of `bits` bits; leave everything else as it is."""
     if bits is None:
         return image
-    if bits not in (8, 16):
-        raise ValueError(f"bits == {bits!r} for {path}, must be 8, 16 or None.")
+    if not isinstance(bits, int) or bits not in (8, 16):
+        raise ValueError(f"bits == {shown(bits)} for {path}, must be 8, 16 or None.")
     dtype = np.dtype(f"uint{bits}")
     if image.dtype.kind == "f":
         # Single values may be whatever they are.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skensir._checks import shown
 from skensir._text import bits, sizes
 from skensir.image.arrays import as_array
 from skensir.image.files import Image
@@ -59,7 +60,7 @@ class Layout:
     def check(self, prediction: Image, target: Image | None) -> None:
         """Raise an error unless an image fits to its truth and to the layout; add to that."""
         if prediction.ndim != (3 if self.axis is None else 4):
-            shape = f"the predictions are {sizes(prediction.shape) or 'one number'}"
+            shape = f"the predictions are {sizes(prediction.shape)}"
             if self.axis is None:
                 raise ValueError(
                     f"{shape}, must be models x height x width as images are grey; those in colour "
@@ -135,6 +136,8 @@ def read_images(
                 "one array per image; put that of a single image into a list."
             )
     check_given("predictions", predictions)
+    if inputs is not None:
+        check_given("inputs", inputs)
     describe = getattr(predictions, "describe", "Image {}".format)
     parts = {"predictions": predictions, "targets": targets, "inputs": inputs}
     given = {name: part for name, part in parts.items() if part is not None}
@@ -144,8 +147,9 @@ def read_images(
         del images  # none is to be held on to while the next is read
         _check_all_there(scene, n_images)
         try:
-            prediction, target = as_array(scene.pop("predictions")), scene.pop("targets", None)
-            target = None if target is None else as_array(target)
+            prediction = as_array(scene.pop("predictions"), "predictions")
+            target = scene.pop("targets", None)
+            target = None if target is None else as_array(target, "target")
             layout.check(prediction, target)
             _check_finite(prediction, "the predictions have")
             if target is not None:
@@ -180,9 +184,9 @@ def _check_finite(image: Image, what: str) -> None:
 
 
 def check_given(name: str, images: Iterable[ArrayLike] | None) -> None:
-    """Raise an error where None is given for images."""
-    if images is None:
-        raise ValueError(f"{name} == None, must be a sequence with one array per image.")
+    """Raise an error where what is given for images is none."""
+    if isinstance(images, str | bytes | Mapping) or not np.iterable(images):
+        raise TypeError(f"{name} == {shown(images)}, must be a sequence with one array per image.")
 
 
 def _check_all_there(scene: dict[str, Any], number: int) -> None:
@@ -198,7 +202,7 @@ def _check_all_there(scene: dict[str, Any], number: int) -> None:
 
 def _with_input(prediction: Image, image: ArrayLike, peak: float | None) -> Image:
     """Return the predictions of an image with its input as the last model."""
-    image = as_array(image)
+    image = as_array(image, "the input")
     _check_finite(image, "the input has")
     if peak is not None:
         check_scale(image, "the input", peak)

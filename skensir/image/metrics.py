@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skensir._checks import check_number, check_option, check_whole
+from skensir._checks import check_number, check_option, check_whole, shown
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.arrays import as_array
@@ -21,6 +21,7 @@ _LUMA_OFFSET = 16 / 255
 _WINDOW = 11
 _SIGMA = 1.5
 _SHARES = 0.01, 0.03
+_LARGEST_RANGE = 1e150  # whose square is a number
 
 
 def peak_of(dtype: np.dtype[Any] | str) -> int:
@@ -199,13 +200,16 @@ def _prepare(
     target: ArrayLike, image: ArrayLike, channel: str, crop_border: int, data_range: float
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Check the arguments, cut the border off and convert to double precision or luma."""
-    target, image = as_array(target), as_array(image)
+    target, image = as_array(target, "target"), as_array(image, "image")
     check_option(channel, "channel", ("rgb", "luma"))
     check_whole(crop_border, "crop_border")
-    check_number(data_range, "data_range")
+    check_number(data_range, "data_range", maximum=_LARGEST_RANGE)
     if target.shape != image.shape:
         raise ValueError(f"target has shape {target.shape} and image {image.shape}, must be equal.")
     check_axes(target)
+    for name, array in (("target", target), ("image", image)):
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            raise ValueError(f"{name} has NaN or infinity, must be finite.")
     if channel == "luma" and target.shape[2:] not in ((), (3,)):
         raise ValueError(
             f"channel == 'luma' needs grey or RGB, but target has shape {target.shape}."
@@ -213,7 +217,8 @@ def _prepare(
     inner = tuple(slice(crop_border, size - crop_border) for size in target.shape[:2])
     if not target[inner].size:
         raise ValueError(
-            f"A `crop_border` of {crop_border} leaves nothing of {sizes(target.shape[:2])} pixels."
+            f"A `crop_border` of {shown(crop_border)} leaves nothing of "
+            f"{sizes(target.shape[:2])} pixels."
         )
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(

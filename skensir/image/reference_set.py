@@ -11,6 +11,7 @@ from typing import Self, SupportsIndex, overload
 
 import numpy as np
 
+from skensir._checks import check_flag, check_names, check_path, shown
 from skensir._text import bits
 from skensir._warn import warn_user
 from skensir.image.colour import Colour
@@ -152,7 +153,9 @@ class ReferenceSet(Sequence[Scene]):
         common: bool = False,
         pattern: str | Mapping[str, str] | None = None,
     ) -> None:
-        self.folder = Path(folder)
+        self.folder = check_path(folder, "folder")
+        for flag, name in ((crop, "crop"), (common, "common")):
+            check_flag(flag, name)
         self.crop = crop
         sub_folders = find_sub_folders(self.folder, models, target, input)
         chosen, self.target, self.input, passed_over = sub_folders
@@ -286,11 +289,11 @@ class ReferenceSet(Sequence[Scene]):
             If there is no scene of a name.
         """
         chosen = copy.copy(self)
-        given = [names] if isinstance(names, str) else map(str, names)
+        given = [names] if isinstance(names, str) else check_names(names, "names")
         chosen.names = tuple(n for one in given for n in match_names(self.names, one) or [one])
         for name in chosen.names:
             if name not in self.names:
-                raise ValueError(f"{self.folder} has no scene {name!r} in this reference set.")
+                raise ValueError(f"{self.folder} has no scene {shown(name)} in this reference set.")
         return chosen
 
     def files_in(self, folder: Path) -> dict[str, Path]:
@@ -312,7 +315,7 @@ class ReferenceSet(Sequence[Scene]):
             If there is no image of any scene.
         """
         files = {self.folder / part: files for part, files in self._files.items()}
-        return add_folder(files, folder, self._patterns.get(folder))
+        return add_folder(files, check_path(folder, "folder"), self._patterns.get(folder))
 
     @property
     def all_names(self) -> tuple[str, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TypeAlias
 
+from skensir._checks import check_mapping, check_text, in_one_line, shown
 from skensir._text import sizes
 from skensir._warn import warn_user
 from skensir.image.files import SUFFIXES, Image
@@ -69,7 +70,7 @@ def _list_scenes(folder: Path, pattern: str | None) -> tuple[dict[str, Path], st
     if pattern is not None:
         scene_of = scene_pattern(pattern)
         files = {scene: file for path, file in files.items() if (scene := scene_of(path))}
-    return files, f"has no image whose name fits to the pattern {pattern}"
+    return files, f"has no image whose name fits to the pattern {in_one_line(str(pattern))}"
 
 
 def patterns_by_folder(
@@ -80,9 +81,10 @@ def patterns_by_folder(
         return {}
     if isinstance(pattern, str):
         return {folder / name: pattern for name in models}
-    for name in pattern:
-        if not (folder / name).is_dir():
-            raise ValueError(f"pattern is for {name!r}, but {folder} has no such sub-folder.")
+    for name, text in check_mapping(pattern, "pattern", "of patterns by sub-folder").items():
+        if not (folder / check_text(name, "a key of pattern")).is_dir():
+            raise ValueError(f"pattern is for {shown(name)}, but {folder} has no such sub-folder.")
+        check_text(text, f"pattern[{name!r}]")
     return {folder / name: text for name, text in pattern.items()}
 
 
@@ -132,7 +134,7 @@ def add_folder(scenes: FilesOfFolders, folder: Path, pattern: str | None = None)
     first = next(iter(scenes))
     files, reason = _list_scenes(folder, pattern)
     if not files:
-        raise ValueError(f"{folder} {reason}.")
+        raise ValueError(f"{in_one_line(str(folder))} {reason}.")
     listed = {first: scenes[first], folder: files}
     fixed = [first] if pattern is None else [first, folder]
     return _name_or_leave_out(listed, {}, fixed, ())[folder]

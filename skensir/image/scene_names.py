@@ -9,6 +9,8 @@ from itertools import product, takewhile
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from skensir._checks import in_one_line
+
 # What may stand between the name of a scene and what is added to it.
 _SEPARATORS = "_-. ()[]+@"
 # Enough names of a folder to see that they do not fit.
@@ -203,7 +205,8 @@ def scene_pattern(pattern: str) -> Callable[[str], str | None]:
     name. None is for a path that does not fit.
     """
     if "*" not in pattern:
-        raise ValueError(f"pattern == {pattern}, must have a star for the name of the scene.")
+        text = in_one_line(pattern)
+        raise ValueError(f"pattern == {text}, must have a star for the name of the scene.")
     first, *texts, last = pattern.split("*")
     between = ["/" if "/" in text else text for text in texts]
     expression = re.compile(

@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from skensir._checks import check_names, check_path, check_text, in_one_line, shown
+from skensir._text import printable
 from skensir.image.scene_names import natural_order
 
 # What truth and degraded images are usually called, as `_plain` has it; the likeliest first.
@@ -40,8 +42,13 @@ def find_sub_folders(
     folder: Path, models: Sequence[str] | None, target: str | None, input: str
 ) -> SubFolders:
     """Return the sub-folders that `skensir.image.ReferenceSet` takes, with the same arguments."""
+    if models is not None:
+        models = check_names(models, "models")
+    if target is not None:
+        check_path(check_text(target, "target"), "target")
+    check_path(check_text(input, "input"), "input")
     if not folder.is_dir():
-        raise FileNotFoundError(f"{folder} is not a folder.")
+        raise FileNotFoundError(f"{printable(str(folder))} is not a folder.")
     found = sorted(_folders_in(folder), key=natural_order)
     # "reference" may be the truth, or a whole set beside that of the test.
     may_be = found and not _usual_among(found, [name for name in TARGETS if name != "reference"])
@@ -110,7 +117,7 @@ def _find_target(
             return target
         if Path(target).name != target and Path(target).is_dir():
             return str(Path(target).resolve())  # as seen from where the program runs
-        problem = f"has no sub-folder {target!r} with the truth; it has {_listed(found)}"
+        problem = f"has no sub-folder {shown(target)} with the truth; it has {_listed(found)}"
     elif len(usual) == 1:
         return usual[0]
     elif named := _usual_among(models, TARGETS):
@@ -124,15 +131,17 @@ def _find_target(
 
 def _check_models(folder: Path, models: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the base models, or raise an error unless all are sub-folders."""
-    if isinstance(models, str) or not models or len(set(models)) < len(models):
-        names = models if isinstance(models, str) else ", ".join(models)
-        raise ValueError(f"models == {names or 'nothing'}; must be different names, in a list.")
+    if not models or len(set(models)) < len(models):
+        names = in_one_line(", ".join(models)) or "nothing"
+        raise ValueError(f"models == {names}; must be different names, in a list.")
     for name in models:
-        if Path(name).name != name or name == "..":
-            raise ValueError(f"models == {', '.join(models)}; must be sub-folders of {folder}.")
+        if Path(name).name != name or name in ("", "..") or "\0" in name:
+            names = in_one_line(", ".join(models))
+            raise ValueError(f"models == {names}; must be sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(
-                f"{folder} has no sub-folder {name!r}, named in models; it has {_listed(found)}."
+                f"{folder} has no sub-folder {shown(name)}, named in models; it has "
+                f"{_listed(found)}."
             )
     return tuple(models)
 

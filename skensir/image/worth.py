@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 
+from skensir._checks import shown
 from skensir._core.held_out import HeldOutParts
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
@@ -169,7 +170,7 @@ def fit_and_hold_out(
     >>> worth.losses.round(1)
     array([ 2.7,  2.8, -6.5])
     """
-    regressor = ensemble._regressor()
+    regressor = _regressor_of(ensemble)
     if isinstance(regressor, EnsIRRegressorCV):
         return _worth_of_search(ensemble.fit(predictions, targets, inputs))
     if isinstance(regressor, EnsIRRegressor):
@@ -177,9 +178,16 @@ def fit_and_hold_out(
         ensemble._fit(partial(_fit_and_keep, kept=sums), predictions, targets, inputs)
         return _worth_of_tables(ensemble, sums)
     raise ValueError(
-        f"The regressor of ensemble is {regressor!r}, must be an EnsIRRegressor or an "
+        f"The regressor of ensemble is {shown(regressor)}, must be an EnsIRRegressor or an "
         "EnsIRRegressorCV."
     )
+
+
+def _regressor_of(ensemble: Any) -> BaseEstimator:
+    """Return the regressor to clone of what has to be an ensemble of images."""
+    if not isinstance(ensemble, ImageEnsemble):
+        raise TypeError(f"ensemble == {shown(ensemble)}, must be an ImageEnsemble.")
+    return ensemble._regressor()
 
 
 def _fit_and_keep(
@@ -251,8 +259,8 @@ def _worth_of_search(ensemble: ImageEnsemble) -> Worth:
     for search in searches:
         if "_statistics" not in vars(search):
             raise ValueError(
-                f"cv == {search.cv!r} of the regressor must hold out each row once, or there are "
-                "no sums of folds to tell the worth from."
+                f"cv == {shown(search.cv)} of the regressor must hold out each row once, or there "
+                "are no sums of folds to tell the worth from."
             )
         [sums] = search._statistics
         width = auto_bin_width(search._current_range())

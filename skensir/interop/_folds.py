@@ -11,10 +11,12 @@ import numpy as np
 from sklearn.model_selection import GroupKFold, KFold, LeaveOneGroupOut, check_cv
 from sklearn.utils import check_array
 
+from skensir._checks import in_one_line, shown
 from skensir._core.cross_validation import Grid
 from skensir._core.folds import FoldSums, rows_by_label, sum_up_folds
 from skensir._ensir import EnsIRRegressor
 from skensir._sample import Sample
+from skensir._search.splits import check_known_splitter
 from skensir._sums.histogram import is_whole
 from skensir._typing import AnyArray, IntArray
 from skensir.interop._chunks import (
@@ -34,18 +36,25 @@ _VALUES_OF_CHUNK = 2**16
 
 def check_splitter(cv: Any, groups: Lazy | None) -> Any:
     """Return the splitter that `cv` stands for, if it deals rows out by their place or group."""
-    splitter = check_cv(cv)
+    check_known_splitter(cv)
+    try:
+        splitter = check_cv(cv)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"cv == {shown(cv)}: {in_one_line(str(error))}") from error
     kind, shuffled = type(splitter), getattr(splitter, "shuffle", False)
     if kind not in (KFold, GroupKFold, LeaveOneGroupOut) or shuffled:
         raise ValueError(
-            f"cv == {cv!r}, must be None, a number of folds or KFold, which hold out neighbouring "
-            "rows, or LeaveOneGroupOut or GroupKFold with groups; none of them shuffled."
+            f"cv == {shown(cv)}, must be None, a number of folds or KFold, which hold out "
+            "neighbouring rows, or LeaveOneGroupOut or GroupKFold with groups; none of them "
+            "shuffled."
         )
     if (kind is KFold) != (groups is None):
         raise ValueError(
-            f"cv == {cv!r} needs groups, one value per row."
+            f"cv == {shown(cv)} needs groups, one value per row."
             if groups is None
-            else f"cv == {cv!r} does not use groups, must be LeaveOneGroupOut() or GroupKFold()."
+            else f"cv == {shown(cv)} does not use groups, must be LeaveOneGroupOut() or "
+            "GroupKFold()."
         )
     return splitter
 
@@ -117,7 +126,7 @@ class Folds(NamedTuple):
 def contiguous_folds(n_splits: int, n_rows: int) -> Folds:
     """Deal rows out as KFold does: neighbours into one fold."""
     if n_splits > n_rows:
-        raise ValueError(f"cv asks for {n_splits} folds, must be at most the {n_rows} rows.")
+        raise ValueError(f"cv == {shown(n_splits)}, must be at most the {n_rows} rows.")
     sizes = np.full(n_splits, n_rows // n_splits)
     sizes[: n_rows % n_splits] += 1
     return Folds(np.cumsum(sizes) - sizes, np.arange(n_splits))

@@ -175,11 +175,12 @@ class FrameRows:
 
 def _check_models(models: Any, target: Any) -> tuple[str, ...]:
     """Return the names of the models, if they are names of different columns."""
-    if isinstance(models, str) or not np.iterable(models):
+    if isinstance(models, str | bytes) or not np.iterable(models):
         raise TypeError(f"models == {shown(models)}, must be a list of names of columns.")
     names = tuple(models)
-    if unnamed := [name for name in (*names, target) if not isinstance(name, str)]:
-        raise ValueError(f"{shown(unnamed[0])} is no name of a column, which must be text.")
+    for argument, name in [*(("models", name) for name in names), ("target", target)]:
+        if not isinstance(name, str):
+            raise ValueError(f"{argument} names {shown(name)}, must be text, the name of a column.")
     if not names:
         raise ValueError("models has no names; at least one is needed.")
     twice = [name for number, name in enumerate(names) if name in names[:number]]

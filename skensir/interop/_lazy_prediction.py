@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from skensir._base import whole_or_nothing
+from skensir._checks import check_flag
 from skensir._core.calibration import count_ratios
 from skensir._core.combine import dtype_of_sums
 from skensir._incremental import IncrementalRegressor
@@ -162,6 +163,7 @@ class LazyPrediction(IncrementalRegressor):
         """
         if not is_lazy(X):
             return super().calibrate(X, y, sample_weight, add=add)
+        check_flag(add, "add")
         check_is_fitted(self)
         X, y, sample_weight = line_up(self, X, y, sample_weight, reset=False)
         parts = map_chunks(_count_chunk, X, self._predicting(), y, sample_weight)

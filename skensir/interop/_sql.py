@@ -70,7 +70,7 @@ def to_sql(
     _check_names([prediction], "prediction")
     names = _names_of_models(model, models)
     if prediction.casefold() in (name.casefold() for name in names):
-        raise ValueError(f"prediction == {prediction!r}, must not be the column of a model.")
+        raise ValueError(f"prediction == {shown(prediction)}, must not be the column of a model.")
     return _write(model, DIALECTS[dialect], place, names, prediction)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from skensir._cell_sums import CellSums
-from skensir._checks import check_automatic, check_number, check_option, shown
+from skensir._checks import check_automatic, check_names, check_number, check_option, shown
 from skensir._core.solve import OBJECTIVES
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._sample import Sample
@@ -146,19 +146,19 @@ def _find_widths(
 ) -> dict[str, float]:
     """Return the bin width on each kind of axes."""
     if isinstance(bin_width, Mapping):
-        if axes != "auto":
+        if not isinstance(axes, str) or axes != "auto":
             raise ValueError(
                 f"axes == {shown(axes)}, must be 'auto' where bin_width is a mapping of axes."
             )
         if not bin_width:
             raise ValueError("bin_width == {}, must have a width for at least one kind of axes.")
         for kind, width in bin_width.items():
-            check_option(kind, "axes", KINDS)
+            check_option(kind, "axes of bin_width", KINDS)
             check_number(width, f"bin_width[{kind!r}]")
         return {kind: float(width) for kind, width in bin_width.items()}
     check_automatic(bin_width, "bin_width")
     if rows.folds is None:
-        kinds = _listed(KINDS[0] if axes == "auto" else axes)
+        kinds = _listed(KINDS[0] if isinstance(axes, str) and axes == "auto" else axes)
         width = auto_bin_width(data_range) if isinstance(bin_width, str) else float(bin_width)
         return dict.fromkeys(kinds, width)
     search = EnsIRRegressorCV(axes=axes, data_range=data_range)
@@ -177,7 +177,7 @@ def _find_widths(
 
 def _listed(axes: str | Sequence[str]) -> list[str]:
     """Return kinds of axes as a list, all of them known."""
-    kinds = [axes] if isinstance(axes, str) else list(axes)
+    kinds = check_names([axes] if isinstance(axes, str) else axes, "axes")
     if not kinds:
         raise ValueError(f"axes == {shown(axes)}, must be at least one kind of axes.")
     for kind in kinds:

@@ -6,12 +6,11 @@ import math
 import re
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skensir._checks import check_number
+from skensir._checks import check_names, check_number, check_path, in_one_line
 from skensir._core.table import RELEASED, LookupTable
 from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
 from skensir._files import naming, read_whole
@@ -83,15 +82,23 @@ def read_released(
     --------
     >>> read_released("weight_Rain100H_MPRNet_MAXIM_Restormer_b32_rgb.pth")  # doctest: +SKIP
     """
-    if bin_width is not None:
-        check_number(bin_width, "bin_width")
-    with naming(path):
-        edges, weights = _read_cells(read_torch_file(read_whole(path)))
+    file = check_path(path)
+    _check_arguments(model_names, bin_width)
+    with naming(file):
+        edges, weights = _read_cells(read_torch_file(read_whole(file)))
         n_models = weights.shape[-1]
-        named_models, named_width = _told_by_name(Path(path).name, n_models)
+        named_models, named_width = _told_by_name(file.name, n_models)
         width = _find_width(edges, bin_width, named_width)
         names = named_models if model_names is None else _check_names(model_names, n_models)
     return _ensemble((edges // width).astype(np.int64), weights, width, names)
+
+
+def _check_arguments(model_names: Any, bin_width: Any) -> None:
+    """Raise an error that names an argument unless it may be right, whatever the file holds."""
+    if bin_width is not None:
+        check_number(bin_width, "bin_width")
+    if model_names is not None:
+        check_names(model_names, "model_names")
 
 
 def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
@@ -145,7 +152,7 @@ def _find_width(edges: IntArray, said: float | None, named: int | None) -> float
     smallest = float(distances.min()) if distances.size else None
     if smallest and len(edges) == math.ceil(_N_VALUES / smallest) ** edges.shape[1]:
         if said not in (None, smallest):
-            raise ValueError(f"its bins are {smallest:g} wide, so the bin width is not {said:g}.")
+            raise ValueError(f"bin_width == {said:g}, must be {smallest:g}, as its bins are wide.")
         width = smallest
     elif said or named or smallest:
         width = float(said or named or smallest or 0)
@@ -162,11 +169,10 @@ def _find_width(edges: IntArray, said: float | None, named: int | None) -> float
 
 
 def _check_names(model_names: Sequence[str], n_models: int) -> tuple[str, ...]:
-    if isinstance(model_names, str) or not all(isinstance(name, str) for name in model_names):
-        raise ValueError(f"model_names == {model_names!r}, must be a sequence of names.")
     if len(model_names) != n_models:
         raise ValueError(
-            f"it is of {n_models} models, not of {len(model_names)}: {', '.join(model_names)}."
+            f"it is of {n_models} models, not of {len(model_names)}, as `model_names` says: "
+            f"{in_one_line(', '.join(model_names))}."
         )
     return tuple(model_names)
 

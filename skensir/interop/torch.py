@@ -9,7 +9,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from skensir._checks import shown
+from skensir._checks import check_path, saying_of, shown
 from skensir._core.portable import combine, find_line, with_tables
 from skensir._files import naming, read_whole
 from skensir._optional import import_optional
@@ -76,7 +76,9 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
                 f"table == {shown(table)}, must be the bytes of a table file; from_estimator takes "
                 "a fitted model, and from_table the path of a file."
             )
-        self._take(table, value_range)
+        with saying_of("table"):
+            content = read_table_file(table)
+        self._take(table, content, value_range)
 
     @classmethod
     def from_estimator(
@@ -139,8 +141,13 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         ValueError
             If it is no table file; the message names it.
         """
+        table = read_whole(check_path(path))
         with naming(path):
-            return cls(read_whole(path), value_range=value_range)
+            content = read_table_file(table)
+        module = cls.__new__(cls)
+        torch.nn.Module.__init__(module)
+        module._take(table, content, value_range)
+        return module
 
     def forward(self, *images: Any) -> Any:
         """Combine what the networks give.
@@ -224,9 +231,9 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
                 f"ensemble was fitted on {n_channels} channels."
             )
 
-    def _take(self, table: bytes, value_range: Any) -> None:
-        """Take over a table and a range."""
-        deployed, ends = deploy(read_table_file(table)), check_value_range(value_range)
+    def _take(self, table: bytes, content: Any, value_range: Any) -> None:
+        """Take over the bytes of a table, what they hold, and a range."""
+        deployed, ends = deploy(content), check_value_range(value_range)
         self._scale = find_scale(ends, deployed)
         self._buffers.clear()
         self.register_buffer("table", torch.frombuffer(bytearray(table), dtype=torch.uint8))
@@ -280,7 +287,8 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         assigned = local_metadata.get("assign_to_params_buffers", False)
         device = state_dict[names[0]].device if assigned else self.table.device
         try:
-            self._take(table.tobytes(), None if np.isnan(ends).all() else ends.tolist())
+            content = read_table_file(table.tobytes())
+            self._take(table.tobytes(), content, None if np.isnan(ends).all() else ends.tolist())
         except ValueError as error:
             error_msgs.append(f"{names[0]}: {error}")
         self.to(device)

@@ -52,7 +52,7 @@ def test_images_without_error_are_plotted(pyplot):
         ({"data_range": 1}, "data_range == 1, but target has values up to"),
         ({"images": {"short": predictions((4, 5))}}, r"images\['short'\].*\(4, 5\).*\(5, 5\)"),
         ({"images": {"a": np.full((5, 5), np.inf)}}, "images.*infinity"),
-        ({"images": [predictions((5, 5))]}, "images is a list"),
+        ({"images": [predictions((5, 5))]}, r"images == \[.*must be a dict"),
         ({"images": {}}, "at least one image"),
     ],
 )

@@ -119,7 +119,7 @@ def test_what_numpy_cannot_read_is_said_with_its_image():
             raise TypeError("Implicit conversion to a NumPy array is not allowed.")
 
     predictions, targets = images()
-    message = "Image 1: an image is a Elsewhere, which NumPy cannot read: Implicit conversion"
+    message = "Image 1: predictions: a Elsewhere, which NumPy cannot read: Implicit conversion"
     with pytest.raises(ValueError, match=message):
         ImageEnsemble(PLAIN).fit([predictions[0], Elsewhere()], targets[:2])
 

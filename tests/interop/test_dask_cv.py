@@ -91,7 +91,7 @@ def test_one_pass_sums_up_all_folds_and_widths_and_another_only_looks():
             False,
             r"cv == LeaveOneGroupOut\(\) needs groups",
         ),
-        (4000, False, "cv asks for 4000 folds, must be at most the 3000 rows"),
+        (4000, False, "cv == 4000, must be at most the 3000 rows"),
         (GroupKFold(3), True, "groups has 2 different values, must have at least 3"),
     ],
 )

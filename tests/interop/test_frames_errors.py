@@ -117,7 +117,7 @@ def test_folds_may_be_whole_floats_categories_and_truth_values(make, folds):
     ("change", "message"),
     [
         ({"models": ["MPRNet", "none"]}, r"models names 'none', must be one of the columns \['MPR"),
-        ({"models": ["MPRNet", 3]}, "3 is no name of a column, which must be text"),
+        ({"models": ["MPRNet", 3]}, "models names 3, must be text"),
         ({"models": []}, "models has no names; at least one is needed"),
         ({"models": ["MPRNet", "y", "MPRNet"]}, "models has 'MPRNet' twice"),
         ({"target": "MPRNet"}, "target == 'MPRNet', must not be one of the models"),
@@ -128,7 +128,7 @@ def test_folds_may_be_whole_floats_categories_and_truth_values(make, folds):
         ({"bin_width": np.nan}, "bin_width == nan, must be > 0"),
         ({"bin_width": "wide"}, "bin_width == 'wide', must be 'auto' or a number"),
         ({"bin_width": {}}, "bin_width == {}, must have a width"),
-        ({"bin_width": {"grey": 3}}, "axes == 'grey', must be one of 'predictions'"),
+        ({"bin_width": {"grey": 3}}, "axes of bin_width == 'grey', must be one of 'predictions'"),
         ({"bin_width": {"summary": -3}}, r"bin_width\['summary'\] == -3, must be > 0"),
         ({"bin_width": {"summary": 3}, "axes": "summary"}, "axes == 'summary', must be 'auto'"),
         ({"axes": "grey"}, "axes == 'grey', must be one of 'predictions'"),

@@ -298,15 +298,20 @@ def test_bin_width_of_one_bin_is_in_the_name_of_the_file_or_said(tmp_path):
 def test_bad_arguments_are_named(tmp_path):
     path = write(tmp_path / NAME, table_of(synthetic()))
     for names in ("abc", ["a", "b", 3]):
-        with pytest.raises(ValueError, match=r"model_names == .*, must be a sequence of names"):
+        with pytest.raises(ValueError, match=r"model_names == .*, must be a list of names"):
             read_released(path, names)
-    with pytest.raises(ValueError, match=r"_b64_rgb.pth: it is of 3 models, not of 2: a, b\."):
+    with pytest.raises(
+        ValueError,
+        match=r"_b64_rgb.pth: it is of 3 models, not of 2, as `model_names` says: a, b\.",
+    ):
         read_released(path, ["a", "b"])
     for width in (0, -1, np.nan):
         with pytest.raises(ValueError, match="bin_width"):
             read_released(path, bin_width=width)
     for width in (32, 128, 64.5):
-        with pytest.raises(ValueError, match=f"64 wide, so the bin width is not {width:g}"):
+        with pytest.raises(
+            ValueError, match=f"bin_width == {width:g}, must be 64, as its bins are"
+        ):
             read_released(path, bin_width=width)
     with pytest.raises(FileNotFoundError, match="absent"):
         read_released(tmp_path / "absent.pth")
