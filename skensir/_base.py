@@ -94,9 +94,7 @@ def whole_or_nothing(method: Method) -> Method:
         try:
             return method(self, *args, **kwargs)
         except BaseException:  # an interruption as well
-            vars(self).update(before)  # first, as a second interruption may come at any moment
-            for name in vars(self).keys() - before.keys():
-                del vars(self)[name]
+            self.__dict__ = before  # at once: a second interruption may come at any moment
             raise
 
     return cast(Method, changing)

@@ -13,6 +13,7 @@ from secrets import token_hex
 from typing import BinaryIO
 from zipfile import ZIP_STORED, ZipFile, ZipInfo
 
+from skensir._checks import shown
 from skensir._text import printable
 
 try:
@@ -196,18 +197,26 @@ def read_archive(data: bytes) -> dict[str, bytes]:
     What is not compressed cannot inflate: the entries together take no more memory than the
     archive, which is checked before the first is read, and every checksum is.
     """
+    with _as_damaged():
+        archive = ZipFile(BytesIO(data))
+        entries = archive.infolist()
+    for entry in entries:
+        if entry.compress_type != ZIP_STORED or entry.compress_size != entry.file_size:
+            raise ValueError(f"its entry {shown(entry.filename)} is compressed.")
+    if len({entry.filename for entry in entries}) < len(entries):
+        raise ValueError("two of its entries have the same name.")
+    if sum(entry.file_size for entry in entries) > len(data):
+        raise ValueError("its entries claim to be larger than the file.")
+    with _as_damaged():
+        return {entry.filename: archive.read(entry) for entry in entries}
+
+
+@contextmanager
+def _as_damaged() -> Iterator[None]:
+    """Tell that an archive is damaged: zipfile has no list of what its bytes make it raise."""
     try:
-        with ZipFile(BytesIO(data)) as archive:
-            entries = archive.infolist()
-            for entry in entries:
-                if entry.compress_type != ZIP_STORED or entry.compress_size != entry.file_size:
-                    raise ValueError(f"its entry {entry.filename!r} is compressed.")
-            if len({entry.filename for entry in entries}) < len(entries):
-                raise ValueError("two of its entries have the same name.")
-            if sum(entry.file_size for entry in entries) > len(data):
-                raise ValueError("its entries claim to be larger than the file.")
-            return {entry.filename: archive.read(entry) for entry in entries}
-    except (ValueError, MemoryError):
+        yield
+    except MemoryError:
         raise
-    except Exception as error:  # zipfile has no list of what damaged bytes make it raise
+    except Exception as error:
         raise ValueError("it is no zip archive, or a damaged one.") from error

@@ -256,9 +256,16 @@ class FittedTable(IncrementalRegressor):
             since |= {f"{name}_": value for name, value in table._asdict().items()}
         return since
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        super().__setstate__(state)
+    def _take_state(self, state: dict[str, Any]) -> None:
+        super()._take_state(state)
         if self._is_solved():
+            table = LookupTable(**{name: getattr(self, f"{name}_") for name in FIELDS})
+            table.check_arrays(self.n_features_in_)
+            table.check(convex=False)
+            if not 0 < self.data_range_ < np.inf:
+                raise ValueError(
+                    f"data_range_ == {self.data_range_}, must be finite and above zero."
+                )
             self._index = self._make_index()
 
     def __getstate__(self) -> dict[str, Any]:

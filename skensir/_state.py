@@ -12,6 +12,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from skensir._checks import shown
 from skensir._core.folds import FoldSums
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.histogram import TruthHistogram
@@ -48,6 +49,13 @@ class PlainState:
         return {_NUMBER: _FORMAT, _WRITER: __version__, "attributes": attributes}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        try:
+            self._take_state(state)
+        except (AttributeError, IndexError, KeyError, OverflowError, TypeError) as error:
+            raise ValueError(f"The state of this {type(self).__name__} is damaged.") from error
+
+    def _take_state(self, state: dict[str, Any]) -> None:
+        """Become what `__getstate__` returned, unless it is damaged."""
         number = state.get(_NUMBER)
         if number is None:
             raise ValueError(
@@ -55,10 +63,11 @@ class PlainState:
                 "whose pickles are not read any more; fit it anew."
             )
         if number not in (1, _FORMAT):
+            writer = shown(state.get(_WRITER)).strip("'")
             raise ValueError(
-                f"This {type(self).__name__} was pickled by skensir {state.get(_WRITER)} in format "
-                f"{number}, and skensir {__version__} reads formats up to {_FORMAT}; a newer "
-                "skensir is needed."
+                f"This {type(self).__name__} was pickled by skensir {writer} in format "
+                f"{shown(number)}, and skensir {__version__} reads formats up to {_FORMAT}; a "
+                "newer skensir is needed."
             )
         attributes = {name: _from_plain(value) for name, value in state["attributes"].items()}
         if number == 1:
@@ -119,7 +128,7 @@ def _from_plain(value: Any) -> Any:
         # Version 0.1 knew no other axes than the predictions.
         axes = Axes(value["bin_width"], value.get("kind", KINDS[0]), value.get("unit", 1.0))
         linear = value.get("linear")
-        return CellStatistics(
+        statistics = CellStatistics(
             axes,
             value["cells"],
             value["sums"],
@@ -127,6 +136,8 @@ def _from_plain(value: Any) -> Any:
             value.get("n_models", value["cells"].shape[1]),
             None if linear is None else LinearMoments(**linear),
         )
+        statistics.check()
+        return statistics
     if value[_KIND] == "folds":
         return FoldSums(value["labels"], _from_plain(value["folds"]))
     if value[_KIND] == "dtype":
@@ -168,4 +179,6 @@ def _find_class(name: str) -> type[Any]:
         found = getattr(import_module(module), attribute, None)
     if _is_splitter(found) or (isinstance(found, type) and issubclass(found, PlainState)):
         return cast(type[Any], found)
-    raise ValueError(f"The state names {name!r}, neither an estimator of skensir nor a splitter.")
+    raise ValueError(
+        f"The state names {shown(name)}, neither an estimator of skensir nor a splitter."
+    )

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, get_args
 
 import numpy as np
 
+from skensir._checks import shown
 from skensir._core.calibration import N_PLACES
 from skensir._core.combine import Combiner
 from skensir._core.lookup import AveragedLookups, Lookup, average_lookups
@@ -141,9 +142,9 @@ def parse_table_file(data: bytes) -> SavedModel:
         raise ValueError(f"its {HEADER} does not say format number and version.")
     if number not in FORMATS:
         raise ValueError(
-            f"skensir {writer!r} wrote it in table format {number}, and this is skensir "
-            f"{__version__!r}, which reads formats up to {max(FORMATS)}; a newer "
-            "skensir is needed."
+            f"skensir {shown(writer)} wrote it in table format {shown(number)}, and this is "
+            f"skensir {__version__!r}, which reads formats up to {max(FORMATS)}; a newer skensir "
+            "is needed."
         )
     return _parse_format(FORMATS[number], header, entries)
 
@@ -159,13 +160,7 @@ def _parse_format(form: Format, header: Record, entries: dict[str, bytes]) -> Sa
         **({"shares": list, "calibrations": list} if form.averages else {}),
     }
     check_record(header, "the header", {**fields, "ensemble": dict | None})
-    expected = {f"{i}/{name}_.npy" for i in range(len(header["tables"])) for name in form.fields}
-    for names, what in (
-        (expected - entries.keys(), "lacks"),
-        (entries.keys() - expected, "has the surplus entry"),
-    ):
-        if names:
-            raise ValueError(f"it {what} {min(names)!r}.")
+    _check_entries(form, len(header["tables"]), entries)
     tables = [_read_table(form, f"{i}/", entries, h) for i, h in enumerate(header["tables"])]
     of_regressors = _deal_out(tables, header.get("shares", [[1.0]] * len(tables)))
     calibrations = header.get("calibrations", [None] * len(of_regressors))
@@ -178,8 +173,23 @@ def _parse_format(form: Format, header: Record, entries: dict[str, bytes]) -> Sa
     ensemble = header["ensemble"]
     kind = KINDS_OF_MODEL[ensemble is not None]
     if header["class"] != kind or (ensemble is None and len(regressors) != 1):
-        raise ValueError(f"its class {header['class']!r} does not fit the rest of the header.")
+        raise ValueError(f"its class {shown(header['class'])} does not fit the rest of the header.")
     return SavedModel(form, regressors, ensemble)
+
+
+def _check_entries(form: Format, n_tables: int, entries: dict[str, bytes]) -> None:
+    """Raise an error unless a file has the arrays of its tables and nothing else.
+
+    It says how many these are, so no more names are made than it has entries.
+    """
+    expected: set[str] = set()
+    for number in range(n_tables):
+        names = {f"{number}/{name}_.npy" for name in form.fields}
+        if missing := names - entries.keys():
+            raise ValueError(f"it lacks {min(missing)!r}.")
+        expected |= names
+    if surplus := entries.keys() - expected:
+        raise ValueError(f"it has the surplus entry {shown(min(surplus))}.")
 
 
 def _read_table(form: Format, folder: str, entries: dict[str, bytes], header: Any) -> SavedTable:
@@ -191,7 +201,7 @@ def _read_table(form: Format, folder: str, entries: dict[str, bytes], header: An
     sizes |= {"x": header.get("n_axes", sizes["m"]), "a": header.get("n_ancestors", 0)}
     for letter, size in sizes.items():
         if not (letter != "a") <= size < 2**48:
-            raise ValueError(f"a table cannot have {size} cells, models, axes or ancestors.")
+            raise ValueError(f"a table cannot have {shown(size)} cells, models, axes or ancestors.")
     arrays: dict[str, Any] = {}
     for name, field in form.fields.items():
         data = entries[f"{folder}{name}_.npy"]
@@ -203,7 +213,7 @@ def _read_table(form: Format, folder: str, entries: dict[str, bytes], header: An
     check_params(form, params)
     for name in ("positive", "fit_intercept"):
         if type(params.get(name, NEW_PARAMS[name])) is not bool:
-            raise ValueError(f"a parameter has the wrong type: {name} is {params[name]!r}.")
+            raise ValueError(f"a parameter has the wrong type: {name} is {shown(params[name])}.")
     table.check(convex=params.get("positive", NEW_PARAMS["positive"]))
     expected = Axes(table.bin_width, table.axes).n_axes(header["n_models"])
     for name in ("intercepts", "default_intercept", "ancestor_intercepts"):
@@ -227,7 +237,7 @@ def _deal_out(
         if not isinstance(of_one, list) or not of_one or len(of_one) > len(left):
             raise ValueError("its shares do not fit to its tables.")
         if not all(type(share) is float and 0 <= share <= 1 + 1e-9 for share in of_one):
-            raise ValueError(f"its shares must lie between zero and one, not be {of_one}.")
+            raise ValueError(f"its shares must lie between zero and one, not be {shown(of_one)}.")
         if not math.isclose(sum(of_one), 1, abs_tol=1e-9):
             raise ValueError(f"its shares must sum to one, not to {sum(of_one)}.")
         own, left = left[: len(of_one)], left[len(of_one) :]
@@ -251,7 +261,7 @@ def _read_calibration(counted: Any) -> FloatArray | None:
             or not 0 <= pair[0] < N_PLACES
             or not 0 < pair[1] < np.inf
         ):
-            raise ValueError(f"its calibrations hold {pair}, no place and positive count.")
+            raise ValueError(f"its calibrations hold {shown(pair)}, no place and positive count.")
         counts[pair[0]] = pair[1]
     if not counts.any():
         raise ValueError("its calibrations hold an empty one.")

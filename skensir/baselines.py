@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -68,6 +68,15 @@ class BaselineRegressor(StackedRegressor):
     def _learn(self, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> None:
         """Keep the weights that follow from the moments of the errors over all rows."""
         self.weights_ = self._find_weights(pooled_error_moments(X, y, sample_weight))
+
+    def _take_state(self, state: dict[str, Any]) -> None:
+        super()._take_state(state)
+        weights = vars(self).get("weights_")
+        if weights is None:
+            return
+        right = weights.dtype == np.float64 and weights.shape == (self.n_features_in_,)
+        if not (right and np.isfinite(weights).all()):
+            raise ValueError(f"weights_ must be {self.n_features_in_} finite numbers.")
 
     def _find_weights(self, moments: FloatArray) -> FloatArray:
         """Return the weights for the mean products of the models' errors."""

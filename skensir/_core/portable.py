@@ -21,6 +21,8 @@ from skensir._typing import AnyArray, IntArray
 
 # With as many places in a table, the weights of all of them are looked up there at once.
 _FEW_PLACES = 2**13
+# Bins of the spread between the outermost that occur; all of them have an edge.
+_MOST_EDGES = 2**24
 
 Record = TypeVar("Record")
 
@@ -182,7 +184,7 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
         wider = tuple(Wider(2.0**by, first, _trie(own)) for by, first, own in index.wider)
     spread_edges = None
     if axes.kind == "summary":
-        bins = np.arange(index.low[1] + 1, index.high[1] + 1)
+        bins = np.arange(*_bins_of_spread(index, axes))
         edges = axes.spread_edges(bins, n_models)
         spread_edges = _filled(np.append(0.0, edges), np.inf)
     has_intercepts = bool(lookup.intercepts.any())
@@ -201,6 +203,17 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
         is_convex=bool(lookup.weights.min() >= 0) and not has_intercepts,
         share=share,
     )
+
+
+def _bins_of_spread(index: CellIndex, axes: Axes) -> tuple[int, int]:
+    """Return the first and last bin of the spread that has an edge, if these are not too many."""
+    first, last = int(index.low[1]) + 1, int(index.high[1]) + 1
+    if last - first > _MOST_EDGES:
+        raise ValueError(
+            f"bin_width_ == {axes.bin_width} makes {last - first} bins of the spread, and at most "
+            f"{_MOST_EDGES} can be deployed."
+        )
+    return first, last
 
 
 def _trie(index: CellIndex) -> Trie:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, NamedTuple, get_type_hints
 
 import numpy as np
 
-from skensir._sums.axes import KINDS
+from skensir._sums.axes import KINDS, Axes
 from skensir._sums.binning import MAX_BIN_INDEX
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
@@ -87,6 +87,22 @@ class LookupTable(NamedTuple):
             if field.axes and name not in fields:
                 fields[name] = np.zeros(field.shape(**sizes), field.dtype)
         return cls(**fields)
+
+    def check_arrays(self, n_models: int) -> None:
+        """Raise a ValueError that names the field unless dtypes and shapes are as declared.
+
+        Compiled loops rely on that, and do not look where they read.
+        """
+        if self.axes not in KINDS or not 0 < self.bin_width < np.inf:
+            raise ValueError(f"axes_ == {self.axes!r} and bin_width_ == {self.bin_width} are none.")
+        sizes = {"c": len(self.cells), "m": n_models, "a": len(self.ancestor_levels)}
+        sizes["x"] = Axes(self.bin_width, self.axes).n_axes(n_models)
+        for name, field in FIELDS.items():
+            array, kind = np.asarray(getattr(self, name)), np.dtype(field.dtype)
+            alike = array.dtype == kind if kind.kind != "U" else array.dtype.kind == "U"
+            shape = field.shape(**sizes)
+            if not alike or array.shape != shape:
+                raise ValueError(f"{name}_ must have dtype {kind} and shape {shape}.")
 
     def in_unit_of(self, scale: float) -> LookupTable:
         """Return the table for predictions and truth that are multiplied by a power of two.

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Self
 
+import numpy as np
+
 from skensir._core.lookup import AveragedLookups, Lookup, average_lookups
 from skensir._ensir import EnsIRRegressor
 from skensir._incremental import IncrementalRegressor
@@ -31,6 +33,14 @@ class AveragedTables(IncrementalRegressor):
             self.best_estimator_ = first
         self.n_iter_ = max(1, *(int(model.n_iter_.max()) for model in estimators))
         return self
+
+    def _take_state(self, state: dict[str, Any]) -> None:
+        super()._take_state(state)
+        if "estimators_" in vars(self):
+            n_models = {model.n_features_in_ for model in self.estimators_}
+            n_shares = np.isfinite(np.asarray(self.shares_)).sum()
+            if n_models != {self.n_features_in_} or n_shares != len(self.estimators_):
+                raise ValueError("estimators_, shares_ and n_features_in_ do not fit together.")
 
     def forget_rows(self) -> Self:
         """Keep the tables and forget the sums of the rows, which take most of the memory.

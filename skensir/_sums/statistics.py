@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir._sums.axes import KINDS, Axes
+from skensir._sums.binning import MAX_BIN_INDEX
 from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._sums.histogram import TruthHistogram, auto_resolution
 from skensir._sums.linear import LinearMoments
@@ -21,6 +22,16 @@ from skensir._typing import FloatArray, IntArray
 
 # The sums of a cell lie side by side: line by line they are read from cache.
 _CELLS_IN_CACHE = 2**12
+
+
+def check_array(name: str, array: Any, dtype: type, *shapes: tuple[int, ...]) -> None:
+    """Raise a ValueError unless an array of sums is finite, of this dtype and of one of shapes."""
+    array = np.asarray(array)
+    if array.dtype != dtype or array.shape not in shapes:
+        allowed = " or ".join(map(str, shapes))
+        raise ValueError(f"{name} of the sums must have dtype {np.dtype(dtype)}, shape {allowed}.")
+    if not np.isfinite(array).all():
+        raise ValueError(f"{name} of the sums must be finite.")
 
 
 class CellStatistics(NamedTuple):
@@ -49,6 +60,26 @@ class CellStatistics(NamedTuple):
     truth: TruthHistogram | None
     n_models: int
     linear: LinearMoments | None = None
+
+    def check(self) -> None:
+        """Raise a ValueError unless arrays are as declared, which compiled loops rely on."""
+        k, n_cells = self.n_models, len(self.cells)
+        first = 1 + n_offsets(self.axes, k) + n_products(k)
+        check_array("cells", self.cells, np.int64, (n_cells, self.axes.n_axes(k)))
+        check_array("sums", self.sums, np.float64, (first, n_cells), (first + k, n_cells))
+        in_range = (self.cells >= -MAX_BIN_INDEX) & (self.cells <= MAX_BIN_INDEX)
+        if not (in_range.all() and (self.weight > 0).all()):
+            raise ValueError("the sums are of cells without rows, or beyond all bins.")
+        if self.truth is not None:
+            check_array("cell", self.truth.cell, np.int64, entries := np.shape(self.truth.cell)[:1])
+            check_array("step", self.truth.step, np.int64, entries)
+            check_array("weight", self.truth.weight, np.float64, entries)
+            check_array("excess", self.truth.excess, np.float64, entries)
+            if ((self.truth.cell < 0) | (self.truth.cell >= n_cells)).any():
+                raise ValueError(f"cell of the sums must be below {n_cells}, the number of cells.")
+        if self.linear is not None:
+            check_array("mean", self.linear.mean, np.float64, (k + 1,))
+            check_array("scatter", self.linear.scatter, np.float64, (k + 1, k + 1))
 
     @property
     def n_cells(self) -> int:

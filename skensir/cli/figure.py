@@ -96,7 +96,7 @@ def _read_boxes(texts: list[str], n_scenes: int) -> list[Box]:
     """Return the boxes that the user names: one, or one for each of the scenes that are named."""
     boxes = []
     for text in texts:
-        numbers = re.fullmatch(r"(\d+),(\d+),(\d+),(\d+)", text)
+        numbers = re.fullmatch(",".join([r"(\d{1,9})"] * 4), text)
         box = Box(*map(int, numbers.groups())) if numbers else Box(0, 0, 0, 0)
         if not box.width or not box.height:
             raise CommandError(

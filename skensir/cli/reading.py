@@ -174,7 +174,11 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
         raise CommandError(
             f"No scene is called {given}, and there is no such file; the scenes are {_some(names)}."
         )
-    lines = [line.strip() for line in Path(given).read_text("utf-8-sig").splitlines()]
+    try:
+        text = Path(given).read_text("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{given} is no text in UTF-8 with the names of scenes.") from error
+    lines = [line.strip() for line in text.splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     chosen = tuple(dict.fromkeys(map(_without_suffix, lines)))
     if not chosen:
@@ -195,7 +199,8 @@ def split(scenes: ReferenceSet, given: str) -> tuple[ReferenceSet, ReferenceSet]
 def split_names(names: Sequence[str], given: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the scenes to keep and those to hold out: a number of them evenly, or by pattern."""
     if given.isdecimal():
-        n_held, n = int(given), len(names)
+        n = len(names)
+        n_held = int(given) if len(given) < 20 else n  # which is too many as well
         if not 0 < n_held < n:
             raise CommandError(
                 f"--hold-out {given} of {n} scenes; must be a number from 1 to {n - 1}."

@@ -126,6 +126,12 @@ class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, Base
 
     n_jobs: int | None = None  # of what was pickled before there was such a parameter
 
+    def _take_state(self, state: dict[str, Any]) -> None:
+        super()._take_state(state)
+        for model in vars(self).get("regressors_", ()):
+            if getattr(model, "n_features_in_", self.n_models_) != self.n_models_:
+                raise ValueError("regressors_ and n_models_ do not fit together.")
+
     def __init__(
         self,
         regressor: BaseEstimator | None = None,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from io import BytesIO
+from operator import index
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
+from zlib import decompressobj
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -16,7 +20,7 @@ from skensir._checks import check_path, in_one_line, saying_of, shown
 from skensir._files import read_whole, write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
-from skensir.image.headers import check_header, check_pixels
+from skensir.image.headers import check_header, check_pixels, without_texts
 
 Image = NDArray[Any]
 
@@ -212,7 +216,7 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
 def _decode_opencv(data: bytes, path: Path) -> Image:
     """Decode what OpenCV knows without the cut to 8 bits that most readers make."""
     check_header(data, path)
-    return _decode_checked(data, path)
+    return _decode_checked(without_texts(data) if data.startswith(b"\x89PNG") else data, path)
 
 
 @contextmanager
@@ -285,27 +289,51 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
         file = tifffile.TiffFile(BytesIO(data))
         n_pages, page = len(file.pages), file.pages[0]
         photometric, compression = page.photometric.name, page.compression.name
-        sides, n_values = (page.imagelength, page.imagewidth), page.samplesperpixel
+        # Tags may hold several numbers, or a text, where one number belongs.
+        depth, height, width, n_values = map(
+            index, (page.imagedepth, page.imagelength, page.imagewidth, page.samplesperpixel)
+        )
         # A tile may be larger than the image.
-        tile = (page.tilelength, page.tilewidth) if page.is_tiled else sides
-        shape = (page.imagedepth, *sides, n_values)
+        sides = [(height, width)]
+        if page.is_tiled:
+            sides.append((index(page.tilelength) * index(page.tiledepth), index(page.tilewidth)))
     if n_pages != 1:
         raise ValueError(f"{path} has {n_pages} pages, must have one.")
     # The values of the others, such as places in a palette, are not brightness.
     if photometric not in ("MINISBLACK", "RGB"):
         raise ValueError(f"{path} stores its colours as {photometric}; save it as grey or RGB.")
-    if page.imagedepth != 1 or n_values > 4:
+    if depth != 1 or n_values > 4:
         raise ValueError(
-            f"{path}: an image of {sizes(shape)} numbers, must be of height x width or height x "
-            "width x 3."
+            f"{path}: an image of {sizes((depth, height, width, n_values))} numbers, must be of "
+            "height x width or height x width x 3."
         )
-    for height, width in (sides, tile):
-        check_pixels(height, width, path)
+    for size in sides:
+        check_pixels(*size, path)
     # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
     if compression not in ("NONE", "ADOBE_DEFLATE", "DEFLATE"):
         return _decode_checked(data, path)
     with _as_damaged(path, "no TIFF"):
+        _check_segments(page, data, deflated=compression != "NONE")
         return np.asarray(page.asarray())
+
+
+def _check_segments(page: Any, data: bytes, *, deflated: bool) -> None:
+    """Raise an error unless the strips or tiles of a TIFF are all there, apart, and of their size.
+
+    What is not there, tifffile leaves as the memory was, and it inflates all that is.
+    """
+    segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if len(segments) != math.prod(page.chunked):
+        raise ValueError("strips are missing")
+    if any(not 0 < begin < begin + length <= len(data) for begin, length in segments):
+        raise ValueError("a strip is not in the file")
+    if sum(page.databytecounts) > len(data):
+        raise ValueError("strips overlap")
+    size = math.prod(page.chunks) * page.dtype.itemsize
+    for begin, length in segments if deflated else ():
+        inflated = decompressobj().decompress(data[begin : begin + length], size + 1)
+        if len(inflated) > size:
+            raise ValueError("a strip is larger than it says")
 
 
 def _encode_tiff(image: Image, *_: Any) -> bytes:
@@ -323,17 +351,31 @@ def _decode_numpy(data: bytes, path: Path) -> Image:
         return _array_of(data).copy()
 
 
+# What NumPy writes, in its order or another; Python 2 wrote some whole numbers with an L.
+_NPY_HEADER = re.compile(
+    rb"\s*+\{\s*+(?:'(?:descr'\s*+:\s*+'(?P<dtype>[<>|=]?[bcfiu]\d++)'"
+    rb"|fortran_order'\s*+:\s*+(?P<in_columns>True|False)"
+    rb"|shape'\s*+:\s*+\((?P<shape>[\d\s,L]*+)\))\s*+,?\s*+)*+\}\s*+"
+)
+
+
 def _array_of(data: bytes) -> Image:
-    """Return the array in the bytes of a file in NumPy's format, as a view of them."""
-    file = BytesIO(data)
-    version = np.lib.format.read_magic(file)
-    read_header = getattr(np.lib.format, f"read_array_header_{version[0]}_{version[1]}")
-    shape, in_columns, dtype = read_header(file)
-    if dtype.hasobject:
-        raise ValueError("objects are pickles")
-    order: Literal["F", "C"] = "F" if in_columns else "C"
+    """Return the array in the bytes of a file in NumPy's format, as a view of them.
+
+    NumPy evaluates the header as Python, whose parser warns of some and runs out of memory on some.
+    """
+    version = data[6:8]
+    if not data.startswith(b"\x93NUMPY") or version not in (b"\1\0", b"\2\0", b"\3\0"):
+        raise ValueError("no such format")
+    begin = 10 if version == b"\1\0" else 12
+    end = begin + int.from_bytes(data[8:begin], "little")
+    header = _NPY_HEADER.fullmatch(data, begin, end)
+    if end > len(data) or header is None or None in header.groups():
+        raise ValueError("no such header")
+    shape = tuple(map(int, re.findall(rb"\d+", header["shape"])))
+    order: Literal["F", "C"] = "F" if header["in_columns"] == b"True" else "C"
     # Of a header that asks for more than there is NumPy makes an error.
-    return np.ndarray(shape, dtype, data, file.tell(), order=order)
+    return np.ndarray(shape, header["dtype"].decode(), data, end, order=order)
 
 
 def _encode_numpy(image: Image, *_: Any) -> bytes:

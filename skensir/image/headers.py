@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -19,6 +19,9 @@ MAX_PIXELS = 2**28
 """Height times width of an image that may be read, unless the environment says otherwise."""
 
 _VARIABLE = "SKENSIR_MAX_PIXELS"
+
+# A progressive JPEG has about ten, which can be a few bytes each. libtiff has the same limit.
+_MOST_SCANS = 100
 
 _Size: TypeAlias = tuple[int, int]  # height and width, pixels
 
@@ -61,8 +64,31 @@ def check_header(data: bytes, path: Path) -> None:
 
 
 def _png(data: bytes) -> _Size:
+    """Read the first chunk; for any that says to be longer than the file decoders make room."""
+    if any(end > len(data) for _, _, end in _png_chunks(data)):
+        raise ValueError("a chunk is cut short")
     width, height = struct.unpack_from(">II", data, 16)
     return height, width
+
+
+def _png_chunks(data: bytes) -> Iterator[tuple[bytes, int, int]]:
+    """Yield name, begin and end of each chunk of a PNG."""
+    kind, end = b"", 8
+    while kind != b"IEND" and end + 8 <= len(data):
+        begin = end
+        length, kind = struct.unpack_from(">I4s", data, begin)
+        end += 12 + length
+        yield kind, begin, end
+
+
+def without_texts(data: bytes) -> bytes:
+    """Return a PNG without texts and profiles, which its decoder inflates: a thousandfold."""
+    kept, place = [], 0
+    for kind, begin, end in _png_chunks(data):
+        if kind in (b"zTXt", b"iTXt", b"iCCP"):
+            kept.append(data[place:begin])
+            place = end
+    return b"".join((*kept, data[place:])) if kept else data
 
 
 def _bmp(data: bytes) -> _Size:
@@ -73,10 +99,12 @@ def _bmp(data: bytes) -> _Size:
 
 def _jpeg(data: bytes) -> _Size:
     """Walk from marker to marker to the frame, which is said before any pixel."""
+    if data.count(b"\xff\xda") > _MOST_SCANS:
+        raise ValueError("each scan takes the time of the whole image")
     place = 2
     while True:
         marker, kind = struct.unpack_from("BB", data, place)
-        if marker != 0xFF:
+        if marker != 0xFF or kind == 0x00:  # of the latter decoders pass over two bytes
             raise ValueError("no marker")
         if kind == 0xFF or kind == 0x01 or 0xD0 <= kind <= 0xD8:  # has no content
             place += 1 if kind == 0xFF else 2
@@ -101,11 +129,17 @@ def _webp(data: bytes) -> _Size:
 
 
 def _netpbm(data: bytes) -> _Size:
-    """Read two numbers behind the first word, between which comments may stand."""
-    words = re.sub(rb"#[^\n\r]*", b" ", data[2:4096]).split(None, 2)
-    return int(words[1]), int(words[0])
+    """Read two numbers behind the first word, between which comments may stand.
+
+    A comment right behind a digit is one to some, and the next number to others.
+    """
+    match = _NETPBM.match(data, 2, 4096)
+    if match is None:
+        raise ValueError("no size")
+    return int(match[2]), int(match[1])
 
 
+_NETPBM = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])++(\d++)\s(?:\s|#[^\n\r]*[\n\r])*+(\d++)\s")
 _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], _Size]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
     (re.compile(rb"\xff\xd8\xff"), _jpeg),

@@ -9,6 +9,7 @@ array that torch would make of a storage is made here.
 from __future__ import annotations
 
 import pickletools
+import warnings
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,8 +54,10 @@ def read_torch_file(data: bytes) -> Any:
         raise ValueError(f"its pickle is larger than {MAX_PICKLE} bytes.")
     machine = _Machine(entries, f"{folder}data/")
     try:
-        for opcode, argument, _ in pickletools.genops(program):
-            machine.step(opcode.name, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of strings that Python reads and we refuse
+            for opcode, argument, _ in pickletools.genops(program):
+                machine.step(opcode.name, argument)
         return machine.stack.pop()
     except (IndexError, KeyError, ValueError) as error:
         problem = error if type(error) is ValueError else "it is damaged"

@@ -27,8 +27,9 @@ __all__ = ["read_released"]
 _N_VALUES = 256
 # Rounding of weights that sum to one, in single precision.
 _ROUNDING = 1e-3
-# Most weights of a table.
+# Most weights of a table, and most channels: there is a table for each, however small it is.
 MAX_WEIGHTS = 2**22
+_MOST_CHANNELS = 32
 
 
 def read_released(
@@ -108,7 +109,7 @@ def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
             n_models, n_channels = len(edges), len(tensors)
         case _:
             raise ValueError("it does not hold a dict from tuples of edges to lists of tensors.")
-    if n_models < 2 or n_channels < 1:
+    if n_models < 2 or not 1 <= n_channels <= _MOST_CHANNELS:
         raise ValueError(f"it has {n_models} models and {n_channels} channels.")
     if len(content) * n_models * n_channels > MAX_WEIGHTS:
         raise ValueError(f"it has more than {MAX_WEIGHTS} weights.")
@@ -124,8 +125,9 @@ def _read_cells(content: Any) -> tuple[IntArray, FloatArray]:
     all_edges, first = np.unique([edges for edges, _ in content], axis=0, return_index=True)
     if len(first) < len(content):
         raise ValueError("a cell occurs twice.")
-    weights = np.array([tensors for _, tensors in content], dtype=np.float64)[first]
-    sums = weights.sum(axis=-1, keepdims=True)
+    with np.errstate(invalid="ignore", over="ignore"):  # NaN of any kind is told below
+        weights = np.array([tensors for _, tensors in content], dtype=np.float64)[first]
+        sums = weights.sum(axis=-1, keepdims=True)
     if not ((weights >= 0).all() and (np.abs(sums - 1) <= _ROUNDING).all()):
         raise ValueError("its weights are not all at least zero, with a sum of one in every cell.")
     return all_edges, weights / sums

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from skensir.image import read_image
-from skensir.image.headers import MAX_PIXELS, check_header
+from skensir.image.headers import MAX_PIXELS, check_header, without_texts
 
 
 def png(height, width, packed=b""):
@@ -180,3 +180,16 @@ def test_decoders_say_nothing_on_the_terminal_of_a_command(tmp_path):
     assert len(run.stderr.splitlines()) == 1
     assert run.stderr.startswith("skensir: ")
     assert "1.png cannot be read: it is damaged" in run.stderr
+
+
+def test_texts_and_profiles_of_a_png_are_not_inflated():
+    """They do not reach the decoder, and the pixels stay what they are."""
+    plain = bytes(cv2.imencode(".png", np.arange(210, dtype=np.uint8).reshape(10, 7, 3))[1])
+    chunks = [struct.pack(">I", 30) + name + bytes(34) for name in (b"zTXt", b"iCCP", b"iTXt")]
+    behind = len(plain) - 12
+    with_texts = plain[:33] + chunks[0] + chunks[1] + plain[33:behind] + chunks[2] + plain[behind:]
+    assert without_texts(with_texts) == plain == without_texts(plain)
+    after = plain + chunks[0]  # the image has ended
+    assert without_texts(after) == after
+    kept = plain[:33] + struct.pack(">I", 30) + b"tEXt" + bytes(34) + plain[33:]
+    assert without_texts(kept) == kept
