@@ -95,12 +95,12 @@ def say_fewer_bits(sample: Sample, pixel_range: float | None) -> str | None:
         return None
     largest = max(sample.predictions.max(), sample.truth.max())
     bits = next((bits for bits in _FEWER_BITS if largest < 2**bits), None)
-    if bits is None:
+    if bits is None or 2 * largest < 2 ** _FEWER_BITS[0]:  # or all is nearly black
         return None
     return (
         f"No value of X and y is above {largest:.0f}, and uint16 counts as from 0 to 65535, by "
-        f"which bins are laid: if these are values of {bits} bits, pass data_range={2**bits - 1}, "
-        f"or multiply them by {2 ** (16 - bits)}."
+        f"which bins are laid: if these are values of {bits} bits, multiply them by "
+        f"{2 ** (16 - bits)}; or set data_range={2**bits - 1}."
     )
 
 

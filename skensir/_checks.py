@@ -41,7 +41,7 @@ def check_number(
         raise ValueError(f"{name} == {shown(value)}, must be finite.")
     if 0 < value < SMALLEST:  # has fewer digits than others, and may have none when multiplied
         raise ValueError(f"{name} == {shown(value)}, must be at least {SMALLEST:.3g}.")
-    if maximum is not None and value > maximum:
+    if maximum is not None and float(value) > maximum:  # single precision may not hold the maximum
         raise ValueError(f"{name} == {shown(value)}, must be <= {maximum:g}.")
 
 

@@ -76,7 +76,8 @@ def save_table(
     Examples
     --------
     >>> import tempfile
-    >>>     >>> import numpy as np
+    >>> from pathlib import Path
+    >>> import numpy as np
     >>> from skensir import EnsIRRegressor
     >>> from skensir.persistence import load_table, save_table
     >>> rng = np.random.default_rng(0)
@@ -140,7 +141,8 @@ def load_table(
     Examples
     --------
     >>> import tempfile
-    >>>     >>> from skensir import EnsIRRegressorCV, load_table, save_table
+    >>> from pathlib import Path
+    >>> from skensir import EnsIRRegressorCV, load_table, save_table
     >>> X, y = [[1.0, 3.0], [2.0, 6.0], [3.0, 9.0]] * 40, [2.0, 4.0, 6.0] * 40
     >>> search = EnsIRRegressorCV().fit(X, y)
     >>> with tempfile.TemporaryDirectory() as folder:

@@ -143,7 +143,7 @@ def test_the_progress_bar_of_scikit_learn_shows_both_stages(images, capsys):
 def test_callbacks_end_where_fit_raises(images):
     X, y = images
     recorder = Recorder()
-    model = EnsIRRegressor(bin_width=1e90).set_callbacks(recorder)
+    model = EnsIRRegressor(bin_width=1e90, data_range=255).set_callbacks(recorder)
     with pytest.raises(ValueError, match="overflow"):
         model.fit(X[:500] * 1e90, y[:500] * 1e90)
     assert recorder.begun[0] == "setup"

@@ -109,6 +109,7 @@ def test_cross_validated_estimator_comes_back_as_what_it_chose(tmp_path_factory)
 @pytest.mark.parametrize("regressor", [None, EnsIRRegressor(64, shrinkage=3)])
 @pytest.mark.parametrize("names", [None, ("a", "Ünï", "c")])
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+@pytest.mark.filterwarnings("ignore:No value of X and y is above 255")
 def test_image_ensemble_comes_back(tmp_path_factory, per_channel, regressor, names, dtype):
     stacks, targets = ([image.astype(dtype) for image in images] for images in scenes())
     model = ImageEnsemble(regressor, per_channel=per_channel).fit(stacks, targets)

@@ -67,7 +67,7 @@ def test_fewer_bits_in_numbers_of_16_bits_are_told(estimator, largest, bits):
     y = rng.integers(9, largest, 2000).astype(np.uint16)
     X = (y[:, None] + rng.integers(-9, 10, (2000, 3))).astype(np.uint16)
     factor = 2 ** (16 - bits)
-    advice = f"pass data_range={2**bits - 1}, or multiply them by {factor}"
+    advice = f"multiply them by {factor}; or set data_range={2**bits - 1}"
     with pytest.warns(UserWarning, match=advice):
         clone(estimator).fit(X, y)
     with warnings.catch_warnings():

@@ -39,6 +39,7 @@ from skensir._search.gains import (
 )
 from skensir._search.space import NESTED, SearchSpace
 from skensir._sums.axes import KINDS, Axes
+from skensir._sums.histogram import auto_resolution
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import FloatArray
@@ -121,6 +122,8 @@ class TableSearch(SearchSpace, AveragedTables):
     def _check_statistics(self, part: FoldSums) -> FoldSums:
         """Return the sums of folds, if rows were summed up as the parameters say."""
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
+        if isinstance(self.target_resolution, str):
+            part = part._replace(folds=[list(map(_as_of_parts, fold)) for fold in part.folds])
         for fold in part.folds:
             if len(fold) != len(grids) or not all(map(_serves, fold, grids)):
                 raise ValueError(
@@ -319,6 +322,14 @@ class TableSearch(SearchSpace, AveragedTables):
             f"(splits: {self.n_splits_}), squared error saved:",
         ]
         return "\n".join([*lines, *describe_gains(self.held_out_mse_, self.gains_, self.n_splits_)])
+
+
+def _as_of_parts(sums: CellStatistics) -> CellStatistics:
+    """Return sums whose truth was all whole as if they had been told of it part by part."""
+    truth, width = sums.truth, sums.bin_width
+    if truth is None or truth.resolution != auto_resolution(width, whole=True):
+        return sums
+    return sums._replace(truth=truth.regrid(auto_resolution(width, whole=False)))
 
 
 def _serves(sums: CellStatistics, grid: Grid) -> bool:

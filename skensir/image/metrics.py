@@ -207,9 +207,6 @@ def _prepare(
     if target.shape != image.shape:
         raise ValueError(f"target has shape {target.shape} and image {image.shape}, must be equal.")
     check_axes(target)
-    for name, array in (("target", target), ("image", image)):
-        if array.dtype.kind == "f" and not np.isfinite(array).all():
-            raise ValueError(f"{name} has NaN or infinity, must be finite.")
     if channel == "luma" and target.shape[2:] not in ((), (3,)):
         raise ValueError(
             f"channel == 'luma' needs grey or RGB, but target has shape {target.shape}."
@@ -220,6 +217,9 @@ def _prepare(
             f"A `crop_border` of {shown(crop_border)} leaves nothing of "
             f"{sizes(target.shape[:2])} pixels."
         )
+    for name, array in (("target", target), ("image", image)):
+        if array.dtype.kind == "f" and not np.isfinite(array[inner]).all():
+            raise ValueError(f"{name} has NaN or infinity, must be finite.")
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(
             f"data_range == {data_range}, but target has values up to {target.max()}; 16 bits "

@@ -40,5 +40,5 @@ def test_a_renamed_file_needs_the_names(folders, capsys):
 def test_what_contradicts_the_file_is_one_sentence(folders, capsys):
     path = write(folders[1].parent / PUBLISHED, table_of(synthetic()))
     arguments = ["import-released", path, "-o", "model"]
-    assert_mistake(capsys, [*arguments, "--bin-width", "32"], PUBLISHED, "64 wide", "not 32")
+    assert_mistake(capsys, [*arguments, "--bin-width", "32"], PUBLISHED, "must be 64", "is 32")
     assert_mistake(capsys, [*arguments, "--models", "a", "b"], PUBLISHED, "3 models, not of 2")

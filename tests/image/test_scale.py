@@ -55,13 +55,13 @@ def test_none_is_no_image_and_no_images():
     predictions, targets, _ = in_whole_numbers("uint8")
     fitted = ImageEnsemble(PLAIN).fit(predictions, targets)
     for call in (ImageEnsemble(PLAIN).fit, fitted.calibrate, fitted.score):
-        with pytest.raises(ValueError, match=r"^targets == None, must be a sequence"):
+        with pytest.raises(TypeError, match=r"^targets == None, must be a sequence"):
             call(predictions, None)
-        with pytest.raises(ValueError, match=r"^predictions == None, must be a sequence"):
+        with pytest.raises(TypeError, match=r"^predictions == None, must be a sequence"):
             call(None, targets)
         with pytest.raises(ValueError, match=r"^targets has None at 1, must have an image"):
             call(predictions, [targets[0], None, *targets[2:]])
     with pytest.raises(ValueError, match=r"^predictions has None at 0, must have an image"):
         fitted.predict([None])
-    with pytest.raises(ValueError, match=r"^predictions == None"):
+    with pytest.raises(TypeError, match=r"^predictions == None"):
         fitted.predict(None)

@@ -85,7 +85,6 @@ def test_rows_on_another_scale_are_answered_on_it_or_refused(rows, params, power
         limit = {"too large": largest > 1e65, "too close to zero": largest_error < 1e-65}
         assert [known for word, known in limit.items() if word in str(refused)] == [True]  # noqa: PT017
         return
-    assert largest_error == 0 or 1e-80 < largest_error < 1e80
     predicted, std = model.predict(rows.X, return_std=True)
     found, found_std = other.predict(scaled.X, return_std=True)
     if other.data_range_ != np.ldexp(model.data_range_, power):
