@@ -18,6 +18,7 @@ from skensir._checks import check_numbers, check_option, saying_of, shown
 from skensir._core.pooled import WEIGHTINGS
 from skensir._documentation import Documented
 from skensir._state import PlainState
+from skensir._sums.scale import scale_of
 from skensir._typing import AnyArray, FloatArray
 
 # Taken as they are; any other dtype is converted to the first.
@@ -34,6 +35,9 @@ PREDICTION_DTYPES = [
 ]
 DEFAULT_WEIGHTS = ("auto", *WEIGHTINGS)
 
+# Products of smaller ones with squares of errors would have lost digits.
+_SMALLEST_WEIGHT = 1e-100
+
 Method = TypeVar("Method", bound=Callable[..., Any])
 
 
@@ -44,7 +48,11 @@ def check_default_weights(default_weights: Any, n_models: int) -> str | FloatArr
         return str(default_weights)
     options = f"must be one of {', '.join(map(repr, DEFAULT_WEIGHTS))} or"
     try:
-        weights = np.asarray(default_weights, dtype=np.float64)
+        check_numbers(default_weights, "default_weights")
+        weights = np.asarray(default_weights)
+        if weights.dtype.kind == "b":
+            raise TypeError
+        weights = weights.astype(np.float64)
     except (TypeError, ValueError, OverflowError):
         raise ValueError(
             f"default_weights == {shown(default_weights)}, {options} {n_models} numbers."
@@ -81,6 +89,11 @@ def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
     if weight.min(initial=0.0) < 0:
         raise ValueError(
             f"Negative values in sample_weight, such as {weight.min()}; must be zero or more."
+        )
+    smallest = weight.min(initial=1.0, where=weight > 0)
+    if smallest < _SMALLEST_WEIGHT:
+        raise ValueError(
+            f"sample_weight has {smallest}, must be zero or at least {_SMALLEST_WEIGHT}."
         )
     return weight
 
@@ -169,6 +182,8 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
             )
         check_numbers(y, "y")
         with saying_of("y"):
+            if not hasattr(y, "dtype") and (y := np.asarray(y)).dtype == object:
+                y = y.astype(np.float64)  # scikit-learn leaves a list of objects as it is
             y = check_array(y, ensure_2d=False, ensure_min_samples=0, input_name="y")
             truth: AnyArray = column_or_1d(y, warn=True)
             check_consistent_length(X, truth)
@@ -199,6 +214,11 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
                 y = self._validate_truth(y, prediction)
                 if sample_weight is not None:
                     sample_weight = check_sample_weight(sample_weight, len(y))
+            largest = float(max(np.abs(y).max(initial=0), np.abs(prediction).max(initial=0)))
+            if largest and (scale := scale_of(largest)) != 1.0:  # squares are to be numbers
+                y, prediction = y / scale, prediction / scale
+            if sample_weight is not None and sample_weight.any():
+                sample_weight = sample_weight / sample_weight.max()
         with saying_of("sample_weight"):
             return float(r2_score(y, prediction, sample_weight=sample_weight))
 

@@ -134,7 +134,7 @@ def as_numbers(values: Any, name: str, n_dimensions: int = 1) -> NDArray[np.floa
 def check_n_jobs(value: Any) -> None:
     """Raise an error unless `n_jobs` is what joblib takes: None, or a whole number but zero."""
     allowed = "must be None, or a whole number that is not zero"
-    if value is not None and (not isinstance(value, _WHOLE) or isinstance(value, bool)):
+    if value is not None and not _is_number(value, _WHOLE):
         raise TypeError(f"n_jobs == {shown(value)}, {allowed}.")
     number: Any = value
     if value is not None and (value == 0 or abs(number) > sys.maxsize):
@@ -161,13 +161,20 @@ def _check(
 ) -> None:
     """Raise an error unless `value` is a number of these kinds that is not too small."""
     relation = ">=" if zero_allowed else ">"
-    # True and False are whole numbers to Python, and a mistake here.
-    if not isinstance(value, kinds) or isinstance(value, bool):
+    if not _is_number(value, kinds):
         what = "whole number" if kinds is _WHOLE else "number"
         raise TypeError(f"{name} == {shown(value)}, must be a {what} {relation} {minimum}.")
     number: Any = value
     if not (number >= minimum if zero_allowed else number > minimum):  # nan is neither
         raise ValueError(f"{name} == {shown(value)}, must be {relation} {minimum}.")
+
+
+def _is_number(value: Any, kinds: tuple[type, ...]) -> bool:
+    """Tell whether a value is a number of these kinds.
+
+    True and False are whole numbers to Python, and times to NumPy; here they are mistakes.
+    """
+    return isinstance(value, kinds) and not isinstance(value, bool | np.timedelta64)
 
 
 def shown(value: Any) -> str:
@@ -211,7 +218,7 @@ def check_numbers(values: Any, name: str) -> None:
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values, must have none.")
     try:
-        found = np.asarray(values[:0] if hasattr(values, "shape") else values)
+        found = np.asarray(values[:0] if getattr(values, "shape", None) else values)
         if found.dtype == object:
             found = np.asarray(values)
     except Exception:  # whatever it is, it is no array: scikit-learn says so

@@ -79,7 +79,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         (train, test) row numbers. None is ten folds dealt out by chance, the same each time, of
         whole groups where `groups` are given and no more than there are; with
         ``shrink_to="pooled"`` it is five folds of neighbouring rows. Pixels of one image belong
-        into one fold: pass image numbers as `groups`.
+        into one fold: pass image numbers as `groups`. With a number of folds, `groups` count for
+        nothing, as in scikit-learn: pass ``GroupKFold(5)`` for five folds of whole groups.
     default_weights : str or array-like of shape (n_models,), default="auto"
         See :class:`EnsIRRegressor`, also for the parameters below.
     min_samples_cell : float, default=100

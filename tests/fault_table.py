@@ -143,7 +143,7 @@ ROWS_ALONE = kinds_of_rows(X_ROWS, single_array=True)
 TRUTH = kind(r"\by\b", **OF_ANY_ROWS)
 WEIGHT = kind(
     NAMED,
-    *("nothing", "true", "fraction", "tiny", "one", "half"),
+    *("nothing", "true", "fraction", "one", "half"),
     **OF_ANY_ROWS,
     negative=(lambda right: -np.asarray(right), "^Negative values in {name}"),
     all_zero=(lambda right: 0 * np.asarray(right), "{name} is zero for every sample"),

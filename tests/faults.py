@@ -63,6 +63,7 @@ FAULTS = {
     "texts": ["a", "b"],
     "date": np.datetime64("2020"),
     "day": datetime.date(2020, 1, 1),
+    "time": np.timedelta64(3, "s"),
     "class": Hostile,
     "function": len,
     "object": object(),

@@ -339,6 +339,12 @@ def test_splits_that_are_none_are_an_error(cv, message):
         EnsIRRegressorCV(cv=cv).fit(*stacked(90))
 
 
+@pytest.mark.parametrize("missing", [np.nan, None])
+def test_missing_groups_are_an_error(missing):
+    with pytest.raises(ValueError, match="groups has NaN or None, must have a group"):
+        EnsIRRegressorCV().fit(*stacked(90), groups=[missing, *range(89)])
+
+
 @pytest.mark.parametrize("scale", [1e80, 1e160, 1e300])
 def test_squares_that_overflow_are_an_error(scale):
     X, y = stacked(90)

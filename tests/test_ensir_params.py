@@ -122,6 +122,10 @@ def replaced(array, value):
             "(?i)sample.weight.* (is zero|non-zero)",
         ),
         (lambda X, y, w: (X, y, replaced(w, np.nan)), "sample_weight contains NaN"),
+        (lambda X, y, w: (X, y, replaced(w, 5e-324)), "sample_weight has 5e-324, must be zero or"),
+        (lambda X, y, w: (X, y, np.timedelta64(3, "s")), "sample_weight holds times"),
+        (lambda X, y, w: (X, [10**400] * len(y), w), "^y: int too large"),
+        (lambda X, y, w: (X, [None] * len(y), w), "Input y contains NaN"),
         (lambda X, y, w: (X, y, w[1:]), r"sample_weight.shape == \(299,\)"),
     ],
 )

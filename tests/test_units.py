@@ -93,6 +93,9 @@ def test_values_whose_squares_no_float_holds(estimator, power, tmp_path_factory,
     scale = 2.0**power
     model, other = fitted(estimator, X, y, weight), fitted(estimator, X * scale, y * scale, weight)
     np.testing.assert_array_equal(other.weights_, model.weights_)
+    for y_true in (y, -y):
+        score = other.score(X * scale, y_true * scale)
+        assert score == pytest.approx(model.score(X, y_true), rel=1e-12)
     expected = [part * scale for part in model.predict(X, return_std=True)]
     file = tmp_path_factory.mktemp("table") / "a.table"
     save_table(other, file)

@@ -95,7 +95,7 @@ def listed(values: Any, name: str) -> list[Any]:
 def is_list(values: Any) -> bool:
     """Tell whether a parameter is a list of values to try, not a single value."""
     # Bytes are numbers to Python, and the keys of a dict no values.
-    return not isinstance(values, str | bytes | Mapping) and bool(np.iterable(values))
+    return not isinstance(values, str | bytes | bytearray | Mapping) and bool(np.iterable(values))
 
 
 def make_candidates(

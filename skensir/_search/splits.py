@@ -108,8 +108,11 @@ def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
 def _check_shape(groups: ArrayLike, n_samples: int, meaning: str) -> None:
     """Raise an error unless there is one group per row."""
     with saying_of("groups"):
-        shape = np.shape(groups)
+        shape, values = np.shape(groups), np.asarray(groups)
+        missing = np.asarray(values != values) | np.asarray(values == np.array(None))
     if shape != (n_samples,):
         raise ValueError(
             f"groups.shape == {shape}, must be ({n_samples},): one {meaning} per sample."
         )
+    if missing.any():
+        raise ValueError(f"groups has NaN or None, must have a {meaning} for each sample.")
