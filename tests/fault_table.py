@@ -50,7 +50,10 @@ def kind(said, *taken, **changed):
 
 IS = "^{name} == .+, must be "
 NUMBER = kind(IS + r"(a number )?(> 0|>= 0|finite|at least \S+|<= \S+)\.$", "one", "half")
-TOO_LARGE = "|^X, y, data_range, bin_width or sample_weight is too large"
+TOO_LARGE = (
+    "|^X, y, data_range, bin_width or sample_weight is too large"
+    "|^X and y are too close to zero, or data_range is too large"
+)
 LENGTH = NUMBER.but(
     "one", "half", said=IS + "('auto' or )?(a number |> 0|finite|at least)" + TOO_LARGE
 )
