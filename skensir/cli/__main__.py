@@ -2,11 +2,14 @@
 
 import logging
 import os
+import re
 import sys
-from typing import NoReturn
+from typing import Any, NoReturn, TextIO, cast
 
 from skensir.cli import main
 from skensir.cli.interruption import ending_at_signals, ignore_signals
+
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and ends of lines
 
 
 def console() -> NoReturn:
@@ -18,6 +21,19 @@ def console() -> NoReturn:
     sys.exit(code)
 
 
+class _Escaping:
+    """The standard output, to which control characters, such as those in names, go escaped."""
+
+    def __init__(self, file: TextIO) -> None:
+        self._file = file
+
+    def write(self, text: str) -> int:
+        return self._file.write(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
 def keep_terminal() -> None:
     """Let none but us speak on the terminal: decoders of images print what they think of a file."""
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -26,6 +42,7 @@ def keep_terminal() -> None:
         pass
     os.close(opened)
     sys.stdout = sys.stdout or open(os.devnull, "w")  # noqa: SIM115 - until the program ends
+    sys.stdout = cast(TextIO, _Escaping(sys.stdout))
     if sys.stderr is None:
         sys.stderr = open(os.devnull, "w")  # noqa: SIM115
         return

@@ -57,6 +57,15 @@ def check_parent(path: Path) -> None:
         raise CommandError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
 
 
+def check_not_read(output: Path, *folders: Path) -> None:
+    """Raise an error if a file to write lies among the images that are read."""
+    for folder in folders:
+        if folder.resolve() in output.resolve().parents[1:]:
+            raise CommandError(
+                f"{output} is among the images of {folder}, which are read; write it elsewhere."
+            )
+
+
 def check_new_folder(folder: Path) -> None:
     """Raise an error now if a folder is there already or could not be made later."""
     if folder.exists():

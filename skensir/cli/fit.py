@@ -13,7 +13,13 @@ import numpy as np
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
 from skensir._text import plural
 from skensir.cli.arguments import Command
-from skensir.cli.common import CommandError, channel_names, check_installed, check_output_file
+from skensir.cli.common import (
+    CommandError,
+    channel_names,
+    check_installed,
+    check_not_read,
+    check_output_file,
+)
 from skensir.cli.reading import HOLD_OUT, READING, open_set, reading_options, split
 from skensir.cli.worth import about_clips, describe_held_out, describe_worth
 from skensir.image import ImageEnsemble, ReferenceSet, Worth, fit_and_hold_out
@@ -99,6 +105,7 @@ def fit(
     reading_of = reading_options(options)
     _check_options(no_input, options)
     check_output_file(output)
+    check_not_read(output, reference_set)
     scenes = open_set(reference_set, **reading_of)
     held_out = None
     if hold_out is not None:

@@ -11,6 +11,7 @@ from importlib import import_module
 from typing import Any, NoReturn
 
 from skensir import __version__
+from skensir._checks import in_one_line
 from skensir._text import printable
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
@@ -43,7 +44,7 @@ _SAID: dict[str, str] = {
 
 
 # What is told in a sentence; of the last what `threading` says, whose error has no class.
-_TOLD = (CommandError, ValueError, OSError, ModuleNotFoundError, MemoryError, RuntimeError)
+_TOLD = (CommandError, ValueError, OSError, ImportError, MemoryError, RuntimeError)
 _NO_THREAD = ("can't start new thread",)
 
 
@@ -96,6 +97,8 @@ def _sentence(error: Exception, options: Collection[str]) -> str:
         return f"{error.filename or 'standard output'}: {error.strerror}."
     if isinstance(error, MemoryError):
         return "There is not enough memory for images of this size."
+    if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
+        return f"A library cannot be loaded, perhaps for want of memory: {in_one_line(str(error))}"
     if isinstance(error, RuntimeError):
         return "The system lets this program start no more threads."
     return in_options(str(error), options)

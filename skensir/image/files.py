@@ -288,6 +288,8 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
     with _as_damaged(path, "no TIFF"):
         file = tifffile.TiffFile(BytesIO(data))
         n_pages, page = len(file.pages), file.pages[0]
+        if n_pages == 1:  # there may be more images than pages that tell of them
+            n_pages = max(1, math.prod(file.series[0].shape) // max(1, math.prod(page.shape)))
         photometric, compression = page.photometric.name, page.compression.name
         # Tags may hold several numbers, or a text, where one number belongs.
         depth, height, width, n_values = map(

@@ -23,6 +23,11 @@ _VARIABLE = "SKENSIR_MAX_PIXELS"
 # A progressive JPEG has about ten, which can be a few bytes each. libtiff has the same limit.
 _MOST_SCANS = 100
 
+
+class _AnimationError(Exception):
+    """Tells of an image that moves, of which decoders show one part or another."""
+
+
 _Size: TypeAlias = tuple[int, int]  # height and width, pixels
 
 
@@ -57,6 +62,8 @@ def check_header(data: bytes, path: Path) -> None:
         if begins.match(data):
             try:
                 height, width = read_size(data)
+            except _AnimationError:
+                raise ValueError(f"{path} is an animation, must be one image.") from None
             except (struct.error, ValueError, IndexError):
                 break
             return check_pixels(abs(height), abs(width), path)
@@ -65,8 +72,11 @@ def check_header(data: bytes, path: Path) -> None:
 
 def _png(data: bytes) -> _Size:
     """Read the first chunk; for any that says to be longer than the file decoders make room."""
-    if any(end > len(data) for _, _, end in _png_chunks(data)):
+    chunks = list(_png_chunks(data))
+    if any(end > len(data) for _, _, end in chunks):
         raise ValueError("a chunk is cut short")
+    if any(kind == b"acTL" for kind, _, _ in chunks):
+        raise _AnimationError
     width, height = struct.unpack_from(">II", data, 16)
     return height, width
 
@@ -119,6 +129,8 @@ def _jpeg(data: bytes) -> _Size:
 def _webp(data: bytes) -> _Size:
     """Read the size of the canvas, or of the one image."""
     if data[12:16] == b"VP8X":
+        if data[20] & 2:
+            raise _AnimationError
         height, width = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (27, 24))
         return height, width
     if data[12:16] == b"VP8L":
@@ -136,10 +148,18 @@ def _netpbm(data: bytes) -> _Size:
     match = _NETPBM.match(data, 2, 4096)
     if match is None:
         raise ValueError("no size")
+    # What is written in digits decoders scale to their range, and what is a float they divide.
+    if data[:2] in (b"P2", b"P3") and int(match[3] or 0) not in (255, 65535):
+        raise ValueError("its largest value is not that of 8 or 16 bits")
+    if data[:2] in (b"PF", b"Pf") and abs(float(match[3] or 0)) != 1:
+        raise ValueError("it has a scale")
     return int(match[2]), int(match[1])
 
 
-_NETPBM = re.compile(rb"(?:\s|#[^\n\r]*[\n\r])++(\d++)\s(?:\s|#[^\n\r]*[\n\r])*+(\d++)\s")
+_NETPBM = re.compile(
+    rb"(?:\s|#[^\n\r]*[\n\r])++(\d++)\s(?:\s|#[^\n\r]*[\n\r])*+(\d++)\s"
+    rb"(?:(?:\s|#[^\n\r]*[\n\r])*+([-+.\d]++)\s)?"
+)
 _READERS: tuple[tuple[re.Pattern[bytes], Callable[[bytes], _Size]], ...] = (
     (re.compile(rb"\x89PNG\r\n\x1a\n"), _png),
     (re.compile(rb"\xff\xd8\xff"), _jpeg),

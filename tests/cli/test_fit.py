@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from commands import assert_one_sentence, run
+from commands import assert_mistake, assert_one_sentence, run
 from image_folders import MODELS, SIZES, fit_in_python, make_folder
 from sklearn.model_selection import KFold
 
@@ -341,3 +341,14 @@ def test_a_search_that_may_lose_by_its_cautious_figure_alone_is_no_warning(loss,
     text = " ".join("".join(last).split())
     assert said in text
     assert f"by {loss:.3f} dB" in text
+
+
+@pytest.mark.parametrize("command", ["fit", "figure"])
+def test_nothing_is_written_over_what_is_read(in_tmp_path, capsys, command):
+    folder = make_folder(in_tmp_path / "set")
+    image = next((folder / "gt").iterdir())
+    before = image.read_bytes()
+    assert_mistake(
+        capsys, [command, folder, "-o", image], "is among the images of", "which are read"
+    )
+    assert image.read_bytes() == before

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import assert_mistake, assert_one_sentence, run
+from image_folders import make_folder
 
 import skensir
 from skensir._files import whole_file
@@ -150,3 +151,12 @@ def test_a_command_that_is_terminated_leaves_nothing_half_done(in_tmp_path, monk
     assert main(["evaluate-nothing"]) == 143
     assert list(Path().iterdir()) == []
     assert signal.getsignal(signal.SIGTERM) is handler
+
+
+def test_names_cannot_steer_the_terminal(tmp_path):
+    folder = make_folder(tmp_path / "set")
+    (folder / "alpha").rename(folder / "\x1b[31mred")
+    command = [sys.executable, "-m", "skensir.cli", "fit", folder, "-o", tmp_path / "model"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "\\x1b[31mred" in printed
+    assert "\x1b" not in printed

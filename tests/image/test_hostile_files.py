@@ -193,3 +193,44 @@ def test_texts_and_profiles_of_a_png_are_not_inflated():
     assert without_texts(after) == after
     kept = plain[:33] + struct.pack(">I", 30) + b"tEXt" + bytes(34) + plain[33:]
     assert without_texts(kept) == kept
+
+
+def animated(suffix):
+    """Return a file of two images, of which a viewer shows one after the other."""
+    frames = [Image.new("RGB", (16, 12), colour) for colour in ("red", "blue")]
+    file = io.BytesIO()
+    frames[0].save(file, suffix, save_all=True, append_images=frames[1:], lossless=True)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize("suffix", ["png", "webp"])
+def test_animations_are_no_images(suffix, tmp_path):
+    path = tmp_path / f"a.{suffix}"
+    path.write_bytes(animated(suffix))
+    with pytest.raises(ValueError, match=r"a\.\w+ is an animation, must be one image"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("options", [{}, {"imagej": True}])
+def test_images_behind_the_first_page_of_a_tiff_count(options, tmp_path):
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((5, 12, 16), np.uint8), truncate=True, **options)
+    with pytest.raises(ValueError, match="has 5 pages, must have one"):
+        read_image(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("a.pgm", b"P2 2 1 100\n50 100\n"),
+        ("a.ppm", b"P3 1 1 # most\n15\n1 2 15\n"),
+        ("a.pfm", b"Pf\n1 1\n-2.0\n" + struct.pack("<f", 1.0)),
+    ],
+)
+def test_values_that_decoders_would_scale_are_refused(name, data, tmp_path):
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="cannot be read"):
+        read_image(path)
+    path.write_bytes(re.sub(rb"100\n|15\n(?=1)", b"255\n", data).replace(b"-2.0", b"-1.0"))
+    read_image(path)
