@@ -75,8 +75,8 @@ class _Part(NamedTuple):
 
     Attributes
     ----------
-    counted : tuple or None
-        Cell numbers, truth and weight of rows in known cells.
+    counted : tuple, ndarray or None
+        Cell numbers, truth and weight of rows in known cells, or the histogram of their truth.
     cells : slice or ndarray
         The numbers of cells.
     sums : ndarray of shape (n_cells, n_sums) or None
@@ -85,7 +85,7 @@ class _Part(NamedTuple):
         Those that are still to be added.
     """
 
-    counted: _Chunk | None = None
+    counted: _Chunk | FloatArray | None = None
     cells: Any = slice(0)
     sums: FloatArray | None = None
     rows: _Rows | None = None
@@ -151,7 +151,10 @@ class _Accumulator:
         sums = compiled.sum(X, numbers, truth, weight)
         others = np.flatnonzero(numbers == self.index.n_cells)
         known = numbers < self.index.n_cells if others.size else slice(None)
-        counted = _select(known, numbers, truth, weight)
+        counted: _Chunk | FloatArray = _select(known, numbers, truth, weight)
+        if self.truth is not None:
+            counts = self.truth.count(counted[0], counted[1], self.index.n_cells)
+            counted = counted if counts is None else counts
         rows = self._bin(*_select(others, X, truth, weight)) if others.size else None
         return _Part(counted, slice(len(sums)), sums, rows)
 
@@ -189,7 +192,10 @@ class _Accumulator:
 
     def _add_sums(self, part: _Part) -> None:
         if part.counted is not None and self.truth is not None:
-            self.truth.add(*part.counted)
+            if isinstance(part.counted, tuple):
+                self.truth.add(*part.counted)
+            else:
+                self.truth.add_counts(part.counted)
         if part.sums is not None:
             self.sums[part.cells] += part.sums
 

@@ -274,23 +274,56 @@ class TruthTable:
     """The histogram of the truth as a table of all places: see `truth_table`."""
 
     def __init__(
-        self, count: Callable[..., None], grid: tuple[float | None, float, int], n_steps: int
+        self,
+        count: Callable[..., None],
+        grid: tuple[float | None, float, int],
+        n_steps: int,
+        *,
+        exact: bool,
     ) -> None:
         self._count = count
+        self._exact = exact  # sums of whole numbers, which are not rounded
         self._grid = grid  # what to multiply by, where that is exact, resolution, first step
         self._counts = np.zeros((0, n_steps, 2))
 
     def add(self, cell: IntArray, truth: FloatArray, weight: FloatArray | None) -> bool:
         """Count rows, if the table can hold their cells; tell whether it can."""
-        n_known, n_steps, _ = self._counts.shape
-        n_new = int(cell.max(initial=-1)) + 1 - n_known
-        if (n_known + n_new) * n_steps > _MAX_PLACES:
+        if not self._hold(int(cell.max(initial=-1)) + 1):
             return False
-        if n_new > 0:
-            self._counts = np.pad(self._counts, ((0, n_new), (0, 0), (0, 0)))
-        cell = np.ascontiguousarray(cell, dtype=np.int64)
-        self._count(cell, truth, weight, *self._grid, self._counts)
+        self._count_in(self._counts, cell, truth, weight)
         return True
+
+    def count(self, cell: IntArray, truth: FloatArray, n_cells: int) -> FloatArray | None:
+        """Return the counts of some rows, for `add_counts`, as threads may do at a time.
+
+        None where the order of the sums would matter, or where this costs more than `add`.
+        """
+        n_steps = self._counts.shape[1]
+        if not self._exact or n_cells * n_steps > len(cell):
+            return None
+        counts = np.zeros((n_cells, n_steps, 2))
+        self._count_in(counts, cell, truth, None)
+        return counts
+
+    def add_counts(self, counts: FloatArray) -> None:
+        """Add what `count` has returned."""
+        self._hold(len(counts))  # it can, as there are no more places than rows in a chunk
+        self._counts[: len(counts)] += counts
+
+    def _hold(self, n_cells: int) -> bool:
+        """Make room for so many cells, if there may be."""
+        n_known, n_steps, _ = self._counts.shape
+        if n_cells * n_steps > _MAX_PLACES:
+            return False
+        if n_cells > n_known:
+            self._counts = np.pad(self._counts, ((0, n_cells - n_known), (0, 0), (0, 0)))
+        return True
+
+    def _count_in(
+        self, counts: FloatArray, cell: IntArray, truth: FloatArray, weight: FloatArray | None
+    ) -> None:
+        cell = np.ascontiguousarray(cell, dtype=np.int64)
+        self._count(cell, truth, weight, *self._grid, counts)
 
     def entries(self) -> tuple[IntArray, IntArray, FloatArray, FloatArray]:
         """Return cell, step, weight and excess of the places that occur."""
@@ -315,4 +348,5 @@ def truth_table(
     count = compiled_loop(case)
     if count is None:
         return None
-    return TruthTable(count, (factor, resolution, int(first)), int(last - first) + 1)
+    exact = not weighted and y.dtype.kind in "iub" and resolution % 1 == 0
+    return TruthTable(count, (factor, resolution, int(first)), int(last - first) + 1, exact=exact)

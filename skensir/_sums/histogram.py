@@ -130,6 +130,15 @@ class TruthCounter:
         if self._n_pending > max(_MAX_PENDING, self._parts[0].cell.size):
             self._merge_pending()
 
+    def count(self, cell: IntArray, truth: FloatArray, n_cells: int) -> FloatArray | None:
+        """Return what `add_counts` takes of rows, None if it cannot; threads may ask at a time."""
+        return None if self._table is None else self._table.count(cell, truth, n_cells)
+
+    def add_counts(self, counts: FloatArray) -> None:
+        """Add what `count` has returned."""
+        assert self._table is not None
+        self._table.add_counts(counts)
+
     def _merge_pending(self) -> None:
         self._parts, self._n_pending = [TruthHistogram.merge(self._parts)], 0
 

@@ -278,6 +278,26 @@ def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
         assert compiled.compiled_find(X, sparse, Axes(0.1)) is None
 
 
+@needs_numba
+@pytest.mark.parametrize("kind", [np.uint8, np.int64])
+def test_whole_truth_is_counted_by_chunks_and_by_rows_alike(kind):
+    X, y = large_stack()
+    truth, cell = np.rint(y).astype(kind), (X[:, 0] > X[:, 1]).astype(np.int64)
+    by_rows, by_chunks, real, weighted = (
+        compiled.truth_table(X, of_rows, 1.0, weighted=has_weight)
+        for of_rows, has_weight in ((truth, 0), (truth, 0), (y, 0), (truth, 1))
+    )
+    for rows in np.array_split(np.arange(len(y)), 3):
+        chunk = cell[rows], truth[rows].astype(float)
+        assert by_rows.add(*chunk, None)
+        by_chunks.add_counts(by_chunks.count(*chunk, 2))
+        assert real.count(*chunk, 2) is None  # sums of real numbers would depend on the chunks
+        assert weighted.count(*chunk, 2) is None
+        assert by_chunks.count(*chunk, len(rows)) is None  # more places than rows
+    for one, other in zip(by_rows.entries(), by_chunks.entries(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 @pytest.fixture
 def nothing_compiled():
     """Forget what has been compiled or has failed, before and after."""
