@@ -165,7 +165,7 @@ def bad_calls():
     X, y, groups = draw_rows(5)
     return {
         "groups.shape == .* one fold per sample": lambda m: m.partial_fit(X, y, groups[:-1]),
-        "Input groups contains NaN": lambda m: m.partial_fit(X, y, np.full(len(y), np.nan)),
+        "groups has NaN or None": lambda m: m.partial_fit(X, y, np.full(len(y), np.nan)),
         "has 2 features, but": lambda m: m.partial_fit(X[:, :2], y, groups),
         "Negative values in sample_weight": lambda m: m.partial_fit(X, y, groups, -np.ones(len(y))),
         "other bin_widths, axes": lambda m: m.merge(

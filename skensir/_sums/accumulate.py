@@ -103,8 +103,10 @@ class _Accumulator:
         *,
         with_errors: bool,
         weighted: bool,
+        in_threads: bool,
     ) -> None:
         self.X = X
+        self.in_threads = in_threads
         self.weighted = weighted
         self.n_models = X.shape[1]
         self.axes = axes
@@ -152,7 +154,7 @@ class _Accumulator:
         others = np.flatnonzero(numbers == self.index.n_cells)
         known = numbers < self.index.n_cells if others.size else slice(None)
         counted: _Chunk | FloatArray = _select(known, numbers, truth, weight)
-        if self.truth is not None:
+        if self.truth is not None and self.in_threads:  # one thread counts best as it goes
             counts = self.truth.count(counted[0], counted[1], self.index.n_cells)
             counted = counted if counts is None else counts
         rows = self._bin(*_select(others, X, truth, weight)) if others.size else None
@@ -332,8 +334,12 @@ def accumulate(
     too, `with_linear` for the moments of a linear regression. `track` is told of each chunk. For
     any number of threads the sums are the same, to the last bit.
     """
-    weighted = sample_weight is not None
-    sums = _Accumulator(X, y, axes, target_resolution, with_errors=with_errors, weighted=weighted)
+    sums = _Accumulator(
+        *(X, y, axes, target_resolution),
+        with_errors=with_errors,
+        weighted=sample_weight is not None,
+        in_threads=n_threads > 1,
+    )
 
     def look_up(chunk: slice) -> _Part:
         weight = None if sample_weight is None else sample_weight[chunk]
