@@ -57,15 +57,6 @@ def check_parent(path: Path) -> None:
         raise CommandError(f"Cannot write to the folder {folder}: {error.strerror}.") from error
 
 
-def check_not_read(output: Path, *folders: Path) -> None:
-    """Raise an error if a file to write lies among the images that are read."""
-    for folder in folders:
-        if folder.resolve() in output.resolve().parents[1:]:
-            raise CommandError(
-                f"{output} is among the images of {folder}, which are read; write it elsewhere."
-            )
-
-
 def check_new_folder(folder: Path) -> None:
     """Raise an error now if a folder is there already or could not be made later."""
     if folder.exists():
@@ -73,20 +64,25 @@ def check_new_folder(folder: Path) -> None:
     check_parent(folder)
 
 
-def check_output_file(path: Path) -> None:
-    """Raise an error now if a file could not be written later."""
+def check_output_file(path: Path, *read: Path) -> None:
+    """Raise an error now if a file could not be written later, or lies among images to be read."""
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
+    for folder in read:
+        if folder.resolve() in path.resolve().parents[1:]:
+            raise CommandError(
+                f"{path} is among the images of {folder}, which are read; write it elsewhere."
+            )
     check_parent(path)
 
 
-def check_files(files: Sequence[Path], suffixes: Sequence[str], what: str) -> None:
+def check_files(files: Sequence[Path], suffixes: Sequence[str], what: str, *read: Path) -> None:
     """Raise an error now if one of several files could not be written later.
 
     `what` is in them, for the error of a suffix that is none of those allowed.
     """
     for number, file in enumerate(files):
-        check_output_file(file)
+        check_output_file(file, *read)
         if file.suffix.lower() not in suffixes:
             raise CommandError(f"{file} must end in {' or '.join(suffixes)}, as {what}.")
         if file.resolve() in [other.resolve() for other in files[:number]]:

@@ -13,7 +13,6 @@ from skensir.cli.common import (
     CommandError,
     check_files,
     check_installed,
-    check_not_read,
     load_ensemble,
     print_files,
 )
@@ -76,11 +75,9 @@ def figure(
         As in `skensir.cli.reading.open_set`.
     """
     check_installed("skensir figure", "matplotlib", "cv2", "tifffile", "tqdm")
-    check_files(output, FORMATS, "the figure is a picture of this format")
+    check_files(output, FORMATS, "the figure is a picture of this format", folder)
     if not 2 <= width <= 40:
         raise CommandError(f"--width is {width:g}, must be from 2 to 40 inches.")
-    for file in output:
-        check_not_read(file, folder)
     boxes = _read_boxes(box or [], len(show or ()))
     scenes = open_set(folder, **reading)
     results = _read_results(ensembles or [], scenes, weights=weights)

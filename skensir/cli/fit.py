@@ -17,7 +17,6 @@ from skensir.cli.common import (
     CommandError,
     channel_names,
     check_installed,
-    check_not_read,
     check_output_file,
 )
 from skensir.cli.reading import HOLD_OUT, READING, open_set, reading_options, split
@@ -104,8 +103,7 @@ def fit(
     check_installed("skensir fit", "cv2", "tifffile", "tqdm")
     reading_of = reading_options(options)
     _check_options(no_input, options)
-    check_output_file(output)
-    check_not_read(output, reference_set)
+    check_output_file(output, reference_set)
     scenes = open_set(reference_set, **reading_of)
     held_out = None
     if hold_out is not None:
