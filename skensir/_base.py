@@ -98,6 +98,11 @@ def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
     return weight
 
 
+def _check_any_weight(sample_weight: FloatArray) -> None:
+    if not sample_weight.any():
+        raise ValueError("sample_weight is zero for every sample; some must be positive.")
+
+
 def whole_or_nothing(method: Method) -> Method:
     """Make a method that raises leave the estimator as it was, attributes and all."""
 
@@ -148,8 +153,8 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
     ) -> tuple[AnyArray, AnyArray, FloatArray | None]:
         """Return the arguments of `fit` as arrays, in the dtypes they came in."""
         X, y, sample_weight = self._validate_rows(X, y, sample_weight, reset=True)
-        if sample_weight is not None and not sample_weight.any():
-            raise ValueError("sample_weight is zero for every sample; some must be positive.")
+        if sample_weight is not None:
+            _check_any_weight(sample_weight)
         return X, y, sample_weight
 
     def _validate_rows(
@@ -217,7 +222,8 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
             largest = float(max(np.abs(y).max(initial=0), np.abs(prediction).max(initial=0)))
             if largest and (scale := scale_of(largest)) != 1.0:  # squares are to be numbers
                 y, prediction = y / scale, prediction / scale
-            if sample_weight is not None and sample_weight.any():
+            if sample_weight is not None:
+                _check_any_weight(sample_weight)
                 sample_weight = sample_weight / sample_weight.max()
         with saying_of("sample_weight"):
             return float(r2_score(y, prediction, sample_weight=sample_weight))

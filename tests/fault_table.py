@@ -312,7 +312,6 @@ ARGUMENTS = {
     "score.sample_weight": replace(
         WEIGHT,
         taken=WEIGHT.taken | {"near overflow"},
-        changed=WEIGHT.changed | {"all_zero": (WEIGHT.changed["all_zero"][0], "^{name}: ")},
     ),
     "from_estimator.score_name": kind(IS + "text", "nothing", *ANY_TEXTS),
     "from_cv_results.score_name": kind(IS + "text", "nothing", *ANY_TEXTS),
