@@ -221,8 +221,11 @@ class FittedTable(IncrementalRegressor):
 
     def _lookup(self) -> Lookup:
         """Return the table, made ready; its attributes may have been set since."""
-        table = LookupTable(**{name: getattr(self, f"{name}_") for name in FIELDS})
-        return Lookup.of(table, self._table_axes(), self._index)
+        return Lookup.of(self._table(), self._table_axes(), self._index)
+
+    def _table(self) -> LookupTable:
+        """Return the table that the attributes hold."""
+        return LookupTable(**{name: getattr(self, f"{name}_") for name in FIELDS})
 
     def _table_axes(self) -> Axes:
         """Return what the cells of the table are made of."""
@@ -259,7 +262,7 @@ class FittedTable(IncrementalRegressor):
     def _take_state(self, state: dict[str, Any]) -> None:
         super()._take_state(state)
         if self._is_solved():
-            table = LookupTable(**{name: getattr(self, f"{name}_") for name in FIELDS})
+            table = self._table()
             table.check_arrays(self.n_features_in_)
             table.check(convex=False)
             if not 0 < self.data_range_ < np.inf:

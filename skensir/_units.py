@@ -114,7 +114,7 @@ class InUnits:
             columns = find_other_scales(sample.thin_out(_FEW_VALUES), pixel_range)
             names: Any = vars(self).get("feature_names_in_")
             self._advise("scales", say_other_scales(columns, names))
-            self._advise("bits", say_fewer_bits(sample, None if found != pixel_range else found))
+            self._advise("bits", say_fewer_bits(sample, found if found == pixel_range else None))
 
     def _adopt_range(self, other: InUnits) -> None:
         """Take over the range of an estimator that is merged, where there is none here.

@@ -326,10 +326,10 @@ class TableSearch(SearchSpace, AveragedTables):
 
 def _as_of_parts(sums: CellStatistics) -> CellStatistics:
     """Return sums whose truth was all whole as if they had been told of it part by part."""
-    truth, width = sums.truth, sums.bin_width
-    if truth is None or truth.resolution != auto_resolution(width, whole=True):
+    truth = sums.truth
+    if truth is None or truth.resolution != auto_resolution(sums.bin_width, whole=True):
         return sums
-    return sums._replace(truth=truth.regrid(auto_resolution(width, whole=False)))
+    return sums.on_grid_of_reals()
 
 
 def _serves(sums: CellStatistics, grid: Grid) -> bool:

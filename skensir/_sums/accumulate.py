@@ -103,10 +103,10 @@ class _Accumulator:
         *,
         with_errors: bool,
         weighted: bool,
-        in_threads: bool,
+        parallel: bool,
     ) -> None:
         self.X = X
-        self.in_threads = in_threads
+        self.parallel = parallel
         self.weighted = weighted
         self.n_models = X.shape[1]
         self.axes = axes
@@ -154,7 +154,7 @@ class _Accumulator:
         others = np.flatnonzero(numbers == self.index.n_cells)
         known = numbers < self.index.n_cells if others.size else slice(None)
         counted: _Chunk | FloatArray = _select(known, numbers, truth, weight)
-        if self.truth is not None and self.in_threads:  # one thread counts best as it goes
+        if self.truth is not None and self.parallel:  # one thread counts best as it goes
             counts = self.truth.count(counted[0], counted[1], self.index.n_cells)
             counted = counted if counts is None else counts
         rows = self._bin(*_select(others, X, truth, weight)) if others.size else None
@@ -338,7 +338,7 @@ def accumulate(
         *(X, y, axes, target_resolution),
         with_errors=with_errors,
         weighted=sample_weight is not None,
-        in_threads=n_threads > 1,
+        parallel=n_threads > 1,
     )
 
     def look_up(chunk: slice) -> _Part:

@@ -196,6 +196,13 @@ class CellStatistics(NamedTuple):
         wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
         return _sum_equal_cells([wide], truth_factor)
 
+    def on_grid_of_reals(self) -> CellStatistics:
+        """Return the statistics with the truth on the grid that "auto" has for reals."""
+        if self.truth is None:
+            return self
+        resolution = auto_resolution(self.bin_width, whole=False)
+        return self._replace(truth=self.truth.regrid(resolution))
+
     def gathered(self) -> CellStatistics:
         """Return the statistics of lines in any order, among which a cell may come several times.
 
@@ -243,11 +250,7 @@ class CellStatistics(NamedTuple):
         if len(parts) == 1:
             return parts[0]
         if len({part.truth.resolution for part in parts if part.truth is not None}) > 1:
-            resolution = auto_resolution(parts[0].bin_width, whole=False)
-            parts = [
-                part if part.truth is None else part._replace(truth=part.truth.regrid(resolution))
-                for part in parts
-            ]
+            parts = [part.on_grid_of_reals() for part in parts]
         return _sum_equal_cells(parts)
 
 

@@ -2,14 +2,12 @@
 
 import logging
 import os
-import re
 import sys
 from typing import Any, NoReturn, TextIO, cast
 
+from skensir._text import printable
 from skensir.cli import main
 from skensir.cli.interruption import ending_at_signals, ignore_signals
-
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # but for tabs and ends of lines
 
 
 def console() -> NoReturn:
@@ -28,7 +26,7 @@ class _Escaping:
         self._file = file
 
     def write(self, text: str) -> int:
-        return self._file.write(_CONTROL.sub(lambda found: ascii(found[0])[1:-1], text))
+        return self._file.write("\n".join(map(printable, text.split("\n"))))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._file, name)

@@ -20,12 +20,14 @@ MAX_PIXELS = 2**28
 
 _VARIABLE = "SKENSIR_MAX_PIXELS"
 
+_ANIMATION = "is an animation, must be one image"
+
 # A progressive JPEG has about ten, which can be a few bytes each. libtiff has the same limit.
 _MOST_SCANS = 100
 
 
-class _AnimationError(Exception):
-    """Tells of an image that moves, of which decoders show one part or another."""
+class _UnfitError(Exception):
+    """Says what is wrong with a file that is sound, and that decoders read one way or another."""
 
 
 _Size: TypeAlias = tuple[int, int]  # height and width, pixels
@@ -62,8 +64,8 @@ def check_header(data: bytes, path: Path) -> None:
         if begins.match(data):
             try:
                 height, width = read_size(data)
-            except _AnimationError:
-                raise ValueError(f"{path} is an animation, must be one image.") from None
+            except _UnfitError as error:
+                raise ValueError(f"{path} {error}.") from None
             except (struct.error, ValueError, IndexError):
                 break
             return check_pixels(abs(height), abs(width), path)
@@ -76,7 +78,7 @@ def _png(data: bytes) -> _Size:
     if any(end > len(data) for _, _, end in chunks):
         raise ValueError("a chunk is cut short")
     if any(kind == b"acTL" for kind, _, _ in chunks):
-        raise _AnimationError
+        raise _UnfitError(_ANIMATION)
     width, height = struct.unpack_from(">II", data, 16)
     return height, width
 
@@ -130,7 +132,7 @@ def _webp(data: bytes) -> _Size:
     """Read the size of the canvas, or of the one image."""
     if data[12:16] == b"VP8X":
         if data[20] & 2:
-            raise _AnimationError
+            raise _UnfitError(_ANIMATION)
         height, width = (int.from_bytes(data[at : at + 3], "little") + 1 for at in (27, 24))
         return height, width
     if data[12:16] == b"VP8L":
@@ -150,9 +152,9 @@ def _netpbm(data: bytes) -> _Size:
         raise ValueError("no size")
     # What is written in digits decoders scale to their range, and what is a float they divide.
     if data[:2] in (b"P2", b"P3") and int(match[3] or 0) not in (255, 65535):
-        raise ValueError("its largest value is not that of 8 or 16 bits")
+        raise _UnfitError("cannot be read: its largest value is not that of 8 or 16 bits")
     if data[:2] in (b"PF", b"Pf") and abs(float(match[3] or 0)) != 1:
-        raise ValueError("it has a scale")
+        raise _UnfitError("cannot be read: it has a scale, which must be 1 or -1")
     return int(match[2]), int(match[1])
 
 
