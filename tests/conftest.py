@@ -15,6 +15,7 @@ pytest.register_assert_rewrite(
     "table_files",
     "tables",
     "torch_files",
+    "witnesses",
 )
 
 # What plain `pytest` draws is the same each time, so that no change fails by chance;

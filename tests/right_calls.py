@@ -12,22 +12,11 @@ from types import SimpleNamespace
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from public_modules import PUBLIC_MODULES
 
 mpl.use("Agg")
 
-MODULES = (
-    "skensir",
-    "skensir.baselines",
-    "skensir.demo",
-    "skensir.display",
-    "skensir.image",
-    "skensir.interop.dask",
-    "skensir.interop.frames",
-    "skensir.interop.onnx",
-    "skensir.interop.released",
-    "skensir.interop.skops",
-    *(["skensir.interop.torch"] if find_spec("torch") else []),
-)
+MODULES = (*PUBLIC_MODULES, "skensir.demo")
 # Methods of scikit-learn's that take rows; its others, and those of PyTorch, are not ours.
 INHERITED = ("score",)
 

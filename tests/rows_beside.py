@@ -1,9 +1,7 @@
 """What an estimator should be, told from a plain list of the rows that it has been given."""
 
 import numpy as np
-import pytest
 from drawn import Rows, quiet
-from frozen import frozen
 
 from skensir import EnsIRRegressor
 
@@ -73,12 +71,6 @@ class RowsBeside:
             with quiet():
                 self.table.fit(*self.together(self.kept))
             self.sums = self.how()  # what is not needed is let go
-
-    def refused(self, call, error=(ValueError, TypeError)):
-        before = frozen(self.model)
-        with quiet(), pytest.raises(error):
-            call()
-        assert frozen(self.model) == before
 
     def added(self, batches):
         self.kept += batches

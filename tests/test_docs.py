@@ -10,13 +10,13 @@ import sys
 import tomllib
 from collections import Counter
 from importlib.metadata import entry_points
-from importlib.util import find_spec
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from numpydoc.validate import validate
 from pages import PAGES
+from public_modules import PUBLIC_MODULES
 
 import skensir
 from skensir._documentation import FOLDER, SITE, URL
@@ -24,18 +24,6 @@ from skensir._documentation import FOLDER, SITE, URL
 ROOT = Path(__file__).resolve().parents[1]
 PYPROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 EXTRAS = PYPROJECT["project"]["optional-dependencies"]
-PUBLIC_MODULES = (
-    "skensir",
-    "skensir.baselines",
-    "skensir.display",
-    "skensir.image",
-    "skensir.interop.dask",
-    "skensir.interop.frames",
-    "skensir.interop.onnx",
-    "skensir.interop.released",
-    "skensir.interop.skops",
-    *(["skensir.interop.torch"] if find_spec("torch") else []),
-)
 
 needs_docs = pytest.mark.skipif(
     not (ROOT / "docs").is_dir(), reason="there is no documentation here"

@@ -6,7 +6,6 @@ call that raises leaves the estimator as it was, all that hangs on it included.
 """
 
 import copy
-import pickle
 from unittest import mock
 
 import numpy as np
@@ -15,9 +14,10 @@ from drawn import FITTED, OBJECTIVES, SEEDS, assert_same_fit, quiet, share_of_ca
 from frozen import frozen
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import initialize, invariant, precondition, rule
 from rows_beside import RowsBeside
 from sklearn.base import clone
+from witnesses import WithWitnesses
 
 from skensir import EnsIRRegressor
 from skensir import _ensir as ensir_module
@@ -54,7 +54,7 @@ def with_fault(rows, fault):
     return X, y, -weight
 
 
-class EstimatorAndRows(RowsBeside, RuleBasedStateMachine):
+class EstimatorAndRows(RowsBeside, WithWitnesses):
     """An estimator, and the list of rows that it should be the estimator of."""
 
     @initialize(
@@ -69,7 +69,6 @@ class EstimatorAndRows(RowsBeside, RuleBasedStateMachine):
         self.model = EnsIRRegressor(**self.params)
         self.n_models, self.dtype = n_models, dtype
         self.new_model()
-        self.witnesses = []
 
     @rule(drawn=BATCHES)
     def fit(self, drawn):
@@ -231,17 +230,6 @@ class EstimatorAndRows(RowsBeside, RuleBasedStateMachine):
         self.solved()
         self.forgotten = True
 
-    @rule(copied=st.sampled_from([copy.copy, copy.deepcopy, "pickle"]))
-    def go_on_with_a_copy(self, copied):
-        """The one that was copied stays as it is, whatever becomes of the copy."""
-        before = frozen(self.model)
-        self.witnesses.append((self.model, before))
-        if copied == "pickle":
-            self.model = pickle.loads(pickle.dumps(self.model))
-        else:
-            self.model = copied(self.model)
-        assert frozen(self.model) == before
-
     @rule(go_on=st.booleans())
     def clone(self, go_on):
         before = frozen(self.model)
@@ -272,10 +260,6 @@ class EstimatorAndRows(RowsBeside, RuleBasedStateMachine):
                 np.testing.assert_array_equal(
                     getattr(self.model, name), getattr(self.table, name), name, strict=True
                 )
-
-    def teardown(self):
-        for model, before in getattr(self, "witnesses", ()):
-            assert frozen(model) == before
 
 
 TestEstimatorAndRows = EstimatorAndRows.TestCase

@@ -5,18 +5,17 @@ rows; what is measured, chosen and predicted is the same to the last bit.
 """
 
 import copy
-import pickle
 
 import numpy as np
-import pytest
 from drawn import SEEDS, Rows, quiet, share_of_cases
 from frozen import frozen
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import initialize, invariant, rule
 from search_results import assert_same_search
 from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
+from witnesses import WithWitnesses
 
 from skensir import EnsIRRegressorCV
 
@@ -32,7 +31,7 @@ SEARCHES = st.sampled_from(
 BATCHES = st.tuples(SEEDS, st.integers(1, 40), st.integers(1, 4), st.booleans())
 
 
-class SearchAndRows(RuleBasedStateMachine):
+class SearchAndRows(WithWitnesses):
     """A search, and the list of rows and groups that it should be the search on."""
 
     @initialize(params=SEARCHES)
@@ -40,7 +39,7 @@ class SearchAndRows(RuleBasedStateMachine):
         self.model = EnsIRRegressorCV(
             [32.0], data_range=255.0, shrinkages=[30.0, 256.0], cv=LeaveOneGroupOut(), **params
         )
-        self.kept, self.table, self.forgotten, self.witnesses = [], None, False, []
+        self.kept, self.table, self.forgotten = [], None, False
 
     def batch(self, drawn):
         seed, n_rows, n_groups, weighted = drawn
@@ -57,12 +56,6 @@ class SearchAndRows(RuleBasedStateMachine):
 
     def could_solve(self):
         return bool(self.kept) and len(np.unique(self.together()[3])) > 1
-
-    def refused(self, call):
-        before = frozen(self.model)
-        with quiet(), pytest.raises((ValueError, TypeError)):
-            call()
-        assert frozen(self.model) == before
 
     def solved(self):
         if self.table is None:
@@ -152,16 +145,6 @@ class SearchAndRows(RuleBasedStateMachine):
         for one, other in zip(self.model.predict_interval(rows.X, coverage), expected, strict=True):
             np.testing.assert_array_equal(one, other)
 
-    @rule(copied=st.sampled_from([copy.copy, copy.deepcopy, "pickle"]))
-    def go_on_with_a_copy(self, copied):
-        before = frozen(self.model)
-        self.witnesses.append((self.model, before))
-        if copied == "pickle":
-            self.model = pickle.loads(pickle.dumps(self.model))
-        else:
-            self.model = copied(self.model)
-        assert frozen(self.model) == before
-
     @rule()
     def go_on_with_a_clone(self):
         self.witnesses.append((self.model, frozen(self.model)))
@@ -174,10 +157,6 @@ class SearchAndRows(RuleBasedStateMachine):
             assert hasattr(self.model, "cv_results_") == (self.table is not None)
             if self.table is not None:
                 assert_same_search(self.model, self.table, calibrated=False)
-
-    def teardown(self):
-        for model, before in getattr(self, "witnesses", ()):
-            assert frozen(model) == before
 
 
 TestSearchAndRows = SearchAndRows.TestCase
