@@ -1,6 +1,7 @@
 """Does a test notice? Alters the package a line at a time and runs the tests that come by there.
 
-usage: python benchmarks/mutants.py RESULTS FILE ... [--again] [--seconds 10] [--tests TEST ...]
+usage: python benchmarks/mutants.py RESULTS FILE ... [--again] [--seconds 10] [--processes 1]
+                                    [--tests TEST ...]
 
 RESULTS gets a line of JSON for each mutant: where, what it was, what it became, and the test that
 failed, or null. Mutants that are there already are not run again, so that a run may be stopped and
@@ -208,12 +209,16 @@ def _rename(living, name, old, new):
 class Runner:
     """Runs mutants in place of the tests that pytest has collected."""
 
-    def __init__(self, results, paths, seconds, again):
-        self.results, self.paths, self.limit, self.again = results, paths, seconds, again
-        self.learned = results.with_suffix(".tests")
+    def __init__(self, asked):
+        self.results, self.limit, self.again = asked.results.resolve(), asked.seconds, asked.again
+        self.paths = [path.resolve() for path in asked.paths]
+        self.processes = asked.processes
+        self.learned = self.results.with_suffix(".tests")
 
     def pytest_runtestloop(self, session):
-        in_fork(self.learn, session.items)
+        known = self.learned.read_text().splitlines() if self.learned.exists() else []
+        known = {json.loads(line)[0] for line in known}
+        self.share_out(self.learn, [item for item in session.items if item.nodeid not in known])
         self.called, self.seconds = {}, {}
         for line in self.learned.read_text().splitlines():
             test, called, seconds = json.loads(line)
@@ -224,21 +229,31 @@ class Runner:
         killers = killers_of(self.results)
         mutants = [mutant for path in self.paths for mutant in mutants_of(path)]
         random.Random(0).shuffle(mutants)
-        for number, mutant in enumerate(mutants):
-            lived = mutant.name in killers and killers[mutant.name] is None
-            if not lived if self.again else mutant.name in killers:
-                continue
+        wanted = (None,) if self.again else ("never run",)
+        mutants = [mutant for mutant in mutants if killers.get(mutant.name, "never run") in wanted]
+        print(len(mutants), "mutants", flush=True)
+        self.share_out(self.run, [(mutant, items) for mutant in mutants])
+        return True
+
+    def share_out(self, function, things):
+        """Let each process do the function with its share of the things, all at the same time."""
+        starts = [start_fork(function, things[n :: self.processes]) for n in range(self.processes)]
+        for start in starts:
+            if fault := end_fork(start):
+                print(fault, flush=True)
+
+    def run(self, mutants, write):
+        for mutant, items in mutants:
             begin = time.time()
             chosen = self.choose(items, mutant)
-            killer = in_fork(self.try_out, chosen, mutant) or None
+            killer = end_fork(start_fork(self.try_out, chosen, mutant)) or None
             if killer:
                 self.kills[mutant.path, killer] += 1
             took = round(time.time() - begin, 2)
             line = {"name": mutant.name, "killer": killer, "tests": len(chosen), "seconds": took}
             with self.results.open("a") as file:
                 file.write(json.dumps(line) + "\n")
-            print(f"{number + 1}/{len(mutants)}", mutant.name, "|", killer, took, flush=True)
-        return True
+        write("")
 
     def choose(self, items, mutant):
         """Return the tests that call the function, in the order in which they are most of use."""
@@ -265,9 +280,6 @@ class Runner:
         def trace(frame, *_):
             codes.add(frame.f_code)
 
-        known = self.learned.read_text().splitlines() if self.learned.exists() else []
-        known = {json.loads(line)[0] for line in known}
-        items = [item for item in items if item.nodeid not in known]
         for item, following in pairwise([*items, None]):
             codes.clear()
             self.failed = None
@@ -308,26 +320,32 @@ class Runner:
                 self.on_failure(report.nodeid)
 
 
-def in_fork(function, *arguments):
-    """Return what the function writes in a process of its own, which ends with that."""
+def start_fork(function, *arguments):
+    """Call the function in a process of its own, which ends when the function writes."""
     reader, writer = os.pipe()
     process = os.fork()
-    if not process:
-        null = os.open(os.devnull, os.O_RDWR)
-        for standard in (0, 1, 2):
-            os.dup2(null, standard)
+    if process:
+        os.close(writer)
+        return process, reader
+    null = os.open(os.devnull, os.O_RDWR)
+    for standard in (0, 1, 2):
+        os.dup2(null, standard)
 
-        def write(text):
-            with os.fdopen(writer, "w") as file:
-                file.write(text)
-            os._exit(0)
+    def write(text):
+        with os.fdopen(writer, "w") as file:
+            file.write(text)
+        os._exit(0)
 
-        try:
-            function(*arguments, write)
-        except BaseException as error:
-            write(f"{type(error).__name__}: {error}")
-        os._exit(1)
-    os.close(writer)
+    try:
+        function(*arguments, write)
+    except BaseException as error:
+        write(f"{type(error).__name__}: {error}")
+    os._exit(1)
+
+
+def end_fork(start):
+    """Wait for the process, and return what the function wrote."""
+    process, reader = start
     with os.fdopen(reader) as file:
         text = file.read()
     status = os.waitpid(process, 0)[1]
@@ -346,6 +364,7 @@ def main():
     parser.add_argument("paths", nargs="*", type=Path)
     parser.add_argument("--again", action="store_true")
     parser.add_argument("--seconds", type=float, default=10.0)
+    parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--tests", nargs="+", default=TESTS)
     asked = parser.parse_args()
     if not asked.paths:
@@ -359,8 +378,7 @@ def main():
         phases=(Phase.explicit, Phase.generate),  # to fail is enough, however large the case
         suppress_health_check=list(HealthCheck),
     )
-    paths = [path.resolve() for path in asked.paths]
-    runner = Runner(asked.results.resolve(), paths, asked.seconds, asked.again)
+    runner = Runner(asked)
     os.chdir(ROOT)
     arguments = ["-s", "-q", "-p", "no:cacheprovider", "--hypothesis-profile=mutants"]
     arguments += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]

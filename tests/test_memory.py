@@ -66,7 +66,7 @@ def test_fit_needs_no_more_memory_for_more_rows_in_the_same_cells():
     case = CASES[0]
     X, y = agreeing_models(case)
     peaks, cells = [], []
-    for times in (4, 8):  # both more rows than ever wait
+    for times in (8, 16):  # both more rows than ever wait
         rows, truth = np.tile(X, (times, 1)), np.tile(y, times)
         model = EnsIRRegressor(case.bin_width, min_samples_cell=25 * times)
         _, peak = peak_of(lambda model=model, rows=rows, truth=truth: model.fit(rows, truth))

@@ -187,8 +187,10 @@ def pass_over(
     return _pair(sum_up(np.arange(len(X))), [sum_up(train) for train, _ in splits], tests)
 
 
-def neighbours(rows: IntArray) -> IntArray | slice:
+def neighbours(rows: IntArray | slice) -> IntArray | slice:
     """Return row numbers as a slice where they are neighbours, which needs no copy of the rows."""
+    if isinstance(rows, slice):
+        return rows
     if rows.size and rows[-1] - rows[0] == rows.size - 1 and (np.diff(rows) == 1).all():
         return slice(int(rows[0]), int(rows[-1]) + 1)
     return rows

@@ -70,7 +70,7 @@ def sum_up_folds(
     X: AnyArray,
     y: AnyArray,
     sample_weight: FloatArray | None,
-    rows_of_folds: Sequence[IntArray],
+    rows_of_folds: Sequence[IntArray | slice],
     labels: Sequence[Any],
     grids: Sequence[Grid],
     n_threads: int = 1,

@@ -67,7 +67,7 @@ class SearchInParts:
             search._begin(rows, may_grow=True)
         grids = needed_grids(search._grids(search._partial_resolution), whole=False)
         n_threads = count_threads(search.n_jobs)
-        sums = sum_up_folds(*rows, [np.arange(len(rows[0]))], [fold], grids, n_threads)
+        sums = sum_up_folds(*rows, [slice(None)], [fold], grids, n_threads)
         self._sums = FoldSums.merge([self._sums, sums])
         self._widen([of_grid.cells for of_grid in sums.folds[0]])
         self._to_calibrate.setdefault(fold, _SomeRows()).add(rows[0], rows[1])

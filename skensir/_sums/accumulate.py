@@ -26,7 +26,7 @@ _SMALLEST_SQUARE = 1e-140
 # New cells are taken in for this many rows at once, or more where there are many cells.
 _MAX_WAITING = 2**15
 
-# Rows that tell the first cells; more than may wait for a cell.
+# Rows that tell the first cells.
 _FIRST_ROWS = 2**15 + 2**10
 
 # So many chunks are looked up by one index, however many threads do so: then nothing that is
@@ -132,6 +132,11 @@ class _Accumulator:
         left = min(n_rows, self.index.n_cells) * self.n_sums
         return min(_BATCH, max(1, _MAX_LEFT // int(left)))
 
+    def begin(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> None:
+        """Number the cells of some rows, so that most rows are in known cells from the first on."""
+        if truth.size:
+            self._number(distinct_cells(self._bin(X, truth, weight).bins))
+
     def look_up(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Part:
         """Look rows up, and sum up those of known cells; nothing here is changed."""
         if self.compiled is not None:
@@ -215,7 +220,13 @@ class _Accumulator:
     def _take_in(self) -> None:
         """Number the cells of the rows that wait, and sum those rows."""
         cells = [distinct_cells(rows.bins) for rows in self.waiting]
-        new = distinct_cells(np.concatenate(cells).T)
+        self._number(distinct_cells(np.concatenate(cells).T))
+        for rows in self.waiting:
+            self._add_rows(rows, self.index.find(rows.bins, self.walk))
+        self.waiting, self.n_waiting = [], 0
+
+    def _number(self, new: IntArray) -> None:
+        """Give new cells the next numbers."""
         self.cells = np.concatenate([self.cells, new])
         self.index = CellIndex(self.cells)
         self.compiled = compiled_sums(
@@ -226,9 +237,6 @@ class _Accumulator:
             more = np.zeros((max(self.index.n_cells, 2 * len(self.sums)), self.n_sums))
             more[: len(self.sums)] = self.sums
             self.sums = more
-        for rows in self.waiting:
-            self._add_rows(rows, self.index.find(rows.bins, self.walk))
-        self.waiting, self.n_waiting = [], 0
 
     def _sum(self, rows: _Rows, numbers: IntArray) -> _Part:
         """Return the sums of rows with known cell numbers."""
@@ -341,21 +349,23 @@ def accumulate(
         parallel=n_threads > 1,
     )
 
-    def look_up(chunk: slice) -> _Part:
-        weight = None if sample_weight is None else sample_weight[chunk]
-        rows: _Chunk = X[chunk], y[chunk].astype(np.float64), weight
-        if weight is not None and not weight.all():
-            rows = _select(np.flatnonzero(weight), *rows)
+    def look_up(chunk: slice) -> tuple[_Part, list[LinearMoments]]:
+        rows = _rows_of(chunk, X, y, sample_weight)
         if not rows[1].size:
-            return _Part()
+            return _Part(), []
         with np.errstate(over="ignore", invalid="ignore"):  # told below
-            return sums.look_up(*rows)
+            return sums.look_up(*rows), [LinearMoments.of(*rows)] if with_linear else []
 
     chunks = first_rows_alone(row_chunks(*X.shape))
+    if len(chunks) > 1:  # else all wait for their cells together
+        with np.errstate(over="ignore", invalid="ignore"):
+            sums.begin(*_rows_of(chunks[0], X, y, sample_weight))
     n_rows = max((chunk.stop - chunk.start for chunk in chunks), default=0)
+    moments = [LinearMoments.of(X[:0], y[:0], None)]
     left = iter(track(chunks, "sums of the rows"))
     while batch := list(islice(left, sums.n_at_once(n_rows))):
-        for part in in_threads(look_up, batch, n_threads):
+        for part, linear in in_threads(look_up, batch, n_threads):
+            moments += linear
             with np.errstate(over="ignore", invalid="ignore"):
                 sums.add(part)
             del part
@@ -364,8 +374,17 @@ def accumulate(
     check_sums(statistics.sums)
     _check_products(statistics.error_products, statistics.weight.sum(), X, y, sample_weight)
     if with_linear:
-        statistics = statistics._replace(linear=LinearMoments.of(X, y, sample_weight))
+        statistics = statistics._replace(linear=LinearMoments.merge(moments))
     return statistics
+
+
+def _rows_of(chunk: slice, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> _Chunk:
+    """Return the rows of a chunk that have a weight."""
+    weight = None if sample_weight is None else sample_weight[chunk]
+    rows: _Chunk = X[chunk], y[chunk].astype(np.float64), weight
+    if weight is not None and not weight.all():
+        rows = _select(np.flatnonzero(weight), *rows)
+    return rows
 
 
 def first_rows_alone(chunks: list[slice]) -> list[slice]:

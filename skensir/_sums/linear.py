@@ -11,19 +11,26 @@ from typing import NamedTuple
 
 import numpy as np
 
-from skensir._sums.binning import model_columns, row_chunks
 from skensir._typing import AnyArray, FloatArray
 
 # Penalties that are tried, in units of the mean variance of the predictions.
 _PENALTIES = np.logspace(-9, 1, 21)
 
+# Longer lines BLAS shares out among threads of its own, which go on spinning at the cost of ours.
+_PIECE = 10_000
+
 
 def scatter_of(values: FloatArray, weighted: FloatArray) -> FloatArray:
     """Return ``values @ weighted.T``, symmetric as columns are the same but for a weight each."""
+    upper = np.triu_indices(len(values))
+    pairs = list(zip(*(indices.tolist() for indices in upper), strict=True))
+    products = np.zeros(len(pairs))
+    for start in range(0, values.shape[1], _PIECE):
+        left, right = (list(lines[:, start : start + _PIECE]) for lines in (weighted, values))
+        # Pair by pair: of few and long lines a product of matrices takes longer.
+        products += [left[i] @ right[j] for i, j in pairs]
     scatter = np.empty((len(values), len(values)))
-    # Line by line: of few and long lines a product of matrices takes three times as long.
-    for line, other in enumerate(weighted):
-        scatter[line, line:] = scatter[line:, line] = values[line:] @ other
+    scatter[upper] = scatter.T[upper] = products
     return scatter
 
 
@@ -46,36 +53,28 @@ class LinearMoments(NamedTuple):
     @staticmethod
     def of(X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> LinearMoments:
         """Return the moments of rows."""
-        empty = LinearMoments(0.0, np.zeros(X.shape[1] + 1), np.zeros((X.shape[1] + 1,) * 2))
-
-        def of_chunk(rows: slice) -> LinearMoments:
-            values = np.vstack([model_columns(X, rows), y[rows]]).astype(np.float64, copy=False)
-            weight = None if sample_weight is None else sample_weight[rows]
-            total = float(values.shape[1] if weight is None else weight.sum())
-            if not total:
-                return empty
-            mean = np.average(values, axis=1, weights=weight)
-            values -= mean[:, np.newaxis]
-            weighted = values if weight is None else values * weight
-            return LinearMoments(total, mean, scatter_of(values, weighted))
-
-        # In one thread of ours: the products take several by themselves.
-        parts = map(of_chunk, row_chunks(*X.shape))
-        return LinearMoments.merge([empty, *(part for part in parts if part.weight)])
+        n_lines = X.shape[1] + 1
+        weight = float(len(X) if sample_weight is None else sample_weight.sum())
+        if not weight:
+            return LinearMoments(0.0, np.zeros(n_lines), np.zeros((n_lines, n_lines)))
+        values = np.empty((n_lines, len(X)))
+        values[:-1], values[-1] = X.T, y
+        mean = values.mean(axis=1) if sample_weight is None else values @ sample_weight / weight
+        values -= mean[:, np.newaxis]
+        weighted = values if sample_weight is None else values * sample_weight
+        return LinearMoments(weight, mean, scatter_of(values, weighted))
 
     @staticmethod
     def merge(parts: Sequence[LinearMoments]) -> LinearMoments:
         """Add up the moments of parts of the data."""
-        weight = sum(part.weight for part in parts)
-        mean, scatter = parts[0].mean, np.zeros_like(parts[0].scatter)
-        if weight:
-            # Measured from one of the means, so that no digit of large values is lost.
-            shift = np.array([part.weight * (part.mean - mean) for part in parts]).sum(axis=0)
-            mean = mean + shift / weight
-        for part in parts:
-            away = part.mean - mean
-            scatter = scatter + part.scatter + part.weight * np.outer(away, away)
-        return LinearMoments(weight, mean, scatter)
+        parts = [part for part in parts if part.weight] or parts[:1]
+        weights, means, scatters = map(np.array, zip(*parts, strict=True))
+        weight = weights.sum()
+        # Measured from one of the means, so that no digit of large values is lost.
+        mean = means[0] + weights @ (means - means[0]) / (weight or 1.0)
+        away = means - mean
+        scatter = scatters.sum(axis=0) + (weights * away.T) @ away
+        return LinearMoments(float(weight), mean, scatter)
 
     def without_model(self, model: int) -> LinearMoments:
         """Return the moments of the same rows without one of the models."""
