@@ -318,7 +318,7 @@ class _Accumulator:
             self._take_in()
         order = np.lexsort(self.cells.T[::-1])
         truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
-        sums = self.sums[order].T
+        sums = self.sums.take(order, axis=0).T
         return CellStatistics(self.axes, self.cells[order], sums, truth, self.n_models)
 
 

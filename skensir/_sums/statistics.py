@@ -315,8 +315,7 @@ def intercept_part(
 
 def symmetric(products: FloatArray, n_models: int) -> FloatArray:
     """Turn (n_pairs, n) upper triangles into (n, n_models, n_models) symmetric matrices."""
+    pairs = np.empty((n_models, n_models), dtype=np.intp)
     upper = np.triu_indices(n_models)
-    matrices = np.empty((products.shape[1], n_models, n_models))
-    matrices[:, upper[0], upper[1]] = products.T
-    matrices[:, upper[1], upper[0]] = products.T
-    return matrices
+    pairs[upper] = pairs.T[upper] = np.arange(len(products))
+    return products.T.take(pairs, axis=1)
