@@ -67,7 +67,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         candidate, in logarithms, shares are proportional to
 
         - "auto": :math:`\exp(-d / 0.03)`; the average of the models, the best of them and one
-          convex vector take part where they do better than every table (see `plain_shares_`);
+          convex vector take part where they do better than every table, of which only what is
+          more than chance by Student's t counts against tables (see `plain_shares_`);
         - "average": :math:`\exp(-\max(d / 0.02, z^2 / 2))`, with :math:`z` the ratio of d and its
           standard error over the splits; take it where splits are many;
         - "best": one for the best, zero for the others, so that one table can be read. A single

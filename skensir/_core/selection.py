@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+from scipy.stats import t as student
 
 from skensir._typing import FloatArray
 
+# A gain counts if it would be as large by chance in this share of the cases, by Student's t.
+_SIGNIFICANCE = 0.025
 # A table whose error is larger by this much, as a logarithm, has a share smaller by 1 / e.
 _TEMPERATURE = {"auto": 0.03, "average": 0.02}
 # Logarithms that differ by less are equal.
@@ -24,6 +27,20 @@ def log_errors(errors: FloatArray) -> FloatArray:
 def _floored(errors: FloatArray) -> FloatArray:
     """Return errors of which none at all counts as the smallest number."""
     return np.maximum(errors, np.finfo(np.float64).tiny)
+
+
+def standard_error(values: FloatArray, ratio: float) -> float:
+    """Return that of the mean of a value per split.
+
+    Training rows are shared between splits, so that their values are not independent: the
+    correction of Nadeau and Bengio adds the ratio of held-out to training rows.
+    """
+    return float(values.std(ddof=1) * np.sqrt(1 / len(values) + ratio))
+
+
+def least_by_chance(std_error: float, n_splits: int) -> float:
+    """Return what the mean over some splits must exceed to be more than chance."""
+    return float(student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * std_error)
 
 
 def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
@@ -60,21 +77,27 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
 
 
 def share_with_rivals(
-    errors: FloatArray, rivals: FloatArray, best: int, select: str
+    errors: FloatArray, rivals: FloatArray, best: int, select: str, ratio: float
 ) -> tuple[FloatArray, FloatArray]:
     """Return the shares of tables and of rivals, which sum to one together.
 
-    `rivals` are errors of what needs no table, (n_rivals, n_splits). Where tables are averaged
-    automatically, those that do better than the best table take part: then there is nothing that a
-    table can know, or averaging, to which all tables are drawn, is no sound start.
+    `rivals` are errors of what needs no table, (n_rivals, n_splits), and `ratio` is that of
+    held-out to training rows. Where tables are averaged automatically, rivals that do better than
+    the best table take part: then there is nothing that a table can know, or averaging, to which
+    all tables are drawn, is no sound start. Tables have the benefit of the doubt: what may be
+    chance in the advantage of the best rival does not count against them.
     """
     of_rivals = np.zeros(len(rivals))
     if select != "auto" or errors.shape[1] < 2:
         return find_shares(errors, best, select), of_rivals
-    means = log_errors(rivals).mean(axis=1)
-    better = np.flatnonzero(means < log_errors(errors[best]).mean() - _ROUNDING)
+    advantages = log_errors(errors[best]) - log_errors(rivals)
+    means = advantages.mean(axis=1)
+    better = np.flatnonzero(means > _ROUNDING)
     if better.size:
-        best = len(errors) + int(means[better].argmin())
+        rival = int(means.argmax())
+        chance = least_by_chance(standard_error(advantages[rival], ratio), errors.shape[1])
+        errors = _floored(errors) * np.exp(-min(chance, means[rival]))
+        best = len(errors) + int(means[better].argmax())
     shares = find_shares(np.concatenate([errors, rivals[better]]), best, select)
     of_rivals[better] = shares[len(errors) :]
     return shares[: len(errors)], of_rivals

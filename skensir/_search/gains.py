@@ -6,15 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from scipy.stats import t as student
 
 from skensir._core.cross_validation import RIVALS, SplitStatistics
-from skensir._core.selection import share_with_rivals
+from skensir._core.selection import least_by_chance, share_with_rivals, standard_error
 from skensir._search.candidates import Results
 from skensir._typing import FloatArray
 
-# A gain counts if it would be as large by chance in this share of the cases, by Student's t.
-_SIGNIFICANCE = 0.025
 _LABELS = {
     "average": "the average",
     "best_model": "the best base model",
@@ -34,6 +31,11 @@ def find_rivals(splits: Sequence[SplitStatistics]) -> dict[str, FloatArray]:
     """Return the mean squared errors on each split of what needs no table."""
     found = [split.held_out_errors_of_rivals() for split in splits]
     return {name: np.array([of_split[name] for of_split in found]) for name in found[0]}
+
+
+def held_out_ratio(splits: Sequence[SplitStatistics]) -> float:
+    """Return the ratio of held-out to training rows, on average."""
+    return float(np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits]))
 
 
 def find_gains(
@@ -66,10 +68,8 @@ def find_gains(
         `gains_` of `skensir.EnsIRRegressorCV`.
     """
     n_splits = len(splits)
-    # Training rows are shared between splits, so that their errors are not independent: the
-    # correction of Nadeau and Bengio adds the ratio of held-out to training rows.
-    ratio = np.mean([s.test.weight.sum() / s.train.weight.sum() for s in splits])
-    errors = _held_out_errors(results, rivals, select)
+    ratio = held_out_ratio(splits)
+    errors = _held_out_errors(results, rivals, select, ratio)
     gains = {}
     for name, rival in rivals.items():
         mse = float(rival.mean())
@@ -78,14 +78,16 @@ def find_gains(
         if not mse:  # no luck is needed to be worse than that
             std_error = 0.0
         elif n_splits > 1:
-            std_error = float(saved.std(ddof=1) * np.sqrt(1 / n_splits + ratio))
-            is_gain = bool(saved.mean() > student.isf(_SIGNIFICANCE, n_splits - 1) * std_error)
+            std_error = standard_error(saved, ratio)
+            is_gain = bool(saved.mean() > least_by_chance(std_error, n_splits))
         gain = float(saved.mean())
         gains[name] = {"mse": mse, "gain": gain, "std_error": std_error, "is_gain": is_gain}
     return errors, gains
 
 
-def _held_out_errors(results: Results, rivals: dict[str, FloatArray], select: str) -> FloatArray:
+def _held_out_errors(
+    results: Results, rivals: dict[str, FloatArray], select: str, ratio: float
+) -> FloatArray:
     """Return the error on each split of what the other splits select."""
     plain = np.array([rivals[name] for name in RIVALS])
     scores, errors = results.scores, results.errors
@@ -99,7 +101,7 @@ def _held_out_errors(results: Results, rivals: dict[str, FloatArray], select: st
             held_out[split] = errors[best, split]
             continue
         of_tables, of_plain = np.delete(errors, split, axis=1), np.delete(plain, split, axis=1)
-        shares, of_rivals = share_with_rivals(of_tables, of_plain, best, select)
+        shares, of_rivals = share_with_rivals(of_tables, of_plain, best, select, ratio)
         held_out[split] = shares @ errors[:, split] + of_rivals @ plain[:, split]
     return held_out
 
@@ -119,7 +121,7 @@ def say_loss(gains: dict[str, dict[str, Any]], n_splits: int) -> str | None:
 
 def _is_loss(gain: dict[str, Any], n_splits: int) -> bool:
     """Tell whether a rival does better by as much as a gain has to be above zero."""
-    by_chance = student.isf(_SIGNIFICANCE, max(n_splits - 1, 1)) * gain["std_error"]
+    by_chance = least_by_chance(gain["std_error"], n_splits)
     return bool(gain["gain"] < -max(by_chance, _ROUNDING))
 
 

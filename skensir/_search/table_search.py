@@ -35,6 +35,7 @@ from skensir._search.gains import (
     describe_gains,
     find_gains,
     find_rivals,
+    held_out_ratio,
     say_loss,
 )
 from skensir._search.space import NESTED, SearchSpace
@@ -190,7 +191,8 @@ class TableSearch(SearchSpace, AveragedTables):
         last = next(reversed(tried.values()))
         splits = (last.pooled() if self.shrink_to == "parent" else last).splits
         rivals = find_rivals(splits)
-        candidates, shares = self._keep_results(results, rivals, last.total)
+        ratio = held_out_ratio(splits)
+        candidates, shares = self._keep_results(results, rivals, ratio, last.total)
         self._held_out_mses, self.gains_ = find_gains(results, rivals, self.select, splits)
         self.held_out_mse_ = float(self._held_out_mses.mean())
         totals = {axes: sums.total for axes, sums in tried.items()}
@@ -261,7 +263,11 @@ class TableSearch(SearchSpace, AveragedTables):
         return grid.axes.kind in known or not (usable or widest)
 
     def _keep_results(
-        self, results: Results, rivals: dict[str, FloatArray], total: CellStatistics
+        self,
+        results: Results,
+        rivals: dict[str, FloatArray],
+        ratio: float,
+        total: CellStatistics,
     ) -> tuple[list[EnsIRRegressor], FloatArray]:
         """Set what is known of the candidates; return those that may have a share, and the shares.
 
@@ -270,7 +276,7 @@ class TableSearch(SearchSpace, AveragedTables):
         self.n_splits_ = results.errors.shape[1]
         self.best_index_ = best = results.best_index()
         plain = np.array([rivals[name] for name in RIVALS])
-        shares, of_rivals = share_with_rivals(results.errors, plain, best, self.select)
+        shares, of_rivals = share_with_rivals(results.errors, plain, best, self.select, ratio)
         self.plain_shares_ = dict(zip(RIVALS, of_rivals.tolist(), strict=True))
         self.cv_results_ = results.lay_out(shares)
         self.best_score_ = float(self.cv_results_["mean_test_score"][best])

@@ -2,25 +2,46 @@
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from scipy.stats import ttest_1samp
 
 from skensir._core.selection import share_with_rivals
 
 
 def test_two_splits_are_enough_for_a_rival_that_is_better():
     errors, rivals = np.array([[4.0, 4.0], [5.0, 5.0]]), np.array([[1.0, 1.0], [9.0, 9.0]])
-    shares, of_rivals = share_with_rivals(errors, rivals, 0, "auto")
+    shares, of_rivals = share_with_rivals(errors, rivals, 0, "auto", 0.5)
     assert shares.tolist() == [0, 0]
     assert of_rivals.tolist() == [1, 0]
     # One split says too little.
-    shares, of_rivals = share_with_rivals(errors[:, :1], rivals[:, :1], 0, "auto")
+    shares, of_rivals = share_with_rivals(errors[:, :1], rivals[:, :1], 0, "auto", 0.5)
     assert shares.tolist() == [1, 0]
     assert of_rivals.tolist() == [0, 0]
 
 
 def test_of_two_rivals_shares_are_measured_from_the_better():
     errors, rivals = np.full((1, 3), 1.0), np.array([np.full(3, 0.99), np.full(3, 0.98)])
-    shares, of_rivals = share_with_rivals(errors, rivals, 0, "auto")
+    shares, of_rivals = share_with_rivals(errors, rivals, 0, "auto", 0.5)
     expected = np.exp(-np.log(np.array([1.0, 0.99, 0.98]) / 0.98) / 0.03)
     expected /= expected.sum()
     np.testing.assert_allclose([*shares, *of_rivals], expected, rtol=1e-12)
     assert of_rivals[1] == pytest.approx(max(*shares, *of_rivals))
+
+
+@given(seed=st.integers(0, 2**32 - 1), n_splits=st.integers(2, 12))
+def test_what_may_be_chance_does_not_count_against_tables(seed, n_splits):
+    """Where splits share no rows, that is what exceeds the lower end of a t interval."""
+    rng = np.random.default_rng(seed)
+    errors = rng.uniform(0.9, 1.1, (1, n_splits))
+    rivals = errors * np.exp(-rng.normal(0.05, 0.05, (1, n_splits)))
+    advantage = np.log(errors[0] / rivals[0])
+    assume(advantage.mean() > 1e-6)
+    sure = max(ttest_1samp(advantage, 0).confidence_interval(0.95).low, 0.0)
+    (of_table,), (of_rival,) = share_with_rivals(errors, rivals, 0, "auto", 0.0)
+    expected = np.exp(-sure / 0.03)
+    assert of_table == pytest.approx(expected / (1 + expected) if expected >= 1e-3 else 0, rel=1e-9)
+    assert of_rival == pytest.approx(1 - of_table)
+    # The more rows splits share, the less is sure.
+    shared, _ = share_with_rivals(errors, rivals, 0, "auto", 0.5)
+    assert of_table <= shared[0] <= 0.5
