@@ -61,9 +61,9 @@ class FoldSums(NamedTuple):
         return [pass_over_folds(on_grid) for on_grid in zip(*self.folds, strict=True)]
 
 
-def _sort_key(label: Any) -> tuple[int, Any]:
+def _sort_key(label: Any) -> tuple[bool, bool, Any]:
     """Order numbers before words, and these before folds without a name."""
-    return isinstance(label, str) + 2 * isinstance(label, tuple), label
+    return isinstance(label, tuple), isinstance(label, str), label
 
 
 def sum_up_folds(

@@ -20,8 +20,8 @@ from skensir._core.table import LookupTable
 from skensir._sums.statistics import CellStatistics
 from skensir._typing import FloatArray
 
-# Where a fold has more entries of the truth than this, a bin is cut into so many steps at most.
-_MANY_ENTRIES, _MOST_STEPS = 2**16, 256
+# Where a fold has more entries of the truth than this, so many steps of a bin are enough.
+_MANY_ENTRIES, _ENOUGH_STEPS = 2**16, 256
 
 
 class HeldOutParts(NamedTuple):
@@ -87,11 +87,12 @@ def _with_fewer_steps(statistics: CellStatistics) -> CellStatistics:
     """Return the statistics with no more steps of the truth than EM needs.
 
     Truth in 16 bits has a step for each value, at a cost that many tables do not warrant. Of many
-    rows, those in one of 256 steps of a bin count as their mean there, as other floats do.
+    rows, those in one of 256 steps of a bin, or not twice as many, count as their mean there, as
+    other floats do.
     """
     if statistics.truth is None or len(statistics.truth.cell) <= _MANY_ENTRIES:
         return statistics
-    factor = int(statistics.bin_width / _MOST_STEPS / statistics.truth.resolution)
+    factor = int(statistics.bin_width / _ENOUGH_STEPS / statistics.truth.resolution)
     if factor < 2:
         return statistics
     numbers = np.arange(statistics.n_cells)

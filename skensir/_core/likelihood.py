@@ -166,7 +166,7 @@ class _Sample(NamedTuple):
 
     def spread(self, values: FloatArray) -> FloatArray:
         """Repeat (n_models, n_cells) values for every entry of the cell."""
-        return np.repeat(values, self.length, axis=-1)
+        return np.repeat(values, self.length, axis=1)
 
     def total(self, values: FloatArray) -> FloatArray:
         """Sum (..., n_entries) values over each cell."""
@@ -238,7 +238,7 @@ def _variances_of_lost(sample: _Sample, weights: FloatArray, variances: FloatArr
     log_joint = _log_joint(sample, weights, variances)
     with np.errstate(invalid="ignore"):  # components without weight, of which nothing is asked
         log_resp = log_joint - np.logaddexp.reduce(log_joint, axis=0)
-        log_resp -= sample.spread(np.maximum.reduceat(log_resp, sample.first, axis=-1))
+        log_resp -= sample.spread(np.maximum.reduceat(log_resp, sample.first, axis=1))
     resp = np.exp(log_resp) * sample.weight
     return sample.total(resp * sample.distance**2) / sample.total(resp)
 
@@ -350,7 +350,7 @@ def _em_step(
 ) -> tuple[BoolArray, FloatArray]:
     """Take one step of EM in the given cells; tell which of them go on.
 
-    Returned too is the lowest log-density of each cell, or one of all cells that is high enough.
+    Returned too is the lowest log-density of each cell.
     """
     weights, variances = fit.weights[cells].T, fit.variances[cells].T
     resp, log_density = _e_step(sample, weights, variances)
@@ -382,7 +382,4 @@ def _em_step(
     going_on = ~(converged | dead)
     fit.weights[cells[going_on]] = (resp_sum / rows).T[going_on]
     fit.variances[cells[going_on]] = new_variances.T[going_on]
-    lowest = log_density.min(keepdims=True)
-    if lowest < _FAR:
-        lowest = np.minimum.reduceat(log_density, sample.first)
-    return np.asarray(going_on), lowest
+    return np.asarray(going_on), np.minimum.reduceat(log_density, sample.first)

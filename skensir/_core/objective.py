@@ -55,7 +55,7 @@ class Unsolved(NamedTuple):
     pooled_moments: FloatArray  # mean products of the models' errors over all rows
     pooled_means: FloatArray | None  # mean errors, where there are sums of them
     default_weights: FloatArray  # of rows in no cell
-    unit: float = 1.0  # of the constants that are lengths: see `scale`
+    unit: float  # of the constants that are lengths: see `scale`
 
 
 class Objective(Protocol):

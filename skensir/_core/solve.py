@@ -30,7 +30,7 @@ class Line(NamedTuple):
     """Weights of one kind of rows, and what is added to their combination."""
 
     weights: FloatArray
-    intercept: float = 0.0
+    intercept: float
 
     def as_rows(self) -> tuple[FloatArray, FloatArray]:
         """Return a table of one line."""
