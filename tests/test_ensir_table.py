@@ -118,6 +118,23 @@ def test_a_cell_is_thin_below_the_threshold_and_not_at_it():
     assert shrunk.cell_origin_.tolist() == ["fitted"] * 3
 
 
+@pytest.mark.parametrize(
+    ("params", "n_iter"),
+    [
+        ({}, [0, 3, 3]),  # the variance is 0.25 from the second step on
+        ({"objective": "squared_error"}, [0, 1, 1]),
+        ({"objective": "squared_error", "shrink_to": "parent"}, [1, 1, 1]),
+        ({"min_samples_cell": 200}, [1, 1, 1]),
+        ({"objective": "squared_error", "min_samples_cell": 200}, [1, 1, 1]),
+    ],
+)
+def test_thin_cells_take_no_step_unless_there_are_no_others(params, n_iter):
+    y = np.repeat([10.0, 50.0, 90.0], [99, 100, 101])
+    model = EnsIRRegressor(32, **params).fit(np.stack([y, y], axis=1) + 0.5, y)
+    assert model.n_iter_.tolist() == n_iter
+    assert model.converged_.all()
+
+
 @given(WHOLE_STACKS, OPTIONS, st.integers(1, 300))
 def test_cells_may_be_solved_in_blocks_of_any_size(stack, options, size):
     with mock.patch.object(least_squares, "_BLOCK_SIZE", size):

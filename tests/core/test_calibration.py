@@ -35,7 +35,7 @@ def test_each_ratio_is_counted_where_it_lies(seed, n_rows, weighted):
 
 
 def test_no_error_counts_in_the_first_place_and_one_that_none_expected_in_the_last():
-    counts = count_ratios(np.array([0.0, 0.0, 2.0]), np.array([0.0, 3.0, 0.0]))
+    counts = count_ratios(np.array([0.0, 0.0, 1e-3]), np.array([0.0, 3.0, 0.0]))
     assert counts[0] == 2
     assert counts[-1] == 1
     assert counts.sum() == 3
@@ -47,6 +47,7 @@ def test_the_ratio_lies_where_the_share_of_rows_is_reached(seed, n_kinds, covera
     rng = np.random.default_rng(seed)
     counts = np.zeros(N_PLACES)
     counts[rng.integers(1, N_PLACES, n_kinds)] = rng.integers(1, 50, n_kinds)
+    counts[-1] = rng.integers(3) * 25  # errors where none was expected
     total = counts.sum()
     wanted, below, place = min(coverage * (total + 1), total), 0.0, 0
     while below + counts[place] < wanted:

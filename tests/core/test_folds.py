@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skensir._core.folds import label_folds, rows_by_label
+from skensir._core.folds import FoldSums, label_folds, rows_by_label
 
 FOLDS = [np.array([0, 1]), np.array([2, 4]), np.array([3])]
 
@@ -26,3 +26,10 @@ def test_rows_go_by_their_label():
     labels, rows = rows_by_label(np.array(["b", "a", "c", "a", "b"]))
     assert labels == ["a", "b", "c"]
     assert [own.tolist() for own in rows] == [[1, 3], [0, 4], [2]]
+
+
+def test_numbers_come_before_words_and_these_before_folds_without_a_name():
+    labels = [("part", 2), "b", 10, ("part", 1), 9, "a"]
+    ordered = FoldSums(labels, [[label] for label in labels]).in_order()
+    assert ordered.labels == [9, 10, "a", "b", ("part", 1), ("part", 2)]
+    assert ordered.folds == [[label] for label in ordered.labels]

@@ -122,3 +122,17 @@ def test_much_truth_in_16_bits_is_counted_on_fewer_steps_at_next_to_no_error(mon
         rows = [np.concatenate(arrays) for arrays in zip(*others, strict=True)]
         slow = np.square(table_of(deep).fit(*rows).predict(X) - y.astype(float)).sum()
         assert 10 * abs(np.log10(found[number] / slow)) < 1e-3  # dB
+
+
+@pytest.mark.parametrize(("bin_width", "step"), [(511, 1), (512, 2), (767, 2), (768, 3)])
+def test_steps_of_much_truth_are_made_wider_as_long_as_a_bin_keeps_256(
+    bin_width, step, monkeypatch
+):
+    [(X, y)] = make_parts(1)
+    sums = accumulate(X, y, axes=Axes(float(bin_width)), target_resolution=1.0)
+    n_entries = len(sums.truth.cell)
+    for many, expected in ((n_entries, 1), (n_entries - 1, step)):
+        monkeypatch.setattr(held_out, "_MANY_ENTRIES", many)
+        [truth, _] = (train.truth for train in HeldOutParts.of_folds([sums, sums], [[], []]).trains)
+        assert truth.resolution == expected
+        assert truth.weight.sum() == len(y)

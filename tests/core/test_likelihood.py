@@ -8,8 +8,9 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from skensir._core import likelihood
 from skensir._core.likelihood import Likelihood, fit_mixtures
-from skensir._sums.histogram import TruthCounter
+from skensir._sums.histogram import TruthCounter, TruthHistogram
 
 
 class Cells(NamedTuple):
@@ -168,9 +169,10 @@ def test_reported_likelihood_is_that_of_the_weights_and_variances_when_converged
         assert fit.log_likelihood[cell] == pytest.approx(cells.mean_log_likelihood(fit, cell))
 
 
-@given(cells_to_fit(), CENTERS, st.integers(1, 10))
-def test_cells_do_not_influence_each_other(cells, center, n_steps):
+@given(cells_to_fit(), CENTERS, st.integers(1, 10), st.booleans())
+def test_cells_do_not_influence_each_other(cells, center, n_steps, degenerate):
     options = {"variance_center": center, "max_iter": n_steps, "tol": 1e-3}
+    cells.variances[0, 0] *= not degenerate  # as published; else it is floored
     together = cells.fit(**options)
     for cell in range(len(cells.means)):
         rows, one = cells.cell == cell, slice(cell, cell + 1)
@@ -239,7 +241,63 @@ def test_a_model_without_prior_weight_may_vanish_under_shrinkage():
     cells = one_cell([10, 11, 12, 13], [11.5, 1e4], [1.0, 1.0], [0.5, 0.5], [1.0, 0.0])
     fit = cells.fit(shrinkage=5.0)
     np.testing.assert_array_equal(fit.weights, [[1.0, 0.0]])
-    assert np.isfinite(fit.log_likelihood).all()
+    assert fit.log_likelihood[0] == pytest.approx(cells.mean_log_likelihood(fit, 0, 5.0))
+
+
+def test_without_a_tolerance_a_cell_goes_on_though_nothing_changes_any_more():
+    fit = one_cell([10, 11, 12, 13], [11.0], [1.0], [1.0]).fit(tol=0.0, max_iter=7)
+    assert fit.variances[0, 0] == 1.5
+    assert fit.n_iter[0] == 7
+    assert not fit.converged[0]
+
+
+@pytest.mark.parametrize("center", ["model", "responsibility"])
+def test_truth_far_from_all_components_alone_is_fitted_again(center, monkeypatch):
+    """In more digits; the published program has its own rounding."""
+    run, n_cells = likelihood._run, []
+
+    def count_cells(sample, *args):
+        n_cells.append(len(sample.length))
+        return run(sample, *args)
+
+    monkeypatch.setattr(likelihood, "_run", count_cells)
+    near = one_cell([10, 11, 12, 13], [11.5, 1000.0], [1.0, 1.0], [0.5, 0.5])
+    near.fit(variance_center=center)
+    assert n_cells == [1]
+    two = [np.tile(array, (2, 1)) for array in (near.means, near.variances, near.weights)]
+    both = near._replace(
+        cell=np.array([0, 0, 1, 1]),
+        truth=np.array([10, 11, 12, 1e7]),
+        origin=np.zeros(2),
+        means=two[0],
+        variances=two[1],
+        weights=two[2],
+    )
+    both.fit(variance_center=center)
+    assert n_cells[1:] == ([2, 1] if center == "model" else [2])
+
+
+@given(st.lists(st.tuples(st.integers(0, 12), st.sampled_from([1.0, 0.5])), max_size=12))
+def test_neighbours_of_one_resolution_are_worked_on_together_while_they_are_few(several):
+    """At most ten entries, that is, or a single set of rows."""
+    nothing = np.zeros(0)
+    several = [
+        (number, TruthHistogram(resolution, np.zeros(size), nothing, nothing, nothing))
+        for number, (size, resolution) in enumerate(several)
+    ]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(likelihood, "_MAX_ENTRIES", 10)
+        blocks = list(likelihood._blocks(several))
+
+    def fit_together(*truths):
+        few = sum(len(truth.cell) for truth in truths) <= 10
+        return few and len({truth.resolution for truth in truths}) == 1
+
+    assert [number for block in blocks for number, _ in block] == list(range(len(several)))
+    truths = [[truth for _, truth in block] for block in blocks]
+    for block, following in zip(truths, [*truths[1:], None], strict=False):
+        assert len(block) == 1 or fit_together(*block)
+        assert following is None or not fit_together(*block, following[0])
 
 
 @given(st.floats(0.01, 1e9), cells_to_fit())

@@ -1,4 +1,4 @@
-"""Rivals of tables take part from two splits on, as tables do."""
+"""Rivals of tables take part where they are better, from two splits on, as tables do."""
 
 import numpy as np
 import pytest
@@ -45,3 +45,11 @@ def test_what_may_be_chance_does_not_count_against_tables(seed, n_splits):
     # The more rows splits share, the less is sure.
     shared, _ = share_with_rivals(errors, rivals, 0, "auto", 0.5)
     assert of_table <= shared[0] <= 0.5
+
+
+@pytest.mark.parametrize("factor", [1.0, 1 - 1e-12, 1 + 1e-12, 1.1])
+def test_a_rival_that_is_as_good_as_the_best_table_takes_no_part(factor):
+    errors = np.array([[4.0, 3.0, 5.0]])
+    shares, of_rivals = share_with_rivals(errors, errors * factor, 0, "auto", 0.5)
+    assert shares.tolist() == [1]
+    assert of_rivals.tolist() == [0]
