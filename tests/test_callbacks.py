@@ -18,6 +18,7 @@ class Recorder:
 
     def __init__(self, stop_after=None):
         self.begun, self.ended, self.stop_after = [], [], stop_after
+        self.announced = {}
 
     def setup(self, estimator, context):
         self.begun.append("setup")
@@ -27,6 +28,7 @@ class Recorder:
 
     def on_fit_task_begin(self, estimator, context):
         self.begun.append(self.path(context))
+        self.announced[self.begun[-1]] = context.max_subtasks
 
     def on_fit_task_end(self, estimator, context):
         self.ended.append(self.path(context))
@@ -68,12 +70,16 @@ def test_callbacks_see_each_chunk_and_each_em_step(images):
     assert len(steps) > 3
     assert recorder.begun == ["setup", (ROOT,), (ROOT, SUMS), *chunks, (ROOT, EM), *steps]
     assert recorder.ended == [*chunks, (ROOT, SUMS), *steps, (ROOT, EM), (ROOT,), "teardown"]
+    assert recorder.announced[ROOT,] == 2
+    assert recorder.announced[ROOT, SUMS] == len(chunks)
+    assert recorder.announced[ROOT, EM] == model.max_iter
 
 
 def test_the_squared_error_has_no_em_steps_to_tell_of(images):
     recorder = Recorder()
     EnsIRRegressor(objective="squared_error").set_callbacks(recorder).fit(*images)
     assert {path[1] for path in recorder.begun if len(path) == 3} == {SUMS}
+    assert recorder.announced[ROOT,] == 1
 
 
 def test_a_callback_can_stop_em(images):

@@ -1,93 +1,13 @@
 """EM on histograms of all cells at once: as EM row by row, one cell at a time, has it."""
 
-from typing import NamedTuple
-
-import naive
 import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from mixtures import cells_to_fit, one_cell
 
 from skensir._core import likelihood
-from skensir._core.likelihood import Likelihood, fit_mixtures
-from skensir._sums.histogram import TruthCounter, TruthHistogram
-
-
-class Cells(NamedTuple):
-    """Rows of several cells, each row with the number of its cell, and where EM starts there."""
-
-    cell: np.ndarray
-    truth: np.ndarray
-    sample_weight: np.ndarray
-    origin: np.ndarray
-    means: np.ndarray
-    variances: np.ndarray
-    weights: np.ndarray
-    prior_weights: np.ndarray
-
-    def fit(self, **options):
-        counter = TruthCounter(1.0)
-        counter.add(self.cell, self.truth, self.sample_weight)
-        return fit_mixtures(
-            counter.finish(),
-            self.origin,
-            self.means,
-            self.variances,
-            self.weights,
-            Likelihood(**options),
-            prior_weights=self.prior_weights,
-        )
-
-    def start(self, cell):
-        """Return truth, sample weights, component means, variances and weights of one cell."""
-        rows = self.cell == cell
-        means = self.means[cell] + self.origin[cell]
-        start = means, self.variances[cell], self.weights[cell]
-        return self.truth[rows], self.sample_weight[rows], *start
-
-    def fit_naively(self, **options):
-        return [
-            naive.mixture(*self.start(cell), prior_weights=self.prior_weights, **options)
-            for cell in range(len(self.means))
-        ]
-
-    def mean_log_likelihood(self, fit, cell, shrinkage=0.0):
-        truth, sample_weight, means, _, _ = self.start(cell)
-        return naive.mean_log_likelihood(
-            truth,
-            sample_weight,
-            means,
-            fit.variances[cell],
-            fit.weights[cell],
-            shrinkage,
-            self.prior_weights,
-        )
-
-
-@st.composite
-def cells_to_fit(draw):
-    """Draw whole targets and models close to them or far from them."""
-    n_models, n_cells = draw(st.integers(1, 6)), draw(st.integers(1, 4))
-    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
-    n_rows = rng.integers(1, draw(st.sampled_from([3, 40])), n_cells)
-    cell = rng.permutation(np.repeat(np.arange(n_cells), n_rows))
-    origin = rng.integers(-3, 8, n_cells) * 32.0
-    spread = draw(st.sampled_from([1.0, 6.0, 40.0]))
-    truth = np.rint(origin[cell] + 16 + spread * rng.standard_normal(cell.size))
-    ones = draw(st.booleans())
-    # Off the whole numbers: a mean that sits on a target makes a variance vanish.
-    means = np.floor(rng.uniform(0, 32, (n_cells, n_models))) + rng.uniform(0.2, 0.8)
-    return Cells(
-        cell,
-        truth,
-        np.ones(cell.size) if ones else rng.integers(1, 9, cell.size) * 0.25,
-        origin,
-        means,
-        rng.uniform(0.1, 1.5, (n_cells, n_models)) * draw(st.sampled_from([1.0, 100.0])),
-        rng.dirichlet(np.ones(n_models), n_cells),
-        rng.dirichlet(np.ones(n_models)),
-    )
-
+from skensir._sums.histogram import TruthHistogram
 
 SEEDS = st.integers(0, 2**32 - 1)
 CENTERS = st.sampled_from(["model", "responsibility"])
@@ -189,21 +109,6 @@ def test_cells_do_not_influence_each_other(cells, center, n_steps, degenerate):
             np.testing.assert_array_equal(getattr(alone, name), getattr(together, name)[one], name)
 
 
-def one_cell(truth, means, variances, weights, prior_weights=None):
-    truth = np.array(truth, dtype=float)
-    n_models = len(means)
-    return Cells(
-        np.zeros(truth.size, dtype=int),
-        truth,
-        np.ones(truth.size),
-        np.zeros(1),
-        np.array([means], dtype=float),
-        np.array([variances], dtype=float),
-        np.array([weights], dtype=float),
-        np.full(n_models, 1 / n_models) if prior_weights is None else np.array(prior_weights),
-    )
-
-
 def test_a_component_without_variance_is_floored_about_the_models_and_degenerate_as_published():
     cells = one_cell([3, 4, 5, 5], [4.0, 4.5], [0.0, 1.0], [0.5, 0.5])
     about_models = cells.fit(variance_center="model", reg_var=0.1)
@@ -264,14 +169,11 @@ def test_truth_far_from_all_components_alone_is_fitted_again(center, monkeypatch
     near = one_cell([10, 11, 12, 13], [11.5, 1000.0], [1.0, 1.0], [0.5, 0.5])
     near.fit(variance_center=center)
     assert n_cells == [1]
-    two = [np.tile(array, (2, 1)) for array in (near.means, near.variances, near.weights)]
+    of_cells = ("origin", "means", "variances", "weights")
     both = near._replace(
         cell=np.array([0, 0, 1, 1]),
         truth=np.array([10, 11, 12, 1e7]),
-        origin=np.zeros(2),
-        means=two[0],
-        variances=two[1],
-        weights=two[2],
+        **{name: getattr(near, name).repeat(2, axis=0) for name in of_cells},
     )
     both.fit(variance_center=center)
     assert n_cells[1:] == ([2, 1] if center == "model" else [2])
