@@ -101,6 +101,26 @@ def test_thin_degenerate_and_unseen_cells_get_the_default_weights(default_weight
             np.testing.assert_allclose(model.weights_[number], expected, rtol=1e-9)
 
 
+@pytest.mark.parametrize(
+    "default_weights", ["auto", "pooled", "uniform", "inverse_deviation", [0.2, 0.5, 0.3]], ids=str
+)
+def test_default_weights_of_nested_tables_are_named_or_what_all_cells_are_drawn_to(default_weights):
+    X, y, _, _ = images(600)
+    model = EnsIRRegressor(
+        objective="squared_error",
+        shrink_to="parent",
+        shrinkage=300.0,
+        default_weights=default_weights,
+    ).fit(X, y)
+    nested = naive.Nested([(0, 0, 0)], X - y[:, None].astype(np.float64), np.ones(600), 300.0)
+    expected = {
+        "uniform": np.full(3, 1 / 3),
+        "inverse_deviation": naive.inverse_deviation_weights(X),
+        "[0.2, 0.5, 0.3]": [0.2, 0.5, 0.3],
+    }.get(str(default_weights), simplex_weights(nested.pooled()[:-1, :-1]))
+    np.testing.assert_allclose(model.default_weights_, expected, rtol=1e-9)
+
+
 def test_auto_default_weights_depend_on_the_objective():
     X, y, _, _ = images()
     options = {"likelihood": "inverse_deviation", "squared_error": "pooled"}
