@@ -70,7 +70,6 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
         error = excess.std(axis=1, ddof=1) / np.sqrt(n_splits)
         z = np.divide(mean, error, out=np.zeros(n_candidates), where=error > 0)
         exponents = np.maximum(exponents, z**2 / 2)
-    exponents[best] = 0.0
     shares = np.exp(-exponents)
     shares[shares < _LEAST_SHARE] = 0.0
     return np.asarray(shares / shares.sum())
