@@ -158,12 +158,11 @@ def exchangeable(moments: FloatArray, n_models: int) -> FloatArray:
 def _mean(sums: FloatArray, prior: FloatArray, shrinkage: float) -> FloatArray:
     """Return the mean over rows and pseudo-rows; where there are neither it is that of the prior.
 
-    Lines are the second axis, and the first of them is the weight of the rows.
+    Lines are the second axis. The first of them is the weight of the rows, so that its mean is one.
     """
     weight = sums[:, :1] + shrinkage
     prior = np.broadcast_to(prior, sums.shape)
     moments = np.divide(sums + shrinkage * prior, weight, where=weight > 0, out=prior.copy())
-    moments[:, 0] = 1.0
     return np.asarray(moments)
 
 

@@ -154,7 +154,7 @@ def _solve_cone(matrices: FloatArray, rhs: FloatArray) -> FloatArray:
             steps = np.full(here.shape, np.inf)
             np.divide(here, here - target, out=steps, where=blocked & (here > 0))
             steps[blocked & (here <= 0)] = 0.0
-            step = steps.min(axis=1, keepdims=True, initial=1.0)
+            step = steps.min(axis=1, keepdims=True)
             leaving = steps <= step
             solution[moving] = np.where(leaving, 0.0, here + step * (target - here))
             active[moving] &= ~leaving

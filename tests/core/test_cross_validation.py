@@ -5,7 +5,13 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from skensir._core.cross_validation import Grid, is_partition, neighbours
+from skensir._core.cross_validation import (
+    Grid,
+    is_partition,
+    neighbours,
+    pass_over,
+    pass_over_folds,
+)
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import KINDS, Axes
 
@@ -49,8 +55,9 @@ def test_bins_doubled_need_no_other_pass_over_the_rows(kind, factor, width):
     assert fine.coarsening_to(without_truth, whole=False) == (factor, 1)
 
 
-def test_whole_bins_of_whole_numbers_need_no_other_pass_over_the_rows():
-    fine, wide = Grid(Axes(2.0)), Grid(Axes(6.0))
+@pytest.mark.parametrize("width", [1.0, 2.0, 3.0])
+def test_whole_bins_of_whole_numbers_need_no_other_pass_over_the_rows(width):
+    fine, wide = Grid(Axes(width)), Grid(Axes(3 * width))
     assert fine.coarsening_to(wide, whole=True) == (3, 1)
     assert fine.coarsening_to(wide, whole=False) is None
 
@@ -79,6 +86,8 @@ def test_other_grids_do_not_nest(wide):
         ([([2, 3], [0, 1])], False),  # rows 2 and 3 are never held out
         ([([2, 3], [0, 1]), ([0, 1, 3], [2])], False),
         ([([2, 3], [0, 1]), ([0, 3], [1, 2])], False),  # row 1 is twice
+        ([([2, 3], [0, 1]), ([0], [1, 2, 3])], False),  # though all are held out
+        ([([0, 1, 2, 3], [0, 1]), ([0, 1], [2, 3])], False),  # held-out rows train as well
         ([([3], [0, 1]), ([0, 1], [2, 3])], False),  # a training row is left out
         ([([2, 2], [0, 1]), ([0, 1], [2, 3])], False),  # or comes twice in place of another
         ([([], [0, 1, 2, 3])], False),
@@ -108,3 +117,21 @@ def test_rows_that_are_neighbours_need_no_copy(rows, expected):
         assert found is rows
     else:
         assert found == expected
+
+
+@pytest.mark.parametrize(
+    ("weight", "message"),
+    [
+        ([1, 1, 0, 0], "cv split 0 has no training rows of positive sample_weight"),
+        ([0, 0, 1, 1], "cv split 0 has no held-out rows of positive sample_weight"),
+    ],
+)
+def test_both_sides_of_a_split_need_rows_of_positive_weight(weight, message):
+    X, y, weight = np.arange(8.0).reshape(4, 2), np.arange(4.0), np.array(weight, dtype=float)
+    grid = Grid(Axes(8.0))
+    splits = [(np.array(train), np.array(test)) for train, test in (([2, 3], [0, 1]), ([0], [3]))]
+    with pytest.raises(ValueError, match=message):
+        pass_over(X, y, weight, splits, grid)
+    folds = [accumulate(X[i], y[i], weight[i], **grid._asdict()) for i in ([0, 1], [2, 3])]
+    with pytest.raises(ValueError, match=message):
+        pass_over_folds(folds)
