@@ -82,6 +82,14 @@ def test_the_squared_error_has_no_em_steps_to_tell_of(images):
     assert recorder.announced[ROOT,] == 1
 
 
+@pytest.mark.parametrize("objective", ["likelihood", "squared_error"])
+def test_as_many_stages_come_as_were_announced(images, objective):
+    recorder = Recorder()
+    EnsIRRegressor(objective=objective).set_callbacks(recorder).fit(*images)
+    stages = [path for path in recorder.ended if len(path) == 2]
+    assert len(stages) == recorder.announced[(ROOT,)]
+
+
 def test_a_callback_can_stop_em(images):
     recorder = Recorder(stop_after=step(EM, 2))
     model = EnsIRRegressor().set_callbacks(recorder).fit(*images)

@@ -3,11 +3,11 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from skensir import EnsIRRegressor
-from skensir._core.hierarchy import Hierarchy, exchangeable, n_widenings
+from skensir._core.hierarchy import Hierarchy, exchangeable, n_widenings, squared_errors
 from skensir._core.least_squares import simplex_weights
 from skensir._sums.axes import KINDS
 
@@ -151,6 +151,64 @@ def test_a_cell_is_known_if_rows_lie_in_the_widest_around_it(seed, n_axes, n_lev
         widest = [naive.wider(cell, depth) for cell in cells.tolist()]
         occupied = {widest[i] for i in np.flatnonzero(of_set[0])}
         assert found.tolist() == [cell in occupied for cell in widest]
+
+
+def as_lines(moments):
+    """Return moments or sums of errors and a one as a line."""
+    upper = np.triu_indices(len(moments) - 1)
+    return np.array([moments[-1, -1], *moments[:-1, :-1][upper], *moments[:-1, -1]])
+
+
+@settings(max_examples=25)
+@given(SEEDS, st.integers(1, 3), st.sampled_from([0.0, 0.25, 30.0]))
+def test_each_set_of_rows_has_widest_cells_of_its_own(seed, n_models, shrinkage):
+    """Those have all rows for parent, and so have wider ones; rows weigh less than one."""
+    rng, n_levels = np.random.default_rng(seed), 4
+    cells = np.unique(rng.integers(-6, 6, (8, 2)), axis=0)
+    own = rng.integers(0, len(cells), 15)
+    own_cells = [tuple(cell) for cell in cells[own].tolist()]
+    errors = rng.normal(size=(15, n_models)) + rng.normal(size=n_models)
+    depths = rng.integers(0, n_levels, 3)
+    weights = rng.integers(0, 3, (3, 15)) * 0.25
+    weights[:, 0] = 0.25
+    several = []
+    for depth, weight in zip(depths, weights, strict=True):
+        several.append(naive.Nested(own_cells, errors, weight, shrinkage))
+        several[-1].top = depth
+    sums = np.array(
+        [
+            [as_lines(nested.sums(nested.occupied(0, tuple(cell)))) for cell in cells.tolist()]
+            for nested in several
+        ]
+    ).swapaxes(1, 2)
+    hierarchy = Hierarchy(cells, n_levels)
+    moments, pooled = hierarchy.shrink(hierarchy.add_up(sums), shrinkage, n_models, depths)
+    for number, nested in enumerate(several):
+        np.testing.assert_allclose(pooled[number], as_lines(nested.pooled()), atol=1e-12)
+        for level, found in enumerate(moments):
+            for cell, line in zip(hierarchy.cells[level].tolist(), found[number].T, strict=True):
+                expected = nested.moments(level, tuple(cell))
+                if level > nested.top:
+                    rows = nested.occupied(level, tuple(cell))
+                    expected = nested.drawn_to(nested.sums(rows), nested.pooled())
+                np.testing.assert_allclose(line, as_lines(expected), atol=1e-12)
+
+
+@given(SEEDS, st.integers(1, 4), st.sampled_from([1e-6, 1.0, 1e6]), st.booleans())
+def test_squared_errors_are_those_of_the_rows(seed, n_models, unit, intercept):
+    rng = np.random.default_rng(seed)
+    errors = unit * rng.normal(size=(3, 7, n_models))
+    errors[0] = errors[0, :1]  # equal rows, which the constant makes up for in full
+    weights, constants = rng.normal(size=(3, n_models)), unit * rng.normal(size=3) * intercept
+    if intercept:
+        constants[0] = -weights[0] @ errors[0, 0]
+    ones = np.ones((7, 1))
+    lines = np.stack([as_lines(e.T @ e) for e in (np.hstack([part, ones]) for part in errors)], 1)
+    found = squared_errors(lines if intercept else lines[:-n_models], weights, constants)
+    expected = np.square(np.einsum("cri,ci->cr", errors, weights) + constants[:, None]).sum(axis=1)
+    scale = np.square(errors).sum(axis=(1, 2)) * np.square(weights).sum(axis=1)
+    assert (found >= 0).all()
+    assert (np.abs(found - expected) <= 1e-12 * scale).all()
 
 
 @given(st.lists(st.tuples(st.integers(-50, 50), st.integers(0, 90)), min_size=1))

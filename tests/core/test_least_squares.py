@@ -1,12 +1,15 @@
 """Convex weights of least squared error: optimal, unique, and fair to equal models."""
 
+import naive
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.optimize import minimize
 
-from skensir._core.least_squares import simplex_weights
+from skensir import EnsIRRegressor
+from skensir._core import least_squares
+from skensir._core.least_squares import signed_weights, simplex_weights
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -96,6 +99,18 @@ def test_known_solutions():
     np.testing.assert_allclose(simplex_weights(opposite[None])[0], [0.75, 0.25], rtol=1e-6)
 
 
+@pytest.mark.parametrize("n_models", [5, 8, 15])
+def test_models_push_each_other_out_and_come_back(n_models):
+    """They do where large errors have few common causes."""
+    rng = np.random.default_rng(n_models)
+    causes = rng.normal(size=(400, 2 * n_models, 3))
+    errors = 10 * causes @ rng.normal(size=(400, 3, n_models)) + rng.normal(
+        size=(400, 2 * n_models, n_models)
+    )
+    moments = errors.swapaxes(1, 2) @ errors / (2 * n_models)
+    assert_optimal(moments, simplex_weights(moments))
+
+
 @pytest.mark.parametrize("gain", [1e-2, 1e-4, 1e-6, 1e-7])
 @pytest.mark.parametrize("unit", [1.0, 1e-6, 1e6])
 def test_a_model_that_helps_ever_so_little_gets_its_little_weight(gain, unit):
@@ -160,3 +175,39 @@ def test_no_programme_gives_no_weights(n_models):
 
 def test_one_model_gets_all_the_weight():
     np.testing.assert_array_equal(simplex_weights(np.array([[[2.0]], [[0.0]]])), [[1.0], [1.0]])
+
+
+@pytest.mark.parametrize("size", [2**22, 40, 1])
+@pytest.mark.parametrize("positive", [True, False])
+@pytest.mark.parametrize("intercept", [True, False])
+def test_cells_are_drawn_to_all_rows_as_by_so_many_rows_of_the_average(
+    size, positive, intercept, monkeypatch
+):
+    """However many programmes are solved at once."""
+    monkeypatch.setattr(least_squares, "_BLOCK_SIZE", size)
+    rng, shrinkage = np.random.default_rng(0), 30.0
+    y = rng.uniform(0, 255, 400)
+    X = y[:, None] + rng.normal(size=(400, 3)) * [3, 9, 20] + [5, -3, 0] * np.cos(y / 40)[:, None]
+    table = EnsIRRegressor(
+        64.0,
+        data_range=255,
+        axes="summary",
+        objective="squared_error",
+        shrinkage=shrinkage,
+        shrink_to="pooled",
+        min_samples_cell=0,
+        positive=positive,
+        fit_intercept=intercept,
+    ).fit(X, y)
+    find = simplex_weights if positive else signed_weights
+    names = [naive.bins_on_axes(row, 64.0, "summary", 8.0) for row in X]
+    assert len(table.cells_) > 5
+    for cell, weights, constant in zip(
+        table.cells_.tolist(), table.weights_, table.intercepts_, strict=True
+    ):
+        share = np.array([name == tuple(cell) for name in names]) + shrinkage / len(y)
+        mean = np.average(X - y[:, None], axis=0, weights=share) * intercept
+        errors = X - y[:, None] - mean
+        moments = (errors.T * share) @ errors / share.sum()
+        np.testing.assert_allclose(weights, find(moments), atol=1e-6)
+        assert constant == pytest.approx(-weights @ mean, abs=1e-9)

@@ -10,12 +10,14 @@ import pytest
 from tables import images
 
 from skensir import EnsIRRegressor
+from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
-from skensir._core.pooled import best_model_weights
+from skensir._core.pooled import average_weights, best_model_weights
 from skensir._core.solve import OBJECTIVES, Settings, find_weights, pool, solve_table
 from skensir._core.table import FIELDS, LookupTable
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
+from skensir._sums.statistics import symmetric
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +68,29 @@ def test_weights_alone_are_those_of_the_table(statistics, objective, default_wei
     np.testing.assert_array_equal(unseen.weights, table.default_weights)
     np.testing.assert_array_equal(thin, table.cell_origin == "thin")
     assert 0 < np.count_nonzero(thin) < len(thin)
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+@pytest.mark.parametrize("default_weights", ["pooled", "uniform"])
+def test_thin_cells_keep_the_weights_of_all_rows(statistics, objective, default_weights):
+    table = solve_table(statistics, settings(objective, default_weights=default_weights))
+    moments = statistics.error_products.sum(axis=1, keepdims=True)
+    find = {"pooled": simplex_weights, "uniform": average_weights}[default_weights]
+    thin = table.weights[table.cell_origin == "thin"]
+    assert len(thin) > 1
+    np.testing.assert_allclose(thin, find(symmetric(moments, 3)).repeat(len(thin), axis=0))
+
+
+@pytest.mark.parametrize("default_weights", ["pooled", "uniform", "inverse_deviation"])
+def test_default_weights_are_the_same_in_any_unit(default_weights):
+    stack = images(400, bin_width=32.0)
+    tables = []
+    for unit in (1.0, 0.25):
+        sums = accumulate(unit * stack.X, unit * stack.y, axes=Axes(unit * 32.0))
+        chosen = settings("squared_error", default_weights=default_weights)
+        tables.append(solve_table(sums, chosen._replace(unit=unit)))
+    np.testing.assert_array_equal(tables[0].default_weights, tables[1].default_weights)
+    np.testing.assert_array_equal(tables[0].weights, tables[1].weights)
 
 
 def test_another_objective_is_a_part_of_its_own(statistics):
