@@ -12,7 +12,7 @@ from tables import images
 from skensir import EnsIRRegressor
 from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
-from skensir._core.pooled import average_weights, best_model_weights
+from skensir._core.pooled import average_weights, best_model_weights, inverse_deviation_weights
 from skensir._core.solve import OBJECTIVES, Settings, find_weights, pool, solve_table
 from skensir._core.table import FIELDS, LookupTable
 from skensir._sums.accumulate import accumulate
@@ -71,14 +71,19 @@ def test_weights_alone_are_those_of_the_table(statistics, objective, default_wei
 
 
 @pytest.mark.parametrize("objective", OBJECTIVES)
-@pytest.mark.parametrize("default_weights", ["pooled", "uniform"])
-def test_thin_cells_keep_the_weights_of_all_rows(statistics, objective, default_weights):
+@pytest.mark.parametrize("default_weights", ["pooled", "uniform", "inverse_deviation"])
+def test_thin_cells_keep_default_weights(statistics, objective, default_weights):
+    """Those of all rows, but inverse deviations are those of their own rows, as published."""
     table = solve_table(statistics, settings(objective, default_weights=default_weights))
-    moments = statistics.error_products.sum(axis=1, keepdims=True)
-    find = {"pooled": simplex_weights, "uniform": average_weights}[default_weights]
-    thin = table.weights[table.cell_origin == "thin"]
+    thin = np.flatnonzero(table.cell_origin == "thin")
     assert len(thin) > 1
-    np.testing.assert_allclose(thin, find(symmetric(moments, 3)).repeat(len(thin), axis=0))
+    if default_weights == "inverse_deviation":
+        expected = inverse_deviation_weights(statistics.error_moments(thin))
+    else:
+        moments = statistics.error_products.sum(axis=1, keepdims=True)
+        find = {"pooled": simplex_weights, "uniform": average_weights}[default_weights]
+        expected = find(symmetric(moments, 3)).repeat(len(thin), axis=0)
+    np.testing.assert_allclose(table.weights[thin], expected)
 
 
 @pytest.mark.parametrize("default_weights", ["pooled", "uniform", "inverse_deviation"])
