@@ -122,6 +122,7 @@ class LookupElsewhere:
 
     def __init__(self, xp: Any, lookup: Lookup | AveragedLookups, X: Any) -> None:
         self._ops = ArrayOperations(xp, X)
+        self._lookup = lookup
         self._tables = with_tables(portable_tables(lookup), self._ops.table)
         self._X = X
 
@@ -138,6 +139,7 @@ class LookupElsewhere:
 
     def errors(self) -> Any:
         """Return the root mean squared error in the cell of each row, (n_rows,)."""
+        self._lookup.check_errors()
 
         def errors_of_rows(columns: list[Any], lines: list[Any]) -> Any:
             pairs = zip(self._tables, lines, strict=True)

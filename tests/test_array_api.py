@@ -46,6 +46,16 @@ def test_predictions_stay_in_their_library(xp, kind, dtype, dispatch, monkeypatc
     np.testing.assert_allclose(np.asarray(with_std[1]), expected[3], rtol=1e-14)
 
 
+def test_errors_that_nobody_knows_are_refused(xp):
+    model = deployed.fit("likelihood", 3)
+    X = deployed.on_edges(model, 10, "float64")
+    model.cell_origin_[:] = "released"
+    model.cell_rmse_[:] = model.default_rmse_ = np.nan
+    for given in (X, xp.asarray(X)):
+        with pytest.raises(ValueError, match="a released table holds no errors"):
+            model.predict(given, return_std=True)
+
+
 def test_many_rows_are_combined_in_parts(xp, monkeypatch):
     monkeypatch.setattr("skensir._array_api._MANY", 300)
     model = deployed.fit("deviations", 3)

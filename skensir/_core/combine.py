@@ -108,9 +108,7 @@ def dtype_of_sums(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if dtype == np.float32 else np.float64)
 
 
-def combine_parts(
-    parts: Sequence[tuple[AnyArray, Combiner, FloatArray]], n_threads: int = 1
-) -> None:
+def combine_parts(parts: Sequence[tuple[AnyArray, Combiner, FloatArray]], n_threads: int) -> None:
     """Write the weighted sums of rows, (n_rows, n_models), to arrays of floats, (n_rows,).
 
     All is computed in double precision; what is written to may have less. The parts have equally
@@ -130,7 +128,7 @@ def combine_parts(
     in_threads(combine_chunk, row_chunks(*parts[0][0].shape), n_threads)
 
 
-def combine_rows(X: AnyArray, combine: Combiner, n_threads: int = 1) -> FloatArray:
+def combine_rows(X: AnyArray, combine: Combiner, n_threads: int) -> FloatArray:
     """Return the weighted sums of rows, (n_rows,)."""
     combined = np.empty(len(X), dtype_of_sums(X.dtype))
     combine_parts([(X, combine, combined)], n_threads)

@@ -51,24 +51,37 @@ class Lookup(NamedTuple):
         rmse = table_lines(table, "cell_rmse", "default_rmse")
         return cls(index, axes, weights, intercepts, rmse)
 
+    @property
+    def has_intercepts(self) -> bool:
+        """Whether anything is added to the weighted sums."""
+        return bool(self.intercepts.any())
+
+    @property
+    def is_convex(self) -> bool:
+        """Whether weighted sums lie between the smallest and the largest of a row."""
+        return bool(self.weights.min() >= 0)
+
     def find(self, X: AnyArray, n_threads: int = 1) -> IntArray:
         """Return the number of the line of each row."""
         return find_cells(X, self.cells, self.axes, n_threads)
 
     def combiner(self, X: AnyArray) -> Combiner:
         """Return what writes the weighted sums of a chunk of `X`."""
-        intercepts = self.intercepts if self.intercepts.any() else None
-        convex = bool(self.weights.min() >= 0)
-        return combiner(X, self.cells, self.axes, self.weights, intercepts, convex=convex)
+        intercepts = self.intercepts if self.has_intercepts else None
+        return combiner(X, self.cells, self.axes, self.weights, intercepts, convex=self.is_convex)
 
     def combine(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the weighted sum of each row, (n_rows,)."""
         return combine_rows(X, self.combiner(X), n_threads)
 
-    def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
-        """Return the root mean squared error in the cell of each row, (n_rows,)."""
+    def check_errors(self) -> None:
+        """Raise a ValueError if nobody knows what predictions err."""
         if np.isnan(self.rmse[-1]):
             raise ValueError("return_std == True, but a released table holds no errors.")
+
+    def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
+        """Return the root mean squared error in the cell of each row, (n_rows,)."""
+        self.check_errors()
         return self.rmse[self.find(X, n_threads)]
 
     def weigh(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
@@ -107,6 +120,11 @@ class AveragedLookups(NamedTuple):
     def combine(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the average of what the tables make of each row, (n_rows,)."""
         return combine_rows(X, self.combiner(X), n_threads)
+
+    def check_errors(self) -> None:
+        """Raise a ValueError if nobody knows what predictions of one of them err."""
+        for lookup in self.lookups:
+            lookup.check_errors()
 
     def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the root of the average square: an average errs no more than what is averaged."""

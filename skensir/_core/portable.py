@@ -141,7 +141,7 @@ class PortableTable(NamedTuple):
         Of the first model, and what predictions err, by line; not a number where that is unknown.
     has_intercepts : bool
     is_convex : bool
-        Whether predictions are clipped to the row's range.
+        Whether weights are; predictions without intercepts are clipped to the row's range then.
     share : float
         Of this table, where several are averaged.
     """
@@ -157,7 +157,7 @@ class PortableTable(NamedTuple):
     rmse: Any
     has_intercepts: bool
     is_convex: bool
-    share: float = 1.0
+    share: float
 
 
 def portable_tables(lookup: Lookup | AveragedLookups) -> tuple[PortableTable, ...]:
@@ -176,10 +176,10 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
     lines: IntArray = np.arange(n_lines)
     wider: tuple[Wider, ...] = ()
     if index.table is not None:  # holds the wider cells as well
-        level = own.levels[0]._replace(numbers=index.table, n_keys=n_lines - 1)
+        numbers: IntArray | None = index.table
         if index.table.size <= _FEW_PLACES:
-            level, lines = level._replace(numbers=None), index.table
-        own = own._replace(levels=(level,), n_cells=n_lines - 1)
+            numbers, lines = None, index.table
+        own = own._replace(levels=(own.levels[0]._replace(numbers=numbers),))
     elif isinstance(index, NestedCellIndex):
         wider = tuple(Wider(2.0**by, first, _trie(own)) for by, first, own in index.wider)
     spread_edges = None
@@ -187,8 +187,7 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
         bins = np.arange(*_bins_of_spread(index, axes))
         edges = axes.spread_edges(bins, n_models)
         spread_edges = _filled(np.append(0.0, edges), np.inf)
-    has_intercepts = bool(lookup.intercepts.any())
-    columns = [*lookup.weights.T[1:], *([lookup.intercepts] if has_intercepts else [])]
+    columns = [*lookup.weights.T[1:], *([lookup.intercepts] if lookup.has_intercepts else [])]
     return PortableTable(
         axes,
         n_models,
@@ -199,9 +198,9 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
         np.stack(columns, axis=1)[lines] if columns else np.empty((len(lines), 0)),
         lookup.weights[lines, 0],
         lookup.rmse[lines],
-        has_intercepts,
-        is_convex=bool(lookup.weights.min() >= 0) and not has_intercepts,
-        share=share,
+        lookup.has_intercepts,
+        lookup.is_convex,
+        share,
     )
 
 

@@ -13,8 +13,6 @@ from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 # How weights came about; those of "released" cells were published, and their rows are unknown.
 FITTED, THIN, DEGENERATE, RELEASED = "fitted", "thin", "degenerate", "released"
 
-_NOTHING: AnyArray = np.empty(0)
-
 # Of signed weights; models that differ by rounding only can have large ones.
 _LARGEST_WEIGHT = 1e9
 # Rounding of weights that sum to one.
@@ -68,21 +66,22 @@ class LookupTable(NamedTuple):
     converged: Annotated[BoolArray, Field("|b1", "c")]
     default_weights: Annotated[FloatArray, Field("<f8", "m")]  # for rows in no occupied cell
     default_rmse: Annotated[float, Field("<f8")]
-    axes: Annotated[str, Field("<U11")] = KINDS[0]
-    intercepts: Annotated[FloatArray, Field("<f8", "c")] = _NOTHING
-    default_intercept: Annotated[float, Field("<f8")] = 0.0
+    axes: Annotated[str, Field("<U11")]
+    intercepts: Annotated[FloatArray, Field("<f8", "c")]
+    default_intercept: Annotated[float, Field("<f8")]
     # Wider cells, which serve rows in unseen ones: how often the bins were doubled, and so on.
-    ancestor_levels: Annotated[IntArray, Field("<i8", "a")] = _NOTHING
-    ancestor_cells: Annotated[IntArray, Field("<i8", "ax")] = _NOTHING
-    ancestor_weights: Annotated[FloatArray, Field("<f8", "am")] = _NOTHING
-    ancestor_intercepts: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
-    ancestor_rmse: Annotated[FloatArray, Field("<f8", "a")] = _NOTHING
+    ancestor_levels: Annotated[IntArray, Field("<i8", "a")]
+    ancestor_cells: Annotated[IntArray, Field("<i8", "ax")]
+    ancestor_weights: Annotated[FloatArray, Field("<f8", "am")]
+    ancestor_intercepts: Annotated[FloatArray, Field("<f8", "a")]
+    ancestor_rmse: Annotated[FloatArray, Field("<f8", "a")]
 
     @classmethod
     def simple(cls, **fields: Any) -> LookupTable:
         """Return a table of predictions without intercepts and ancestors, which it fills in."""
         (n_cells, n_axes), n_models = fields["cells"].shape, fields["weights"].shape[1]
         sizes = {"c": n_cells, "a": 0, "m": n_models, "x": n_axes}
+        fields = {"axes": KINDS[0], "default_intercept": 0.0, **fields}
         for name, field in FIELDS.items():
             if field.axes and name not in fields:
                 fields[name] = np.zeros(field.shape(**sizes), field.dtype)
@@ -135,7 +134,7 @@ class LookupTable(NamedTuple):
                 raise ValueError(f"{name}_ must lie between zero and one.")
             if not (np.abs(weights) <= _LARGEST_WEIGHT).all():
                 raise ValueError(f"{name}_ must be at most {_LARGEST_WEIGHT:g} in magnitude.")
-            rounding = _ROUNDING + 1e-12 * np.abs(weights).max(axis=-1, initial=0.0)
+            rounding = _ROUNDING + 1e-12 * np.abs(weights).max(axis=-1)
             if not (np.abs(weights.sum(axis=-1) - 1) <= rounding).all():
                 raise ValueError(f"{name}_ must sum to one.")
         for name in ("intercepts", "default_intercept", "ancestor_intercepts"):

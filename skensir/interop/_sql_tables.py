@@ -31,8 +31,8 @@ class SqlTable:
         self._cells = np.concatenate([model.cells_, model.ancestor_cells_]).astype(np.int64)
         self._levels = levels.astype(np.int64)
         self._low, self._high = model.cells_.min(axis=0), model.cells_.max(axis=0)
-        self._has_intercepts = bool(self._lookup.intercepts.any())
-        self._convex = bool(self._lookup.weights.min() >= 0) and not self._has_intercepts
+        self._has_intercepts = self._lookup.has_intercepts
+        self._convex = self._lookup.is_convex and not self._has_intercepts
         self._names = [f"weight{i}" for i in range(2, len(columns) + 1)]
         self._values: FloatArray = self._lookup.weights[:, 1:]
         if self._has_intercepts:

@@ -59,11 +59,13 @@ def test_predictions_are_the_average_of_predictions(kind, seed, data):
     np.testing.assert_allclose(one.predict(asked, return_std=True)[1], expected, rtol=1e-12)
 
 
-def test_a_single_table_stays_as_it_is():
+@pytest.mark.parametrize("shrink_to", ["pooled", "parent"])
+def test_a_single_table_stays_as_it_is(shrink_to):
     rng = np.random.default_rng(0)
     y = rng.uniform(0, 255, 900)
     X = y[:, None] + rng.normal(size=(900, 3)) * [2, 4, 8]
-    params = {"objective": "squared_error", "shrinkage": 30.0, "shrink_to": "parent"}
+    params = {"objective": "squared_error", "shrinkage": 30.0, "shrink_to": shrink_to}
+    params["min_samples_cell"] = 1
     table = table_of(EnsIRRegressor(8, **params).fit(X, y))
     for mine, given_one in zip(average_tables([table], np.ones(1)), table, strict=True):
         if not isinstance(mine, np.ndarray) or mine.dtype.kind != "f":

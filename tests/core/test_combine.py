@@ -18,7 +18,7 @@ CHUNKS = st.integers(1, 50)
 
 
 def combine_all(X, index, axes, weights):
-    return combine_rows(X, combiner(X, index, axes, weights))
+    return combine_rows(X, combiner(X, index, axes, weights), n_threads=1)
 
 
 def table_of(stack, seed):

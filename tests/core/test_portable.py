@@ -5,47 +5,10 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from plain_steps import InNumpy, lookup_of, predict_in_steps
 
-from skensir._core.portable import combine, find_line, portable_tables, weigh
-from skensir._sums.axes import Axes
-
-
-class InNumpy:
-    """The operations in NumPy, for arrays of any shape."""
-
-    floor = staticmethod(np.floor)
-    where, clip = staticmethod(np.where), staticmethod(np.clip)
-
-    def within(self, sums, columns):
-        return np.clip(sums, np.min(columns, axis=0), np.max(columns, axis=0))
-
-    def whole(self, values):
-        return values.astype(np.int64)
-
-    def place(self, values, size):
-        places = self.whole(values)
-        assert places.min() >= 0
-        assert places.max() < size
-        return places
-
-    def double(self, values):
-        return values.astype(np.float64)
-
-    def take(self, table, places):
-        assert table.ndim == 1
-        return table[places]
-
-    def take_lines(self, table, places, n_columns):
-        assert table.shape[1] == n_columns
-        return [table[places, column] for column in range(n_columns)]
-
-
-def steps(model, X):
-    """Return predictions and weights of the plain steps."""
-    columns, tables = list(X.T.astype(np.float64)), portable_tables(model._lookup())
-    lines = [find_line(InNumpy(), table, columns) for table in tables]
-    weights = np.stack(weigh(InNumpy(), tables, lines), axis=1)
-    return combine(InNumpy(), tables, columns, lines), weights
+from skensir._core.portable import find_line, portable_tables
+from skensir._sums.axes import KINDS, Axes
 
 
 @pytest.mark.parametrize("kind", deployed.KINDS)
@@ -54,7 +17,7 @@ def steps(model, X):
 def test_plain_steps_predict_the_same_to_the_last_bit(kind, n_models, dtype):
     model = deployed.fit(kind, n_models)
     X = deployed.on_edges(model, 4000, dtype)
-    combined, weights = steps(model, X)
+    combined, weights = predict_in_steps(model._lookup(), X)
     np.testing.assert_array_equal(combined.astype(model.predict(X).dtype), model.predict(X))
     np.testing.assert_array_equal(weights, model.predict_weights(X))
 
@@ -63,12 +26,62 @@ def test_models_of_these_tests_have_tables_of_all_kinds():
     levels, wider = set(), set()
     for kind in deployed.KINDS:
         for n_models in (3, 40):
-            for table in portable_tables(deployed.fit(kind, n_models)._lookup()):
+            tables = portable_tables(deployed.fit(kind, n_models)._lookup())
+            assert sum(table.share for table in tables) == pytest.approx(1.0)
+            for table in tables:
                 levels.add((len(table.own.levels), table.own.levels[0].keys is None))
                 wider.add(bool(table.wider))
     assert {(1, True), (1, False)} < levels
     assert max(n_levels for n_levels, _ in levels) > 1
     assert wider == {True, False}
+
+
+@pytest.mark.parametrize("kind", deployed.KINDS)
+@pytest.mark.parametrize("n_models", [1, 3, 40])
+def test_rows_whose_cell_is_no_number_get_some_line(kind, n_models):
+    """What overflows, as differences and their squares may, does not lead beyond the tables."""
+    lookup = deployed.fit(kind, n_models)._lookup()
+    X = deployed.on_edges(deployed.fit(kind, n_models), 100, "float64")
+    values = np.array([np.nan, np.inf, -np.inf, 1.7e308, -1.7e308, 1e200])
+    spoilt = np.random.default_rng(0).random(X.shape) < 0.3
+    X[spoilt] = np.resize(values, np.count_nonzero(spoilt))
+    with np.errstate(over="ignore", invalid="ignore"):
+        predict_in_steps(lookup, X)
+
+
+def shifted_bins(X, axes, shift):
+    """Return the bins of rows whose values on the axes are `shift` larger."""
+    mean, spread = X.mean(axis=1), X.std(axis=1)
+    if axes.kind == "summary":
+        octaves = np.log2(1 + 4 * (spread + shift) / axes.unit)
+        return np.floor(np.stack([(mean + shift) / axes.bin_width, 4 / axes.bin_width * octaves]))
+    values = X if axes.kind == "predictions" else X - mean[:, np.newaxis]
+    return np.floor((values.T + shift) / axes.bin_width)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_values_below_an_edge_by_no_more_than_the_rounding_lie_on_it(kind):
+    """Eighths are exact, and so is all that follows from them, but for roots and logarithms."""
+    rng = np.random.default_rng(0)
+    axes, rounding = Axes(1.0, kind), 3 / 128
+    X = np.round(8 * rng.uniform(0, 9, (500, 2))) / 8
+    X[:200, 1] = X[:200, 0] + rng.integers(-4, 5, 200) / 8
+    cells = np.unique(shifted_bins(X, axes, 0.0).T.astype(np.int64), axis=0)
+    lookup = lookup_of(cells, axes, 2)
+    (table,) = portable_tables(lookup)
+    for shift in (0.0, rounding):
+        expected = lookup.cells.find(shifted_bins(X, axes, shift))
+        lines = find_line(InNumpy(), table, list(X.T), shift)
+        np.testing.assert_array_equal(table.rmse[lines], expected)
+
+
+def test_a_spread_whose_square_no_float_holds_is_none():
+    """The square of the sum of such differences is a float, the sum of their squares is zero."""
+    (table,) = portable_tables(lookup_of([[0, n] for n in range(9)], Axes(1.0, "summary"), 3))
+    columns = [np.array([0.0]), np.array([1.5e-162]), np.array([1.5e-162])]
+    for rounding in (0.0, 3 / 128, 1 / 16):
+        number = table.rmse[find_line(InNumpy(), table, columns, rounding)]
+        assert number == (rounding > 1 / 21)  # the edge is 0.0473
 
 
 @given(

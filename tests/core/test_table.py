@@ -130,10 +130,12 @@ def test_another_objective_is_a_part_of_its_own(statistics):
         ("cells", lambda cells: cells[::-1], "cells_ must be distinct and in lexicographic order"),
         ("cells", lambda cells: cells + 2**60, "cells_ must lie within"),
         ("bin_width", lambda width: -width, r"bin_width_ == -32.0, must be above zero"),
+        ("bin_width", lambda width: 0 * width, r"bin_width_ == 0.0, must be above zero"),
         ("weights", lambda weights: weights - 0.5, "weights_ must lie between zero and one"),
+        ("weights", lambda w: 1.5 * w / w.max(), "weights_ must lie between zero and one"),
         ("weights", lambda weights: weights / 2, "weights_ must sum to one"),
         ("default_weights", lambda weights: weights * 0.9, "default_weights_ must sum to one"),
-        ("cell_origin", lambda origin: np.full(len(origin), "found"), "cell_origin_ must be"),
+        ("cell_origin", lambda origin: np.append("found", origin[1:]), "cell_origin_ must be"),
         ("n_iter", lambda n_iter: n_iter - 5000, "n_iter_ must not be negative"),
         ("means", lambda means: means * np.nan, "means_ must be finite, or NaN where"),
         ("variances", lambda variances: variances - 1e9, "variances_ must not be negative"),
@@ -146,3 +148,85 @@ def test_what_cannot_be_is_named(statistics, field, change, message):
     assert isinstance(spoilt, LookupTable)
     with pytest.raises(ValueError, match=message):
         spoilt.check()
+
+
+def test_a_simple_table_is_of_predictions_without_intercepts_and_ancestors(statistics):
+    """It fills in what `check_arrays` asks for."""
+    weights = np.full((statistics.n_cells, 3), 1 / 3)
+    table = LookupTable.simple(
+        bin_width=32.0,
+        cells=statistics.cells,
+        weights=weights,
+        default_weights=weights[0],
+        default_rmse=1.0,
+        cell_origin=np.full(len(weights), "fitted"),
+    )
+    table.check_arrays(3)
+    table.check()
+    assert (table.axes, table.default_intercept) == ("predictions", 0.0)
+    assert not table.intercepts.any()
+    assert not len(table.ancestor_levels)
+
+
+@pytest.mark.parametrize("width", [0.0, -1.0, np.inf, np.nan])
+def test_arrays_of_a_table_without_a_bin_width_are_not_looked_at(statistics, width):
+    table = solve_table(statistics, settings())._replace(bin_width=width)
+    with pytest.raises(ValueError, match=f"bin_width_ == {width} are none"):
+        table.check_arrays(3)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+def test_arrays_of_other_shapes_are_named(statistics, field):
+    table = solve_table(statistics, settings())
+    table.check_arrays(3)
+    if field not in ("bin_width", "axes", "cells", "ancestor_levels"):  # which are asked before
+        value = np.asarray(getattr(table, field))
+        with pytest.raises(ValueError, match=f"^{field}_ must have dtype"):
+            table._replace(**{field: np.stack([value, value])}).check_arrays(3)
+
+
+@pytest.mark.parametrize(
+    ("largest", "off", "fits"),
+    [
+        (1.0, 0.9e-6, True),
+        (1.0, 1.1e-6, False),
+        (1e8, 1.00e-4, True),  # a millionth, and 1e-12 of the largest weight
+        (1e8, 1.02e-4, False),
+        (0.9e9, 0.0, True),
+        (1.1e9, 0.0, False),
+    ],
+)
+def test_weights_sum_to_one_but_for_rounding(statistics, largest, off, fits):
+    table = solve_table(statistics, settings())
+    weights = table.weights.copy()
+    weights[3] = [0.0, largest, 1 - largest + off]
+    table = table._replace(weights=weights)
+    if fits:
+        table.check(convex=False)
+    else:
+        with pytest.raises(ValueError, match=r"^weights_ must (sum to one|be at most 1e\+09)"):
+            table.check(convex=False)
+
+
+def test_what_is_unknown_of_released_cells_is_known_of_others(statistics):
+    """And of rows in no cell, unless all of them are released."""
+    table = solve_table(statistics, settings())
+    fields = ("cell_counts", "cell_rmse", "means", "variances")
+
+    def released(which, names):
+        origin = np.where(which, "released", table.cell_origin)
+        spoilt = {name: getattr(table, name).astype(np.float64) for name in names}
+        for values in spoilt.values():
+            values[which] = np.nan
+        return table._replace(cell_origin=origin, **spoilt)
+
+    some = np.arange(statistics.n_cells) == 2
+    released(some, fields).check()
+    released(~some, fields).check()
+    released(some | ~some, fields)._replace(default_rmse=np.nan).check()
+    with pytest.raises(ValueError, match="default_rmse_ must be finite"):
+        released(~some, fields)._replace(default_rmse=np.nan).check()
+    for name in fields:
+        fitted = released(some, [name])._replace(cell_origin=table.cell_origin)
+        with pytest.raises(ValueError, match=f"{name}_ must be finite"):
+            fitted.check()
