@@ -3,6 +3,7 @@
 import inspect
 import re
 from dataclasses import dataclass, fields
+from fractions import Fraction
 from typing import ClassVar, get_type_hints
 
 import numpy as np
@@ -230,3 +231,21 @@ def test_what_is_unknown_of_released_cells_is_known_of_others(statistics):
         fitted = released(some, [name])._replace(cell_origin=table.cell_origin)
         with pytest.raises(ValueError, match=f"{name}_ must be finite"):
             fitted.check()
+
+
+@pytest.mark.parametrize("scale", [0.25, 2.0**600, 2.0**-600])
+def test_a_table_in_another_unit_says_the_same_of_rows_in_it(statistics, scale):
+    lengths = {"bin_width", "means", "intercepts", "default_intercept", "ancestor_intercepts"}
+    lengths |= {"cell_rmse", "default_rmse", "ancestor_rmse"}
+    table = solve_table(statistics, settings())
+    table = table._replace(intercepts=table.cell_rmse - 1, default_intercept=3.5)
+    scaled = table.in_unit_of(scale)._asdict()
+    for name, values in table._asdict().items():
+        if name == "variances":
+            largest, exact = np.finfo(np.float64).max, np.frompyfunc(Fraction, 1, 1)
+            squares = np.minimum(exact(values) * Fraction(scale) ** 2, Fraction(largest))
+            np.testing.assert_array_equal(scaled[name], squares.astype(np.float64))
+        elif name in lengths:
+            np.testing.assert_array_equal(scaled[name], np.multiply(values, scale))
+        else:
+            np.testing.assert_array_equal(scaled[name], values)
