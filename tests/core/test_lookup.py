@@ -13,7 +13,7 @@ WEIGHTS = {
     "convex": [[0.25, 0.75], [1.0, 0.0], [0.5, 0.5], [0.0, 1.0]],
     "signed": [[1.25, -0.25], [0.5, 0.5], [-3.0, 4.0], [1.0, 0.0]],
 }
-# The last cell is unknown, as is that of models that are far apart.
+# Rows of models that are far apart lie in none of them, and get the last line.
 CELLS = np.array([[0, 0], [1, 1], [2, 2]])
 NONE = np.zeros(4)
 

@@ -61,18 +61,21 @@ def shifted_bins(X, axes, shift):
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_values_below_an_edge_by_no_more_than_the_rounding_lie_on_it(kind):
-    """Eighths are exact, and so is all that follows from them, but for roots and logarithms."""
+    """Such binary fractions are exact, and so is what follows, but for roots and logarithms."""
     rng = np.random.default_rng(0)
-    axes, rounding = Axes(1.0, kind), 3 / 128
+    axes, rounding = Axes(0.5, kind), 3 / 128
     X = np.round(8 * rng.uniform(0, 9, (500, 2))) / 8
     X[:200, 1] = X[:200, 0] + rng.integers(-4, 5, 200) / 8
-    cells = np.unique(shifted_bins(X, axes, 0.0).T.astype(np.int64), axis=0)
+    X[:, 0] -= 1 / 64
+    bins = [shifted_bins(X, axes, shift) for shift in (0.0, rounding)]
+    cells = np.unique(np.hstack(bins).T.astype(np.int64), axis=0)
     lookup = lookup_of(cells, axes, 2)
     (table,) = portable_tables(lookup)
-    for shift in (0.0, rounding):
-        expected = lookup.cells.find(shifted_bins(X, axes, shift))
+    expected = [lookup.cells.find(of_shift) for of_shift in bins]
+    assert (expected[0] != expected[1]).mean() > 0.1
+    for shift, numbers in zip((0.0, rounding), expected, strict=True):
         lines = find_line(InNumpy(), table, list(X.T), shift)
-        np.testing.assert_array_equal(table.rmse[lines], expected)
+        np.testing.assert_array_equal(table.rmse[lines], numbers)
 
 
 def test_a_spread_whose_square_no_float_holds_is_none():
