@@ -1,5 +1,7 @@
 """Tables made by hand predict what they say, in chunks and in plain steps."""
 
+from functools import partial
+
 import naive
 import numpy as np
 import pytest
@@ -79,5 +81,6 @@ def test_errors_that_nobody_knows_are_refused():
     released = lookup_of(WEIGHTS["convex"], rmse=[np.nan] * 4)
     averaged = AveragedLookups([lookup_of(WEIGHTS["convex"]), released], [0.5, 0.5])
     for lookup in (released, averaged):
-        with pytest.raises(ValueError, match="a released table holds no errors"):
-            lookup.errors(rows())
+        for asked in (lookup.check_errors, partial(lookup.errors, rows())):
+            with pytest.raises(ValueError, match="a released table holds no errors"):
+                asked()
