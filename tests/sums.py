@@ -18,15 +18,17 @@ RESOLUTIONS = st.sampled_from([1.0, 0.25, 0.7, 40.0])
 
 @st.composite
 def small_batches(draw):
-    """Cut the rows into small chunks, and let few rows wait for their cells and counts."""
+    """Cut rows into small chunks, let few wait for their cells and counts, and keep little."""
     return {
         (accumulate_module, "row_chunks"): naive.in_chunks(draw(st.integers(1, 50))),
         (accumulate_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
+        (accumulate_module, "_MAX_LEFT"): draw(st.sampled_from([1, 2**21])),
+        (accumulate_module, "_MAX_PRODUCTS"): draw(st.sampled_from([1, 2**11])),
         (histogram_module, "_MAX_PENDING"): draw(st.integers(0, 40)),
     }
 
 
-def accumulate_in(batches, stack, resolution):
+def accumulate_in(batches, stack, resolution, **asked):
     with ExitStack() as patches:
         for (module, name), value in batches.items():
             patches.enter_context(mock.patch.object(module, name, value))
@@ -36,6 +38,7 @@ def accumulate_in(batches, stack, resolution):
             stack.sample_weight,
             axes=Axes(stack.bin_width),
             target_resolution=resolution,
+            **asked,
         )
 
 

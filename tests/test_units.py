@@ -15,7 +15,6 @@ from tables import images
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV, load_table, save_table
 from skensir._sample import Sample
-from skensir._sums.scale import find_data_range, quantiles
 from skensir.baselines import (
     AverageRegressor,
     BestModelRegressor,
@@ -157,37 +156,6 @@ def test_pixels_of_16_bits_are_combined_as_those_of_8():
 
 
 # ---- the range
-
-
-@given(
-    st.lists(st.tuples(st.integers(-50, 50), st.integers(1, 5)), min_size=1, max_size=60),
-    st.sampled_from([1 / 64, 0.25, 0.5, 63 / 64]),
-)
-def test_quantiles_are_the_smallest_values_with_that_share_below(pairs, share):
-    values, weight = np.array(pairs, dtype=np.float64).T
-    repeated = sorted(np.repeat(values, weight.astype(int)).tolist())
-    total = len(repeated)
-    expected = next(v for i, v in enumerate(repeated, 1) if i >= share * total)
-    assert quantiles(values, weight, [share])[0] == expected
-    assert quantiles(np.array(repeated), None, [share])[0] == expected
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "expected"),
-    [
-        (0, 255, 255),
-        (0, 1, 255 / 256),
-        (-1, 1, 2 * 255 / 256),
-        (5e4, 4.5e5, 2**19 * 255 / 256),
-        (1e12, 1e12 + 100, 128 * 255 / 256),
-        (7, 7, 8 * 255 / 256),
-        (0, 0, 255 / 256),
-        (1e12, 1e12 + 1e-3, 255 / 256),
-    ],
-)
-def test_range_is_a_power_of_two_that_covers_the_predictions(low, high, expected):
-    X = np.linspace(low, high, 500)[:, None]
-    assert find_data_range(X, np.ones(500)) == expected
 
 
 @given(naive.stacks(), st.integers(0, 2**32 - 1))

@@ -77,7 +77,7 @@ class _Part(NamedTuple):
     ----------
     counted : tuple, ndarray or None
         Cell numbers, truth and weight of rows in known cells, or the histogram of their truth.
-    cells : slice or ndarray
+    cells : slice, ndarray or None
         The numbers of cells.
     sums : ndarray of shape (n_cells, n_sums) or None
         Theirs, of these rows.
@@ -86,7 +86,7 @@ class _Part(NamedTuple):
     """
 
     counted: _Chunk | FloatArray | None = None
-    cells: Any = slice(0)
+    cells: Any = None
     sums: FloatArray | None = None
     rows: _Rows | None = None
 
@@ -396,8 +396,8 @@ def first_rows_alone(chunks: list[slice]) -> list[slice]:
 
 def check_sums(sums: FloatArray) -> None:
     """Raise a ValueError where squares are too large to work with."""
-    # Without a copy of what may be large; NaN is in no range.
-    if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
+    # The largest of all is a sum of weights or of squares, or NaN, which is not below anything.
+    if sums.size and not sums.max() <= _LARGEST_SUM:
         raise ValueError(
             "X, y, data_range, bin_width or sample_weight is too large: sums of the squares of "
             "predictions or of errors overflow. Values must be below about 1e70 in magnitude."

@@ -23,6 +23,8 @@ from skensir._sums.axes import Axes
 def test_sums_are_those_of_loops_over_the_rows(stack, resolution, batches):
     expected = naive.statistics(*stack, resolution)
     found = accumulate_in(batches, stack, resolution)
+    assert found.errors is None
+    assert found.linear is None
 
     assert [tuple(cell) for cell in found.cells.tolist()] == list(expected)
     upper = np.triu_indices(stack.X.shape[1])
@@ -43,6 +45,28 @@ def test_sums_are_those_of_loops_over_the_rows(stack, resolution, batches):
             atol=1e-13 * np.outer(own, own)[upper].max(),
         )
         assert_same_truth(found.truth, number, sums.truth)
+
+
+@given(naive.stacks(whole=True), small_batches())
+def test_errors_and_linear_moments_are_summed_where_they_are_asked_for(stack, batches):
+    found = accumulate_in(batches, stack, None, with_errors=True, with_linear=True)
+    weight = np.ones(len(stack.X)) if stack.sample_weight is None else stack.sample_weight
+    weighted = weight[:, np.newaxis] * (stack.X.astype(np.float64) - stack.y[:, np.newaxis])
+    cells = naive.rows_of_cells(stack.X, stack.bin_width, stack.sample_weight)
+    expected = [weighted[rows].sum(axis=0) for rows in cells.values()]
+    np.testing.assert_array_equal(found.errors.T, expected)
+    without = accumulate_in({}, stack, None)
+    np.testing.assert_array_equal(found.without_errors().sums, without.sums)
+
+    lines = np.column_stack([stack.X.astype(np.float64), stack.y])
+    mean = np.average(lines, axis=0, weights=weight)
+    scatter = (weight * (lines - mean).T) @ (lines - mean)
+    largest = np.abs(lines).max()
+    assert found.linear.weight == weight.sum()
+    np.testing.assert_allclose(found.linear.mean, mean, atol=1e-13 * largest)
+    np.testing.assert_allclose(
+        found.linear.scatter, scatter, atol=1e-12 * max(scatter.max(), largest)
+    )
 
 
 @given(naive.stacks(whole=True), small_batches(), small_batches(), st.integers(0, 2**32 - 1))

@@ -44,6 +44,17 @@ def test_sixteen_bits_and_large_numbers_are_exact_too(kind, seed, n_models):
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+@pytest.mark.parametrize("n_models", [2, 70])
+def test_models_as_far_apart_as_a_dtype_lets_them_be(kind, dtype, n_models):
+    largest = np.iinfo(dtype).max
+    X = np.random.default_rng(0).choice([0, largest], (20, n_models)).astype(dtype)
+    X[0], X[0, -1], X[1], X[1, -1] = 0, largest, largest, 0
+    expected = [list(naive.bins_on_axes(row, 3.0, kind, UNIT)) for row in X]
+    assert bins_of(X, Axes(3.0, kind, UNIT)) == expected
+
+
+@pytest.mark.parametrize("kind", KINDS)
 @given(SEEDS, N_MODELS, WIDTHS, st.integers(1, 4))
 def test_bins_nest(kind, seed, n_models, width, times):
     X = np.random.default_rng(seed).normal(100, 20, (40, n_models))

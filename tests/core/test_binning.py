@@ -38,6 +38,15 @@ def test_bin_index_is_the_floor_of_value_over_width(values, bin_width):
     assert indices.tolist() == [naive.bin_index(value, float(bin_width)) for value in values]
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_bins_as_wide_as_all_values_of_a_dtype_or_a_little_less_or_more(dtype):
+    largest = np.iinfo(dtype).max
+    values = np.array([0, 1, largest - 1, largest], dtype=dtype)
+    assert bin_indices(values, largest - 1.0).tolist() == [0, 0, 1, 1]
+    assert bin_indices(values, largest + 0.0).tolist() == [0, 0, 0, 1]
+    assert bin_indices(values, largest + 1.0).tolist() == [0, 0, 0, 0]
+
+
 @given(st.integers(-1000, 1000), st.sampled_from([0.25, 1.0, 3.0, 32.0]))
 def test_lower_edge_belongs_to_the_bin_and_the_upper_edge_does_not(index, bin_width):
     edge = np.array([index * bin_width])

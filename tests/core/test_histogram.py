@@ -59,8 +59,11 @@ def test_truth_whose_values_lie_a_step_apart_is_kept_exactly(chunks, step):
     """Such as whole numbers at step 1."""
     chunks = [(cell, np.rint(truth) * step, weight) for cell, truth, weight in chunks]
     histogram = count(chunks, step)
-    values = histogram.values_from(np.zeros(histogram.cell.max() + 1))
-    expected = {(c, y) for cell, truth, _ in chunks for c, y in zip(cell, truth, strict=True)}
+    origin = np.arange(5.0, 6.0 + histogram.cell.max())
+    values = histogram.values_from(origin)
+    expected = {
+        (c, y - origin[c]) for cell, truth, _ in chunks for c, y in zip(cell, truth, strict=True)
+    }
     assert set(zip(histogram.cell, values, strict=True)) == expected
 
 
@@ -76,13 +79,47 @@ def test_selected_cells_keep_their_truth_and_are_numbered_without_gaps(chunks, s
 
 
 def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
+    for largest in (2.0**52, -(2.0**52)):
+        TruthCounter(1.0).add(np.array([0]), np.array([largest]), None)
+    for largest in (1.5 * 2**53, -1.5 * 2**53):
+        with pytest.raises(ValueError, match="target_resolution"):
+            TruthCounter(1.0).add(np.array([0]), np.array([largest]), None)
     counter = TruthCounter(1e-6)
     message = r"target_resolution.*1e-06 is too fine .* 1e\+12: it must be at least 0.000111"
     with pytest.raises(ValueError, match=message):
         counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
 
 
+@given(counted_rows(), st.sampled_from([0.25, 1.0, 3.0, 0.7, 40.0]))
+def test_whole_truth_goes_over_to_another_grid_as_if_it_had_been_counted_there(chunks, resolution):
+    chunks = [(cell, np.rint(truth), weight) for cell, truth, weight in chunks]
+    found, expected = count(chunks, 1.0).regrid(resolution), count(chunks, resolution)
+    assert found.resolution == expected.resolution
+    np.testing.assert_array_equal(found.cell, expected.cell)
+    np.testing.assert_array_equal(found.step, expected.step)
+    np.testing.assert_allclose(found.weight, expected.weight)
+    np.testing.assert_allclose(found.excess, expected.excess, rtol=1e-12, atol=1e-12)
+
+
 @pytest.mark.parametrize("bin_width", [32.0, 0.125, 1e4])
 def test_a_bin_has_256_steps_of_a_truth_that_is_not_whole(bin_width):
     truth = np.array([0.5, 7.25])
     assert resolve_target_resolution("auto", truth, None, bin_width) == bin_width / 256
+
+
+@pytest.mark.parametrize(
+    ("truth", "weight", "bin_width", "expected"),
+    [
+        (np.array([3, 9]), None, 0.125, 1.0),
+        (np.array([3, 9]), None, 1e4, 1.0),
+        (np.array([True, False]), None, 1e4, 1.0),
+        (np.array([3, 9]), None, 2.0**20, 16.0),  # at most 2**16 steps in a bin
+        (np.array([3.0, 9.0]), None, 0.125, 1.0),
+        (np.array([3.0, 9.0]), None, 32.0, 1.0),
+        (np.array([3.0, 9.0]), None, 512.0, 2.0),  # as other floats have it
+        (np.array([0.5, 9.0]), np.array([0.0, 1.0]), 32.0, 1.0),  # the half has no weight
+        (np.array([0.5, 9.0]), np.array([0.1, 1.0]), 32.0, 0.125),
+    ],
+)
+def test_whole_truth_is_kept_exactly(truth, weight, bin_width, expected):
+    assert resolve_target_resolution("auto", truth, weight, bin_width) == expected

@@ -51,9 +51,20 @@ def test_parts_add_up(seed, n_parts):
 def test_errors_are_those_of_the_rows(seed):
     X, y, weight = draw(seed)
     moments = LinearMoments.of(X, y, weight)
-    weights, intercept = moments.fit_ridge()
-    expected = np.average((X @ weights + intercept - y) ** 2, weights=weight)
-    np.testing.assert_allclose(moments.mean_squared_error(weights, intercept), expected, rtol=1e-9)
+    for weights, intercept in (moments.fit_ridge(), (np.full(X.shape[1], 0.4), 3.0)):
+        expected = np.average((X @ weights + intercept - y) ** 2, weights=weight)
+        found = moments.mean_squared_error(weights, intercept)
+        np.testing.assert_allclose(found, expected, rtol=1e-9)
+
+
+@given(SEEDS, st.sampled_from([-40, 20]))
+def test_weights_have_no_unit(seed, power):
+    X, y, weight = draw(seed)
+    scale = 2.0**power
+    weights, intercept = LinearMoments.of(X, y, weight).fit_ridge()
+    scaled, scaled_intercept = LinearMoments.of(scale * X, scale * y, weight).fit_ridge()
+    np.testing.assert_allclose(scaled, weights, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(scaled_intercept / scale, intercept, rtol=1e-6, atol=1e-6)
 
 
 def test_a_weight_of_two_is_the_row_twice_and_constant_models_do_no_harm():

@@ -4,9 +4,11 @@ from itertools import pairwise
 
 import naive
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sums import RESOLUTIONS, accumulate_in, assert_same_statistics
+from tables import images
 
 from skensir._sums.statistics import CellStatistics
 
@@ -66,8 +68,77 @@ def test_statistics_of_parts_add_up_to_those_of_the_whole(stack, cuts):
     assert_same_statistics(CellStatistics.merge(parts), accumulate_in({}, stack, 1.0))
 
 
+@given(naive.stacks(whole=True), naive.stacks(whole=True))
+def test_whole_truth_goes_over_to_the_grid_of_other_parts(stack, other):
+    n_models, of_reals = min(stack.X.shape[1], other.X.shape[1]), stack.bin_width / 256
+    whole, reals = (
+        naive.Stack(part.X[:, :n_models].astype(np.float64), part.y, None, stack.bin_width)
+        for part in (stack, other)
+    )
+    reals = reals._replace(y=reals.y + 0.25)
+    rows = np.concatenate([whole.X, reals.X]), np.concatenate([whole.y, reals.y])
+    parts = [accumulate_in({}, whole, 1.0), accumulate_in({}, reals, of_reals)]
+    expected = accumulate_in({}, naive.Stack(*rows, None, stack.bin_width), of_reals)
+    for order in (parts, parts[::-1]):
+        assert_same_statistics(CellStatistics.merge(order), expected)
+
+
 @given(naive.stacks(whole=True), st.integers(1, 5), st.sampled_from([1, 2, 4]))
 def test_statistics_coarsen_to_those_of_wider_bins(stack, factor, truth_factor):
     coarse = accumulate_in({}, stack, 1.0).coarsen(factor, truth_factor)
     wide = stack._replace(bin_width=stack.bin_width * factor)
     assert_same_statistics(coarse, accumulate_in({}, wide, float(truth_factor)))
+
+
+def changed(statistics, part, name, change):
+    """Return statistics with an array of theirs changed, or of their `part`."""
+    if part is None:
+        return statistics._replace(**{name: change(getattr(statistics, name))})
+    return statistics._replace(**{part: changed(getattr(statistics, part), None, name, change)})
+
+
+def with_last(value):
+    def change(array):
+        array = array.copy()
+        array.flat[-1] = value
+        return array
+
+    return change
+
+
+ARRAYS = {
+    None: ("cells", "sums"),
+    "truth": ("cell", "step", "weight", "excess"),
+    "linear": ("mean", "scatter"),
+}
+
+
+@pytest.mark.parametrize(("part", "name"), [(part, a) for part in ARRAYS for a in ARRAYS[part]])
+def test_an_array_that_is_none_of_the_sums_is_told_by_name(part, name):
+    sound = accumulate_in({}, images(200), 1.0, with_errors=True, with_linear=True)
+    sound.check()
+    bare = sound.without_errors()._replace(truth=None, linear=None)
+    bare.check()
+    assert bare.size == bare.sums.size
+    changes = [lambda a: a.astype(np.float32), lambda a: np.stack([a, a], axis=-1)]
+    if name not in ("cells", "cell", "step"):
+        changes += [with_last(value) for value in (np.nan, np.inf)]
+    for change in changes:
+        with pytest.raises(ValueError, match=f"^{name} of the sums must"):
+            changed(sound, part, name, change).check()
+
+
+def test_cells_that_cannot_be_are_told():
+    sound = accumulate_in({}, images(200), 1.0)
+    for largest in (2**53, -(2**53)):
+        changed(sound, None, "cells", with_last(largest)).check()
+        with pytest.raises(ValueError, match="beyond all bins"):
+            changed(sound, None, "cells", with_last(largest + np.sign(largest) * 2)).check()
+    for weight in (0.0, -1.0):
+        sums = sound.sums.copy()
+        sums[0, 0] = weight
+        with pytest.raises(ValueError, match="cells without rows"):
+            sound._replace(sums=sums).check()
+    for cell in (-1, sound.n_cells):
+        with pytest.raises(ValueError, match=f"must be below {sound.n_cells}"):
+            changed(sound, "truth", "cell", with_last(cell)).check()
