@@ -21,6 +21,7 @@ def small_batches(draw):
     """Cut rows into small chunks, let few wait for their cells and counts, and keep little."""
     return {
         (accumulate_module, "row_chunks"): naive.in_chunks(draw(st.integers(1, 50))),
+        (accumulate_module, "_FIRST_ROWS"): draw(st.sampled_from([1, 7, 2**15])),
         (accumulate_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
         (accumulate_module, "_MAX_LEFT"): draw(st.sampled_from([1, 2**21])),
         (accumulate_module, "_MAX_PRODUCTS"): draw(st.sampled_from([1, 2**11])),

@@ -15,7 +15,7 @@ from sums import (
 )
 
 from skensir._sums import accumulate as accumulate_module
-from skensir._sums.accumulate import accumulate
+from skensir._sums.accumulate import accumulate, first_rows_alone, pooled_error_moments
 from skensir._sums.axes import Axes
 
 
@@ -53,8 +53,10 @@ def test_errors_and_linear_moments_are_summed_where_they_are_asked_for(stack, ba
     weight = np.ones(len(stack.X)) if stack.sample_weight is None else stack.sample_weight
     weighted = weight[:, np.newaxis] * (stack.X.astype(np.float64) - stack.y[:, np.newaxis])
     cells = naive.rows_of_cells(stack.X, stack.bin_width, stack.sample_weight)
-    expected = [weighted[rows].sum(axis=0) for rows in cells.values()]
+    expected = np.array([weighted[rows].sum(axis=0) for rows in cells.values()])
     np.testing.assert_array_equal(found.errors.T, expected)
+    np.testing.assert_allclose(found.mean_errors(), expected / found.weight[:, np.newaxis])
+    np.testing.assert_allclose(found.pooled_mean_errors(), weighted.sum(axis=0) / weight.sum())
     without = accumulate_in({}, stack, None)
     np.testing.assert_array_equal(found.without_errors().sums, without.sums)
 
@@ -118,3 +120,39 @@ def test_values_far_from_zero_keep_their_digits(dtype):
     for name in SUMS[1:]:
         np.testing.assert_array_equal(getattr(far, name), getattr(near, name), err_msg=name)
     np.testing.assert_array_equal(far.truth.step, near.truth.step + int(shift))
+
+
+def sum_up(X, y, weight=None):
+    axes = Axes(np.abs(X).max())
+    return accumulate(X, y, weight, axes=axes).pooled_error_moments()
+
+
+@pytest.mark.parametrize("moments", [sum_up, pooled_error_moments])
+def test_squares_that_leave_the_numbers_are_told(moments):
+    """Whichever model makes them; where no row of positive weight has any, there are none."""
+    y = np.linspace(0.0, 1.0, 50)
+    one_errs = np.column_stack([y, y + 1e-3, y])
+    np.testing.assert_allclose(moments(one_errs, y), np.diag([0, 1e-6, 0]), atol=1e-15)
+    for scale in (1e-80, 1e-200):
+        with pytest.raises(ValueError, match="underflow"):
+            moments(one_errs * scale, y * scale)
+        weight = (np.arange(50) > 0) * 1.0
+        one_row = np.column_stack([y, y, y]) * scale
+        one_row[0, 1] = scale
+        with pytest.raises(ValueError, match="underflow"):
+            moments(one_row, y * scale, 1.0 - weight)
+        assert not moments(one_row, y * scale, weight).any()
+    for scale in (1e80, 1e200):
+        for sign in (1, -1):
+            with pytest.raises(ValueError, match="overflow"):
+                moments(one_errs * scale * sign, y)
+
+
+@pytest.mark.parametrize("n_rows", [0, 1, 7, 8, 40])
+@pytest.mark.parametrize("size", [5, 8, 100])
+def test_the_first_rows_are_a_chunk_of_their_own(n_rows, size, monkeypatch):
+    monkeypatch.setattr(accumulate_module, "_FIRST_ROWS", 7)
+    chunks = first_rows_alone(naive.in_chunks(size)(n_rows, 1))
+    assert [row for chunk in chunks for row in range(n_rows)[chunk]] == list(range(n_rows))
+    assert all(chunk.start < chunk.stop for chunk in chunks)
+    assert n_rows == 0 or chunks[0].stop == min(7, n_rows, size)

@@ -90,10 +90,13 @@ def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
         counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
 
 
-@given(counted_rows(), st.sampled_from([0.25, 1.0, 3.0, 0.7, 40.0]))
-def test_whole_truth_goes_over_to_another_grid_as_if_it_had_been_counted_there(chunks, resolution):
+@given(counted_rows(), st.sampled_from([1.0, 0.5]), st.sampled_from([0.25, 1.0, 3.0, 0.7, 40.0]))
+def test_whole_truth_goes_over_to_another_grid_as_if_it_had_been_counted_there(
+    chunks, from_resolution, resolution
+):
     chunks = [(cell, np.rint(truth), weight) for cell, truth, weight in chunks]
-    found, expected = count(chunks, 1.0).regrid(resolution), count(chunks, resolution)
+    found = count(chunks, from_resolution).regrid(resolution)
+    expected = count(chunks, resolution)
     assert found.resolution == expected.resolution
     np.testing.assert_array_equal(found.cell, expected.cell)
     np.testing.assert_array_equal(found.step, expected.step)
