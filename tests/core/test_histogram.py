@@ -90,11 +90,16 @@ def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
         counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
 
 
-@given(counted_rows(), st.sampled_from([1.0, 0.5]), st.sampled_from([0.25, 1.0, 3.0, 0.7, 40.0]))
-def test_whole_truth_goes_over_to_another_grid_as_if_it_had_been_counted_there(
+@given(
+    counted_rows(),
+    st.sampled_from([1.0, 0.5, 7.0]),
+    st.sampled_from([0.25, 1.0, 3.0, 0.7, 40.0]),
+)
+def test_truth_goes_over_to_another_grid_as_if_it_had_been_counted_there(
     chunks, from_resolution, resolution
 ):
-    chunks = [(cell, np.rint(truth), weight) for cell, truth, weight in chunks]
+    """Values lie 8 apart, so that a place holds one only."""
+    chunks = [(cell, 8 * np.rint(truth), weight) for cell, truth, weight in chunks]
     found = count(chunks, from_resolution).regrid(resolution)
     expected = count(chunks, resolution)
     assert found.resolution == expected.resolution
