@@ -122,6 +122,17 @@ def test_values_far_from_zero_keep_their_digits(dtype):
     np.testing.assert_array_equal(far.truth.step, near.truth.step + int(shift))
 
 
+def test_first_rows_may_have_no_weight():
+    rng = np.random.default_rng(0)
+    X, y = rng.integers(0, 99, (30, 3)) * 1.0, rng.integers(0, 99, 30) * 1.0
+    weight = (np.arange(30) >= 9) * 2.0
+    batches = {(accumulate_module, "row_chunks"): naive.in_chunks(4)}
+    found = accumulate_in(batches, naive.Stack(X, y, weight, 32.0), 1.0)
+    assert_same_statistics(
+        found, accumulate_in({}, naive.Stack(X[9:], y[9:], weight[9:], 32.0), 1.0)
+    )
+
+
 def sum_up(X, y, weight=None):
     axes = Axes(np.abs(X).max())
     return accumulate(X, y, weight, axes=axes).pooled_error_moments()

@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from sums import assert_same_statistics
 
 import skensir
 from skensir import EnsIRRegressor
@@ -296,6 +297,25 @@ def test_whole_truth_is_counted_by_chunks_and_by_rows_alike(kind):
         assert by_chunks.count(*chunk, len(rows)) is None  # more places than rows
     for one, other in zip(by_rows.entries(), by_chunks.entries(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize(("resolution", "by_chunks"), [(1.0, True), (2.0**-20, False)])
+def test_threads_count_whole_truth_by_chunks_where_a_table_holds_it(loops, resolution, by_chunks):
+    X = np.random.default_rng(0).integers(0, 256, (3000, 3), np.uint8)
+    stack = naive.Stack(X, X[:, 0] // 32, None, 128.0)
+    with numpy_only():
+        expected = sum_up(stack, resolution)
+    add_counts = compiled.TruthTable.add_counts
+    with (
+        batches(500, 0),
+        using(loops),
+        mock.patch.object(compiled.TruthTable, "add_counts", autospec=True) as spied,
+    ):
+        spied.side_effect = add_counts
+        found = sum_up(stack, resolution, n_threads=3)
+    assert_same_statistics(found, expected)
+    assert spied.called == by_chunks
 
 
 @pytest.fixture

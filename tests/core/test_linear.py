@@ -47,6 +47,25 @@ def test_parts_add_up(seed, n_parts):
         np.testing.assert_allclose(one, other, rtol=1e-9, atol=1e-6)
 
 
+def test_no_rows_have_moments_of_zero():
+    X, y, _ = draw(0)
+    none = LinearMoments.of(X[:0], y[:0], None)
+    for moments in (none, LinearMoments.of(X, y, 0 * y), LinearMoments.merge([none, none])):
+        assert moments.weight == 0.0
+        assert moments.mean.tolist() == [0.0] * (X.shape[1] + 1)
+        assert moments.scatter.tolist() == [[0.0] * (X.shape[1] + 1)] * (X.shape[1] + 1)
+
+
+@given(SEEDS)
+def test_without_a_model_they_are_those_of_the_others(seed):
+    X, y, weight = draw(seed)
+    for model in range(X.shape[1]):
+        found = LinearMoments.of(X, y, weight).without_model(model)
+        others = LinearMoments.of(np.delete(X, model, axis=1), y, weight)
+        for one, other in zip(found, others, strict=True):
+            np.testing.assert_allclose(one, other, rtol=1e-12)
+
+
 @given(SEEDS)
 def test_errors_are_those_of_the_rows(seed):
     X, y, weight = draw(seed)
