@@ -197,7 +197,8 @@ def test_rows_find_the_cells_and_combinations_that_numpy_finds(
     n_models = stack.X.shape[1]
     weights = rng.dirichlet(np.ones(n_models), index.n_cells + 1)
     arguments = stack.X, index, axes
-    signed = 3 * weights - 2 / n_models, rng.normal(size=index.n_cells + 1)
+    intercepts = rng.normal(size=index.n_cells + 1) if seed % 2 else None
+    signed = 3 * weights - 2 / n_models, intercepts
 
     def results():
         convex, other = np.empty(len(stack.X)), np.empty(2 * len(stack.X))[::2]
@@ -273,10 +274,19 @@ def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
         assert compiled.truth_table(X, y, 1.0, weighted=False) is not None
         assert compiled.compiled_find(few, index, Axes(32.0)) is None
         assert compiled.truth_table(few, y, 1.0, weighted=False) is None
-        assert compiled.truth_table(X, 1e9 * y, 1.0, weighted=False) is None
+        assert compiled.truth_table(X, y + 1e9, 1.0, weighted=False) is not None
+        for many_places in (1e9 * y, 1e6 * (y - y.mean()), y + 2.0**60):
+            assert compiled.truth_table(X, many_places, 1.0, weighted=False) is None
         zeros = CellIndex(np.zeros((1, 21), np.int64))
         assert compiled.compiled_find(of_21, zeros, Axes(32.0)) is None
         assert compiled.compiled_find(X, sparse, Axes(0.1)) is None
+
+
+def test_divisions_become_products_where_these_are_the_same():
+    for power in (-899, -8, 0, 3, 899):
+        assert compiled.exact_factor(2.0**power) == 2.0**-power
+    for divisor in (3.0, 0.1, 32.0 * (1 + 2.0**-52), 2.0**-901, 2.0**901):
+        assert compiled.exact_factor(divisor) is None
 
 
 @needs_numba
