@@ -275,8 +275,10 @@ def test_few_rows_many_models_and_sparse_cells_are_left_to_numpy():
         assert compiled.compiled_find(few, index, Axes(32.0)) is None
         assert compiled.truth_table(few, y, 1.0, weighted=False) is None
         assert compiled.truth_table(X, y + 1e9, 1.0, weighted=False) is not None
-        for many_places in (1e9 * y, 1e6 * (y - y.mean()), y + 2.0**60):
-            assert compiled.truth_table(X, many_places, 1.0, weighted=False) is None
+        for spread in (1e9 * y, 1e6 * (y - y.mean())):
+            assert compiled.truth_table(X, spread, 1.0, weighted=False) is None
+        for far in (1.5 * 2**53, -1.5 * 2**53, 2.0**60):
+            assert compiled.truth_table(X, y + far, 1.0, weighted=False) is None
         zeros = CellIndex(np.zeros((1, 21), np.int64))
         assert compiled.compiled_find(of_21, zeros, Axes(32.0)) is None
         assert compiled.compiled_find(X, sparse, Axes(0.1)) is None
