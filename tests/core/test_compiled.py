@@ -219,6 +219,32 @@ def test_rows_find_the_cells_and_combinations_that_numpy_finds(
 
 
 @pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize("kind", KINDS[:2])
+@pytest.mark.parametrize("places", [0, 2**15])
+def test_bins_beyond_the_known_ones_count_to_the_nearest(loops, kind, places):
+    rng, axes = np.random.default_rng(0), Axes(32.0, kind)
+    X = rng.integers(0, 256, (400, 3), np.uint8)
+    known = X[(abs(X - 128.0) < 64).all(axis=1)]
+    index = CellIndex(distinct_cells(axes.bins(np.ascontiguousarray(known.T))))
+    weights = rng.dirichlet(np.ones(3), index.n_cells + 1)
+
+    def results():
+        combined = np.empty(len(X))
+        combine_parts([(X, combiner(X, index, axes, weights), combined)], 1)
+        return find_cells(X, index, axes, 1), combined
+
+    with numpy_only():
+        expected = results()
+    with using(loops) as used, mock.patch.object(compiled, "_MAX_EXPANDED", places):
+        found = results()
+    beyond = index.beyond(axes.bins(np.ascontiguousarray(X.T)))
+    assert (expected[0][beyond] < index.n_cells).any()
+    assert used == {"find", "combine"}
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
 def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
     """With all weight on one model it would, in about every tenth of these rows."""
     X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
