@@ -29,6 +29,14 @@ def _floored(errors: FloatArray) -> FloatArray:
     return np.maximum(errors, np.finfo(np.float64).tiny)
 
 
+def _log_quotients(errors: FloatArray, others: FloatArray) -> FloatArray:
+    """Return logarithms of quotients, which are the same in any unit to the last bit."""
+    limits = np.finfo(np.float64)
+    with np.errstate(over="ignore", under="ignore"):  # where one of them is none
+        quotients = _floored(errors) / _floored(others)
+    return np.asarray(np.log(np.clip(quotients, limits.tiny, limits.max)))
+
+
 def standard_error(values: FloatArray, ratio: float) -> float:
     """Return that of the mean of a value per split.
 
@@ -59,10 +67,7 @@ def find_shares(errors: FloatArray, best: int, select: str) -> FloatArray:
     n_candidates, n_splits = errors.shape
     if select == "best" or n_splits < 2:
         return np.asarray(np.arange(n_candidates) == best, dtype=np.float64)
-    floored = _floored(errors)
-    # Of the quotient, which is the same in any unit.
-    with np.errstate(over="ignore"):  # where the best makes no error
-        excess = np.log(floored / floored[best])
+    excess = _log_quotients(errors, errors[best])
     mean = excess.mean(axis=1)
     mean[mean < _ROUNDING] = 0.0  # by any other score the best may be another one
     exponents = mean / _TEMPERATURE[select]
@@ -89,7 +94,7 @@ def share_with_rivals(
     of_rivals = np.zeros(len(rivals))
     if select != "auto" or errors.shape[1] < 2:
         return find_shares(errors, best, select), of_rivals
-    advantages = log_errors(errors[best]) - log_errors(rivals)
+    advantages = _log_quotients(errors[best], rivals)
     means = advantages.mean(axis=1)
     better = np.flatnonzero(means > _ROUNDING)
     if better.size:

@@ -53,3 +53,12 @@ def test_a_rival_that_is_as_good_as_the_best_table_takes_no_part(factor):
     shares, of_rivals = share_with_rivals(errors, errors * factor, 0, "auto", 0.5)
     assert shares.tolist() == [1]
     assert of_rivals.tolist() == [0]
+
+
+@pytest.mark.parametrize("unit", [1e-20, 1.0, 1e20])
+def test_whatever_makes_no_error_is_taken_alone(unit):
+    none, some = np.zeros((1, 4)), np.array([[3.0, 4.0, 5.0, 0.0]]) * unit
+    shares, of_rivals = share_with_rivals(some, np.concatenate([some, none]), 0, "auto", 0.2)
+    assert (shares.tolist(), of_rivals.tolist()) == ([0], [0, 1])
+    shares, of_rivals = share_with_rivals(np.concatenate([none, some]), some, 0, "auto", 0.2)
+    assert (shares.tolist(), of_rivals.tolist()) == ([1, 0], [0])
