@@ -105,7 +105,7 @@ def measure(cases, n_rows=1_000_000):
         make = EnsIRRegressor(bin_width, objective="squared_error")
         model = make.fit(X, y)
         line = [
-            seconds_a_row(lambda X=X, y=y, make=make: make.fit(X, y), n_rows, 3),
+            seconds_a_row(lambda X=X, y=y, make=make: make.fit(X, y), n_rows),
             seconds_a_row(lambda X=X, model=model: model.predict(X), n_rows),
             seconds_a_row(lambda X=X: np.mean(X, axis=1), n_rows),
         ]
