@@ -67,8 +67,8 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         candidate, in logarithms, shares are proportional to
 
         - "auto": :math:`\exp(-d / 0.03)`; the average of the models, the best of them and one
-          convex vector take part where they do better than every table, of which only what is
-          more than chance by Student's t counts against tables (see `plain_shares_`);
+          convex vector take part where they do better than the best table, less what few splits
+          may pretend (see `plain_shares_`);
         - "average": :math:`\exp(-\max(d / 0.02, z^2 / 2))`, with :math:`z` the ratio of d and its
           standard error over the splits; take it where splits are many;
         - "best": one for the best, zero for the others, so that one table can be read. A single
@@ -134,8 +134,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         Errors are weighted by `sample_weight`. Fit times leave out the pass over the data.
     plain_shares_ : dict of float
         The shares of "average", "best_model" and "convex", which need no table. They take part with
-        ``select="auto"``, and only where they do better on held-out rows than every table: the
-        shares of the candidates and these sum to one.
+        ``select="auto"``, and only where they do better on held-out rows than the best table,
+        less what few splits may pretend: the standard error of that advantage, corrected for shared
+        training rows [1]_, times what Student's t exceeds the normal quantile. The shares of the
+        candidates and these sum to one.
     gains_ : dict of dict
         What is gained on held-out rows over "average", "best_model" (the best base model),
         "convex" (one convex weight vector) and "ridge" (ridge regression of the truth on the

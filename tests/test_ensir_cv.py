@@ -394,3 +394,14 @@ def test_grid_values_may_be_any_collection():
         cv=2,
     )
     assert len(model.fit(X, y).cv_results_["params"]) == 8
+
+
+def test_values_of_which_only_the_spread_is_too_large_are_told():
+    """No model errs in these rows, and deviations have no sums of the predictions themselves."""
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 300)
+    X = y[:, np.newaxis] + rng.normal(0, 5, (300, 3))
+    X[::50] = 1e160
+    y[::50] = 1e160
+    with pytest.raises(ValueError, match="data_range, bin_width or sample_weight is too large"):
+        EnsIRRegressorCV(axes="deviations").fit(X, y)

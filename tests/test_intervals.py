@@ -191,3 +191,12 @@ def test_refused_rows_leave_the_calibration_as_it_was():
         with pytest.raises(ValueError, match=message):
             model.calibrate(*arguments)
         assert pickle.dumps(model) == before
+
+
+def test_rounding_makes_no_error_of_a_fixed_combination_negative():
+    """The average makes no error on the training rows of a split."""
+    X = np.array([[1.0, 2, 0], [1, 2, 1], [5, 5, 5], [-1, 1, 0], [3, 3, 3], [1, 1, 1]])
+    y = np.array([1.0, 1, 5, 0, 3, 1])
+    model = EnsIRRegressorCV(cv=6).fit(X, y)
+    assert model.plain_shares_["average"] > 0
+    assert np.isfinite(model.predict_interval(X)).all()

@@ -333,5 +333,5 @@ def count_held_out(
         for share, fixed in constants:
             prediction += share * combine_fixed(X, fixed)
             squares += share * (fixed @ split.pooled.moments @ fixed)
-        counts += count_ratios(y - prediction, np.sqrt(squares), sample_weight)
+        counts += count_ratios(y - prediction, np.sqrt(np.maximum(squares, 0.0)), sample_weight)
     return counts

@@ -374,7 +374,9 @@ def accumulate(
     check_sums(statistics.sums)
     _check_products(statistics.error_products, statistics.weight.sum(), X, y, sample_weight)
     if with_linear:
-        statistics = statistics._replace(linear=LinearMoments.merge(moments))
+        linear_moments = LinearMoments.merge(moments)
+        check_sums(linear_moments.scatter)
+        statistics = statistics._replace(linear=linear_moments)
     return statistics
 
 
@@ -396,8 +398,8 @@ def first_rows_alone(chunks: list[slice]) -> list[slice]:
 
 def check_sums(sums: FloatArray) -> None:
     """Raise a ValueError where squares are too large to work with."""
-    # The largest of all is a sum of weights or of squares, or NaN, which is not below anything.
-    if sums.size and not sums.max() <= _LARGEST_SUM:
+    # Without a copy of what may be large; NaN is in no range.
+    if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
         raise ValueError(
             "X, y, data_range, bin_width or sample_weight is too large: sums of the squares of "
             "predictions or of errors overflow. Values must be below about 1e70 in magnitude."

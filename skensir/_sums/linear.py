@@ -27,7 +27,7 @@ def scatter_of(values: FloatArray, weighted: FloatArray) -> FloatArray:
     products = np.zeros(len(pairs))
     for start in range(0, values.shape[1], _PIECE):
         left, right = (list(lines[:, start : start + _PIECE]) for lines in (weighted, values))
-        # Pair by pair: of few and long lines a product of matrices takes longer.
+        # Pair by pair: of few and long lines, the usual ones, a product of matrices takes longer.
         products += [left[i] @ right[j] for i, j in pairs]
     scatter = np.empty((len(values), len(values)))
     scatter[upper] = scatter.T[upper] = products
@@ -59,7 +59,7 @@ class LinearMoments(NamedTuple):
             return LinearMoments(0.0, np.zeros(n_lines), np.zeros((n_lines, n_lines)))
         values = np.empty((n_lines, len(X)))
         values[:-1], values[-1] = X.T, y
-        mean = values.mean(axis=1) if sample_weight is None else values @ sample_weight / weight
+        mean = np.average(values, axis=1, weights=sample_weight)
         values -= mean[:, np.newaxis]
         weighted = values if sample_weight is None else values * sample_weight
         return LinearMoments(weight, mean, scatter_of(values, weighted))

@@ -87,7 +87,7 @@ def load_super_resolution() -> SampleSet:
     RRDN-gans 30.13
     RRDN-thick 29.78
     >>> print(f"EnsIR {peak_signal_noise_ratio(friends.target, restored[0], **convention):.2f}")
-    EnsIR 31.24
+    EnsIR 31.25
     """
     reference, test = (ReferenceSet(SUPER_RESOLUTION / part) for part in ("reference", "test"))
     return SampleSet(reference, test, SUPER_RESOLUTION)

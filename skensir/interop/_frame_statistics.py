@@ -26,7 +26,7 @@ def check_lines(lines: Lines, rows: FrameRows) -> None:
         raise ValueError(f"frame has no {kind}; at least one is needed.")
     if lines.columns["bad"].any():
         rows.say_what_is_no_number()
-    check_sums(lines.stack([name for name in lines.columns if name.startswith(_SUMS)]))
+    check_sums(lines.stack(["weight", *(n for n in lines.columns if n.startswith(_SUMS))]))
     least = lines.columns.get("least")
     if least is not None and least.min() < 0:
         raise ValueError(

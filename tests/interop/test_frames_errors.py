@@ -254,3 +254,13 @@ def test_folds_that_are_predictions_or_truth_are_refused():
                 data_range=255,
                 folds=folds,
             )
+
+
+@pytest.mark.parametrize("sign", [-1, 1])
+@pytest.mark.parametrize(("weight", "error"), [(1e155, 1e-4), (1e151, 0.1), (1e200, 1e-30)])
+def test_sums_that_leave_the_numbers_are_told_whatever_their_sign(sign, weight, error):
+    y = np.arange(20.0)
+    columns = {"A": y + sign * error, "B": y + sign * error / 2, "y": y, "w": np.full(20, weight)}
+    asked = {"models": ["A", "B"], "target": "y", "sample_weight": "w", "axes": "deviations"}
+    with pytest.raises(ValueError, match="sample_weight is too large"):
+        cell_sums(pl.DataFrame(columns), **asked, **ASKED)
