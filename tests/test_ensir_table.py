@@ -186,3 +186,14 @@ def test_target_resolution_is_exact_for_whole_numbers_and_fine_for_others():
     exact = fitted(real, target_resolution=1e-7, **options)
     difference = np.abs(fitted(real, **options).weights_ - exact.weights_).max()
     assert 0 < difference < 2e-3
+
+
+@pytest.mark.parametrize("axes", ["predictions", "deviations"])
+def test_rows_in_no_cell_err_by_nothing_on_average_with_an_intercept(axes):
+    X, y, weight, _ = images()
+    y = y + 7.0  # all models err to the same side
+    options = {"objective": "squared_error", "fit_intercept": True, "axes": axes}
+    model = EnsIRRegressor(**options).fit(X, y, weight)
+    errors = X @ model.default_weights_ + model.default_intercept_ - y
+    assert abs(np.average(errors, weights=weight)) < 1e-9
+    assert abs(model.default_intercept_) > 1

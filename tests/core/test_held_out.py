@@ -124,14 +124,17 @@ def test_much_truth_in_16_bits_is_counted_on_fewer_steps_at_next_to_no_error(mon
         assert 10 * abs(np.log10(found[number] / slow)) < 1e-3  # dB
 
 
-@pytest.mark.parametrize(("bin_width", "step"), [(511, 1), (512, 2), (767, 2), (768, 3)])
+@pytest.mark.parametrize(
+    ("bin_width", "fine", "step"),
+    [(511, 1, 1), (512, 1, 2), (767, 1, 2), (768, 1, 3), (256, 0.5, 1), (255, 0.5, 0.5)],
+)
 def test_steps_of_much_truth_are_made_wider_as_long_as_a_bin_keeps_256(
-    bin_width, step, monkeypatch
+    bin_width, fine, step, monkeypatch
 ):
     [(X, y)] = make_parts(1)
-    sums = accumulate(X, y, axes=Axes(float(bin_width)), target_resolution=1.0)
+    sums = accumulate(X, y, axes=Axes(float(bin_width)), target_resolution=float(fine))
     n_entries = len(sums.truth.cell)
-    for many, expected in ((n_entries, 1), (n_entries - 1, step)):
+    for many, expected in ((n_entries, fine), (n_entries - 1, step)):
         monkeypatch.setattr(held_out, "_MANY_ENTRIES", many)
         [truth, _] = (train.truth for train in HeldOutParts.of_folds([sums, sums], [[], []]).trains)
         assert truth.resolution == expected

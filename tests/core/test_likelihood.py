@@ -227,3 +227,15 @@ def test_em_recovers_the_mixture_that_made_the_truth():
     assert fit.converged.all()
     np.testing.assert_allclose(fit.weights[0], [0.2, 0.3, 0.5], atol=0.02)
     np.testing.assert_allclose(np.sqrt(fit.variances[0]), deviations, rtol=0.05)
+
+
+def test_the_variance_of_a_component_that_no_row_is_near_is_that_of_weighted_rows():
+    """Its responsibilities are exp(-500000) and less, but their ratios are none of that."""
+    truth, weight, mean, variance = np.array([0.0, 1.0]), np.array([1.0, 3.0]), 1e6, 1e6
+    cell = one_cell(truth, [0.5, mean], [1.0, variance], [0.5, 0.5])._replace(sample_weight=weight)
+    squares = (truth - mean) ** 2
+    resp = weight * np.exp((squares.min() - squares) / (2 * variance))
+    expected = resp @ squares / resp.sum()
+    assert abs(expected / squares.mean() - 1) > 1e-7
+    found = cell.fit(max_iter=1, tol=0.0).variances[0, 1]
+    assert found == pytest.approx(expected, rel=1e-12)

@@ -87,3 +87,10 @@ def test_over_all_rows_weights_are_those_of_the_objective(positive, intercept):
     left = np.cov(errors.T, bias=True) if intercept else moments
     np.testing.assert_allclose(weights, find(left), atol=1e-7)
     assert (weights >= 0).all() == positive
+
+
+def test_a_model_that_is_the_average_of_all_is_taken_alone_whatever_they_err():
+    """What is left of its distance is rounding of errors that are a million times as large."""
+    errors = 1e6 + np.array([[0.0, 1.0, -1.0], [0.0, -2.0, 2.0]])
+    weights = inverse_deviation_weights(errors.T @ errors / 2)
+    np.testing.assert_array_equal(weights, [1, 0, 0])

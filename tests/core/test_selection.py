@@ -73,3 +73,9 @@ def test_whatever_makes_no_error_is_taken_alone(unit):
     assert (shares.tolist(), of_rivals.tolist()) == ([0], [0, 1])
     shares, of_rivals = share_with_rivals(np.concatenate([none, some]), some, 0, "auto", 0.2)
     assert (shares.tolist(), of_rivals.tolist()) == ([1, 0], [0])
+
+
+def test_a_rival_that_is_no_better_than_the_best_table_takes_no_part_beside_another():
+    errors = np.array([[4.0, 3.0, 5.0]])
+    _, of_rivals = share_with_rivals(errors, np.concatenate([errors, 0.99 * errors]), 0, "auto", 0)
+    assert of_rivals[0] == 0 < of_rivals[1]
