@@ -50,7 +50,7 @@ def in_parallel(
     """
     n_jobs = n_jobs or n_cores()
     tqdm = import_optional("tqdm", "A bar of progress").tqdm
-    pool = ThreadPoolExecutor(min(n_jobs, max(1, len(steps))))
+    pool = ThreadPoolExecutor(min(n_jobs, max(1, len(steps))), thread_name_prefix="skensir")
     waiting: deque[Future[Result]] = deque()
     last = len(steps)
 

@@ -9,7 +9,7 @@ from skensir.image.progress import in_parallel, n_cores
 
 
 def working_threads():
-    return [thread for thread in threading.enumerate() if "PoolExecutor" in thread.name]
+    return [thread for thread in threading.enumerate() if thread.name.startswith("skensir")]
 
 
 @pytest.mark.parametrize("n_jobs", [1, 2, 7, None])
