@@ -224,15 +224,15 @@ class Runner:
             test, called, seconds = json.loads(line)
             self.called[test], self.seconds[test] = set(map(tuple, called)), seconds
         self.kills = Counter()
-        items = [item for item in session.items if self.called.get(item.nodeid)]
-        print(len(items), "tests of", round(sum(self.seconds.values())), "s", flush=True)
+        self.items = [item for item in session.items if self.called.get(item.nodeid)]
+        print(len(self.items), "tests of", round(sum(self.seconds.values())), "s", flush=True)
         killers = killers_of(self.results)
         mutants = [mutant for path in self.paths for mutant in mutants_of(path)]
         random.Random(0).shuffle(mutants)
         wanted = (None,) if self.again else ("never run",)
         mutants = [mutant for mutant in mutants if killers.get(mutant.name, "never run") in wanted]
         print(len(mutants), "mutants", flush=True)
-        self.share_out(self.run, [(mutant, items) for mutant in mutants])
+        self.share_out(self.run, mutants)
         return True
 
     def share_out(self, function, things):
@@ -243,9 +243,9 @@ class Runner:
                 print(fault, flush=True)
 
     def run(self, mutants, write):
-        for mutant, items in mutants:
+        for mutant in mutants:
             begin = time.time()
-            chosen = self.choose(items, mutant)
+            chosen = self.choose(mutant)
             killer = end_fork(start_fork(self.try_out, chosen, mutant)) or None
             if killer:
                 self.kills[mutant.path, killer] += 1
@@ -255,9 +255,9 @@ class Runner:
                 file.write(json.dumps(line) + "\n")
         write("")
 
-    def choose(self, items, mutant):
+    def choose(self, mutant):
         """Return the tests that call the function, in the order in which they are most of use."""
-        chosen = [item for item in items if self.comes_by(mutant, self.called[item.nodeid])]
+        chosen = [item for item in self.items if self.comes_by(mutant, self.called[item.nodeid])]
         chosen.sort(key=lambda item: self.seconds[item.nodeid])
         own, of_file, order = f"test_{mutant.path.stem}.py", Counter(), {}
         for item in chosen:  # from each file in turn
