@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from skensir._sums import accumulate as accumulate_module
 from skensir._sums import histogram as histogram_module
+from skensir._sums import matrices as matrices_module
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 
@@ -24,12 +25,18 @@ def small_batches(draw):
         (accumulate_module, "_FIRST_ROWS"): draw(st.sampled_from([1, 7, 2**15])),
         (accumulate_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
         (accumulate_module, "_MAX_LEFT"): draw(st.sampled_from([1, 2**21])),
-        (accumulate_module, "_MAX_PRODUCTS"): draw(st.sampled_from([1, 2**11])),
+        (accumulate_module, "_MANY_MODELS"): draw(st.sampled_from([0, 20])),
+        (matrices_module, "row_chunks"): naive.in_chunks(draw(st.integers(1, 50))),
+        (matrices_module, "_MAX_ROWS"): draw(st.sampled_from([1, 30, 2**20])),
+        (matrices_module, "_MAX_WAITING"): draw(st.integers(0, 40)),
+        (matrices_module, "_BATCH"): draw(st.integers(1, 8)),
+        (matrices_module, "_MAX_PRODUCTS"): draw(st.sampled_from([1, 2**11])),
+        (matrices_module, "_MAX_PRODUCT"): draw(st.sampled_from([1, 30, 2**18])),
         (histogram_module, "_MAX_PENDING"): draw(st.integers(0, 40)),
     }
 
 
-def accumulate_in(batches, stack, resolution, **asked):
+def accumulate_in(batches, stack, resolution, kind="predictions", **asked):
     with ExitStack() as patches:
         for (module, name), value in batches.items():
             patches.enter_context(mock.patch.object(module, name, value))
@@ -37,7 +44,7 @@ def accumulate_in(batches, stack, resolution, **asked):
             stack.X,
             stack.y,
             stack.sample_weight,
-            axes=Axes(stack.bin_width),
+            axes=Axes(stack.bin_width, kind),
             target_resolution=resolution,
             **asked,
         )

@@ -21,6 +21,7 @@ from skensir import EnsIRRegressor, EnsIRRegressorCV, _jobs, _threads
 from skensir._core import combine as combine_module
 from skensir._jobs import count_threads
 from skensir._sums import accumulate as accumulate_module
+from skensir._sums import matrices as matrices_module
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import KINDS, Axes
 from skensir._threads import in_threads
@@ -37,9 +38,10 @@ MANY_CORES = mock.patch.object(_jobs, "_n_cores", return_value=8)
     at_once=st.integers(1, 5),
     n_threads=st.integers(2, 5),
     resolution=st.sampled_from([None, 0.7]),
+    many=st.sampled_from([0, 20]),
 )
 def test_sums_do_not_depend_on_threads_nor_on_how_many_chunks_are_looked_up_at_once(
-    stack, kind, size, waiting, at_once, n_threads, resolution
+    stack, kind, size, waiting, at_once, n_threads, resolution, many
 ):
     def sum_up(n_threads):
         axes = Axes(stack.bin_width, kind)
@@ -55,6 +57,9 @@ def test_sums_do_not_depend_on_threads_nor_on_how_many_chunks_are_looked_up_at_o
         mock.patch.object(accumulate_module, "row_chunks", naive.in_chunks(size)),
         mock.patch.object(accumulate_module, "_MAX_WAITING", waiting),
         mock.patch.object(accumulate_module, "_BATCH", at_once),
+        mock.patch.object(accumulate_module, "_MANY_MODELS", many),
+        mock.patch.object(matrices_module, "row_chunks", naive.in_chunks(size)),
+        mock.patch.object(matrices_module, "_MAX_WAITING", waiting),
     ):
         one, other = sum_up(1), sum_up(n_threads)
         with mock.patch.object(accumulate_module, "_BATCH", 1):

@@ -20,6 +20,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     moments of a linear regression, a rival of every table
 ``statistics``
     the sums of a cell; they add up, and cells coarsen
+``matrices``
+    rows of many models, in the order of their cells, to statistics
 ``accumulate``
     one pass over the rows: to statistics
 """

@@ -13,6 +13,7 @@ from skensir._sums.cells import CellIndex, Walk, distinct_cells
 from skensir._sums.compiled import CompiledSums, compiled_sums, compiled_walk, truth_table
 from skensir._sums.histogram import TruthCounter
 from skensir._sums.linear import LinearMoments, scatter_of
+from skensir._sums.matrices import sum_matrices
 from skensir._sums.statistics import CellStatistics, n_offsets, n_products
 from skensir._threads import in_threads
 from skensir._track import Track, untracked
@@ -35,10 +36,8 @@ _BATCH = 8
 # Values in the sums that they leave, all chunks together: 16 megabytes.
 _MAX_LEFT = 2**21
 
-# With more models than this, the rows of a cell are multiplied as matrices.
+# With more models than this, the rows of a cell are multiplied as a matrix.
 _MANY_MODELS = 20
-# Values in the products of some cells at a time: 8 megabytes.
-_MAX_PRODUCTS = 2**20
 
 
 class _Rows(NamedTuple):
@@ -142,7 +141,7 @@ class _Accumulator:
         if self.compiled is not None:
             return self._look_up_compiled(self.compiled, X, truth, weight)
         rows = self._bin(X, truth, weight)
-        if not self.index.n_cells or self.n_models > _MANY_MODELS:
+        if not self.index.n_cells:
             return _Part(rows=rows)
         numbers, new = self._find(rows)
         if not new.any():
@@ -208,14 +207,8 @@ class _Accumulator:
 
     def _add_rows(self, rows: _Rows, numbers: IntArray) -> None:
         """Add rows with known cell numbers to the sums."""
-        if not numbers.size:
-            return
-        if self.n_models <= _MANY_MODELS:
+        if numbers.size:
             self._add_sums(self._sum(rows, numbers))
-            return
-        if self.truth is not None:
-            self.truth.add(numbers, rows.truth, rows.weight)
-        self._add_matrices(rows, numbers)
 
     def _take_in(self) -> None:
         """Number the cells of the rows that wait, and sum those rows."""
@@ -276,42 +269,6 @@ class _Accumulator:
         offsets += rows.columns
         return offsets
 
-    def _add_matrices(self, rows: _Rows, numbers: IntArray) -> None:
-        """Add rows of many models: those of a cell are a matrix, times itself.
-
-        Cells with as many rows are multiplied together, in parts that stay small.
-        """
-        order = np.argsort(numbers, kind="stable")
-        numbers, first, n_rows = np.unique(numbers[order], return_index=True, return_counts=True)
-        truth, weight = rows.truth[order], None if rows.weight is None else rows.weight[order]
-        errors = rows.columns.T[order] - truth[:, np.newaxis]
-        values: list[AnyArray] = [np.ones((len(order), 1))]
-        if n_offsets(self.axes, self.n_models):
-            offsets = self._offsets(rows).T[order]
-            values += [offsets, offsets**2]
-        if self.with_errors:
-            values.append(errors)
-        lines = np.hstack(values)
-        if weight is not None:
-            lines *= weight[:, np.newaxis]
-        at_end = self.n_sums - self.with_errors * self.n_models
-        at_products = at_end - n_products(self.n_models)
-        sums = np.add.reduceat(lines, first, axis=0)
-        self.sums[numbers, :at_products] += sums[:, :at_products]
-        self.sums[numbers, at_end:] += sums[:, at_products:]
-        upper = np.ravel_multi_index(np.triu_indices(self.n_models), [self.n_models] * 2)
-        n_cells = max(1, _MAX_PRODUCTS // self.n_models**2)
-        for n in np.unique(n_rows).tolist():
-            of_size = np.flatnonzero(n_rows == n)
-            for cells in np.split(of_size, range(n_cells, len(of_size), n_cells)):
-                own = first[cells, np.newaxis] + np.arange(n)
-                matrices = weighted = errors[own]
-                if weight is not None:
-                    weighted = matrices * weight[own, np.newaxis]
-                products = weighted.transpose(0, 2, 1) @ matrices
-                products = products.reshape(len(cells), -1).take(upper, axis=1)
-                self.sums[numbers[cells], at_products:at_end] += products
-
     def finish(self) -> CellStatistics:
         """Return sums and histogram with the cells in lexicographic order."""
         if self.waiting:
@@ -342,6 +299,46 @@ def accumulate(
     too, `with_linear` for the moments of a linear regression. `track` is told of each chunk. For
     any number of threads the sums are the same, to the last bit.
     """
+    arguments = X, y, sample_weight, axes, target_resolution
+    if X.shape[1] > _MANY_MODELS:
+        statistics = sum_matrices(
+            *arguments, with_errors=with_errors, track=track, n_threads=n_threads
+        )
+        chunks = row_chunks(*X.shape) if with_linear else []
+        moments = in_threads(
+            lambda chunk: _moments(*_rows_of(chunk, X, y, sample_weight)), chunks, n_threads
+        )
+    else:
+        statistics, moments = _sum_chunks(
+            *arguments,
+            with_errors=with_errors,
+            with_linear=with_linear,
+            track=track,
+            n_threads=n_threads,
+        )
+    check_sums(statistics.sums)
+    _check_products(statistics.error_products, statistics.weight.sum(), X, y, sample_weight)
+    if with_linear:
+        nothing = LinearMoments.of(X[:0], y[:0], None)
+        linear = LinearMoments.merge([nothing, *moments])
+        check_sums(linear.scatter)
+        statistics = statistics._replace(linear=linear)
+    return statistics
+
+
+def _sum_chunks(
+    X: AnyArray,
+    y: AnyArray,
+    sample_weight: FloatArray | None,
+    axes: Axes,
+    target_resolution: float | None,
+    *,
+    with_errors: bool,
+    with_linear: bool,
+    track: Track,
+    n_threads: int,
+) -> tuple[CellStatistics, list[LinearMoments]]:
+    """Sum up chunks of rows as they come, and take the moments that are asked for."""
     sums = _Accumulator(
         *(X, y, axes, target_resolution),
         with_errors=with_errors,
@@ -353,31 +350,28 @@ def accumulate(
         rows = _rows_of(chunk, X, y, sample_weight)
         if not rows[1].size:
             return _Part(), []
-        with np.errstate(over="ignore", invalid="ignore"):  # told below
-            return sums.look_up(*rows), [LinearMoments.of(*rows)] if with_linear else []
+        with np.errstate(over="ignore", invalid="ignore"):  # told by `accumulate`
+            part = sums.look_up(*rows)
+        return part, [_moments(*rows)] if with_linear else []
 
     chunks = first_rows_alone(row_chunks(*X.shape))
-    if len(chunks) > 1:  # else all wait for their cells together
-        with np.errstate(over="ignore", invalid="ignore"):
-            sums.begin(*_rows_of(chunks[0], X, y, sample_weight))
-    n_rows = max((chunk.stop - chunk.start for chunk in chunks), default=0)
-    moments = [LinearMoments.of(X[:0], y[:0], None)]
+    moments: list[LinearMoments] = []
     left = iter(track(chunks, "sums of the rows"))
-    while batch := list(islice(left, sums.n_at_once(n_rows))):
-        for part, linear in in_threads(look_up, batch, n_threads):
-            moments += linear
-            with np.errstate(over="ignore", invalid="ignore"):
-                sums.add(part)
-            del part
+    n_rows = max((chunk.stop - chunk.start for chunk in chunks), default=0)
     with np.errstate(over="ignore", invalid="ignore"):
-        statistics = sums.finish()
-    check_sums(statistics.sums)
-    _check_products(statistics.error_products, statistics.weight.sum(), X, y, sample_weight)
-    if with_linear:
-        linear_moments = LinearMoments.merge(moments)
-        check_sums(linear_moments.scatter)
-        statistics = statistics._replace(linear=linear_moments)
-    return statistics
+        if len(chunks) > 1:  # else all wait for their cells together
+            sums.begin(*_rows_of(chunks[0], X, y, sample_weight))
+        while batch := list(islice(left, sums.n_at_once(n_rows))):
+            for part, linear in in_threads(look_up, batch, n_threads):
+                moments += linear
+                sums.add(part)
+                del part
+        return sums.finish(), moments
+
+
+def _moments(X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> LinearMoments:
+    with np.errstate(over="ignore", invalid="ignore"):  # told by `accumulate`
+        return LinearMoments.of(X, truth, weight)
 
 
 def _rows_of(chunk: slice, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None) -> _Chunk:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from skensir._typing import AnyArray
+from skensir._typing import AnyArray, IntArray
 
 # Beyond this a float64 no longer tells neighbouring bins apart.
 MAX_BIN_INDEX = 2.0**53
@@ -16,8 +16,8 @@ def row_chunks(n_rows: int, n_models: int) -> list[slice]:
     return [slice(start, min(start + step, n_rows)) for start in range(0, n_rows, step)]
 
 
-def model_columns(X: AnyArray, rows: slice) -> AnyArray:
-    """Copy a chunk of rows as one contiguous line a model, in the dtype it came in."""
+def model_columns(X: AnyArray, rows: slice | IntArray) -> AnyArray:
+    """Copy some rows as one contiguous line a model, in the dtype it came in."""
     return np.ascontiguousarray(X[rows].T)
 
 
