@@ -2,7 +2,8 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import make_scorer, mean_squared_error
 from sklearn.model_selection import (
@@ -63,7 +64,7 @@ def fixed_order(point):
     return sorted((name, str(value)) for name, value in point.items())
 
 
-@settings(max_examples=20)
+@share_of_cases(1 / 2)
 @given(
     seed=SEEDS,
     dtype=st.sampled_from([np.float64, np.float32, np.uint8, np.int32]),
@@ -106,7 +107,7 @@ def test_results_equal_brute_force_grid_search(seed, dtype, grid, cv, scoring, d
     assert actual["mean_test_score"].max() == pytest.approx(ours.best_score_)
 
 
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(
     seed=SEEDS,
     axes=st.sampled_from(KINDS),
@@ -136,7 +137,7 @@ def test_scores_of_weighted_rows_are_those_of_tables_fitted_on_the_others(
         np.testing.assert_allclose(found, -np.log(error), rtol=1e-9, atol=1e-9)
 
 
-@settings(max_examples=10)
+@share_of_cases(1 / 4)
 @given(seed=SEEDS)
 def test_sample_weight_equals_repetition_within_groups(seed):
     rng = np.random.default_rng(seed)

@@ -6,7 +6,8 @@ from unittest import mock
 import joblib
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import LeaveOneGroupOut
@@ -66,7 +67,7 @@ def assert_same_search(parts, whole):
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-@settings(max_examples=8)
+@share_of_cases(1 / 5)
 @given(seed=SEEDS, n_parts=st.integers(1, 6), n_merged=st.integers(0, 3), weighted=st.booleans())
 def test_parts_in_any_order_and_merged_make_the_search_of_the_whole(
     search, seed, n_parts, n_merged, weighted

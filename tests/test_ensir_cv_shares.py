@@ -3,7 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import example, given, settings
+from drawn import share_of_cases
+from hypothesis import example, given
 from hypothesis import strategies as st
 from sklearn.linear_model import Ridge
 from sklearn.metrics import mean_squared_error
@@ -103,7 +104,7 @@ NO_BETTER_THAN_PLAIN = {
 
 
 @pytest.mark.filterwarnings("ignore:Most rows")
-@settings(max_examples=10)
+@share_of_cases(1 / 4)
 @given(seed=SEEDS, grid=GRIDS, n_models=st.integers(1, 4), weighted=st.booleans())
 @example(seed=1, grid=NO_BETTER_THAN_PLAIN, n_models=4, weighted=False)
 def test_prediction_is_the_average_of_candidates_fitted_on_all_rows(seed, grid, n_models, weighted):

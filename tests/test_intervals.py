@@ -4,7 +4,8 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.model_selection import KFold
@@ -82,7 +83,7 @@ def clone_of(model):
     return pickle.loads(pickle.dumps(model))
 
 
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(SEEDS, st.integers(-30, 30), st.sampled_from(COVERAGES))
 def test_intervals_scale_as_the_rows_do(seed, power, coverage):
     X, y = draw_rows(seed, 300)
@@ -100,7 +101,7 @@ def test_intervals_scale_as_the_rows_do(seed, power, coverage):
         np.testing.assert_array_equal(found, scale * np.array(one.predict_interval(X, coverage)))
 
 
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(SEEDS, st.integers(1, 5))
 def test_rows_in_parts_calibrate_as_all_at_once(seed, n_parts):
     X, y = draw_rows(seed, 400)

@@ -4,7 +4,8 @@ import copy
 
 import numpy as np
 import pytest
-from hypothesis import assume, example, given, settings
+from drawn import share_of_cases
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 from naive import Nested, bins_on_axes
 from tables import assert_same_table
@@ -46,7 +47,7 @@ def held_out(seed, n_models):
     return 1.6 * draw_rows(seed + 1, n_rows=60, n_models=n_models)[0] - 70
 
 
-@settings(max_examples=30)
+@share_of_cases(3 / 4)
 @given(SEEDS, PARAMS, st.integers(1, 4))
 def test_rows_in_parts_weighted_and_in_any_order_make_one_table(seed, params, n_parts):
     X, y = draw_rows(seed)
@@ -136,7 +137,7 @@ def test_all_defaults_scale_exactly_by_powers_of_two(seed, params, power):
         np.testing.assert_array_equal(one, scale * two)
 
 
-@settings(max_examples=25)
+@share_of_cases(5 / 8)
 @given(SEEDS, PARAMS, st.floats(1e-5, 1e5))
 def test_bin_width_and_range_in_proportion_scale_by_any_number(seed, params, scale):
     rng = np.random.default_rng(seed)
@@ -154,7 +155,7 @@ def test_bin_width_and_range_in_proportion_scale_by_any_number(seed, params, sca
 
 
 @pytest.mark.parametrize("shift", [0.0, 1e12])
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(SEEDS, PARAMS)
 def test_weights_are_those_of_the_formula(shift, seed, params):
     """Signed weights times the moments of their cell are constant; convex ones are a minimum."""

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.model_selection import KFold, LeaveOneGroupOut
 from table_files import (
@@ -57,7 +58,7 @@ def assert_predicts_the_same(loaded, model, X):
     np.testing.assert_array_equal(loaded.predict_weights(rows), model.predict_weights(rows))
 
 
-@settings(max_examples=30)
+@share_of_cases(3 / 4)
 @given(
     SEEDS,
     st.fixed_dictionaries(
@@ -81,7 +82,7 @@ def test_one_table_of_every_kind_comes_back(folder, seed, params):
     assert_predicts_the_same(loaded, model, X)
 
 
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(
     SEEDS,
     st.fixed_dictionaries(

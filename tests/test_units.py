@@ -7,7 +7,8 @@ import naive
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
@@ -85,7 +86,7 @@ NEAR_THE_ENDS = [
 
 @pytest.mark.parametrize("estimator", NEAR_THE_ENDS, ids=str)
 @pytest.mark.parametrize("power", [-970, -565, -230, 230, 565, 1000])
-@settings(max_examples=3)
+@share_of_cases(3 / 40)
 @given(data=rows())
 def test_values_whose_squares_no_float_holds(estimator, power, tmp_path_factory, data):
     X, y, weight = (None if part is None else part.astype(np.float64) for part in data)
@@ -109,7 +110,7 @@ def test_values_whose_squares_no_float_holds(estimator, power, tmp_path_factory,
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(data=rows(), scale=POWERS)
 def test_predictions_scale_exactly_by_powers_of_two(estimator, data, scale):
     X, y, weight = data
@@ -124,7 +125,7 @@ def test_predictions_scale_exactly_by_powers_of_two(estimator, data, scale):
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
-@settings(max_examples=10)
+@share_of_cases(1 / 4)
 @given(seed=st.integers(0, 2**32 - 1), scale=st.floats(1e-6, 1e6))
 def test_predictions_scale_by_any_number_with_the_range_given_in_proportion(estimator, seed, scale):
     rng = np.random.default_rng(seed)

@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from matplotlib.lines import Line2D
 
@@ -57,7 +57,6 @@ def test_each_pixel_of_a_part_is_a_square_of_dots(tmp_path, n_images, box):
         np.testing.assert_array_equal(image[y : y + height, x : x + width], enlarged)
 
 
-@settings(max_examples=40, deadline=None)
 @given(
     st.lists(
         st.tuples(

@@ -7,7 +7,8 @@ from io import StringIO
 
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir.comparison.table_files import to_latex, to_markdown, to_text, write_tables
@@ -83,7 +84,7 @@ def test_csv_reads_back_with_every_digit(tmp_path):
 letters = st.characters(codec="utf-8", exclude_characters="\0\r")
 
 
-@settings(max_examples=30, deadline=None)
+@share_of_cases(3 / 4)
 @given(st.lists(st.text(letters), min_size=1))
 def test_csv_gives_back_whatever_a_row_is_called(tmp_path_factory, names):
     path = tmp_path_factory.mktemp("csv") / "t.csv"

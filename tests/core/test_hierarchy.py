@@ -3,7 +3,8 @@
 import naive
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir import EnsIRRegressor
@@ -159,7 +160,7 @@ def as_lines(moments):
     return np.array([moments[-1, -1], *moments[:-1, :-1][upper], *moments[:-1, -1]])
 
 
-@settings(max_examples=25)
+@share_of_cases(5 / 8)
 @given(SEEDS, st.integers(1, 3), st.sampled_from([0.0, 0.25, 30.0]))
 def test_each_set_of_rows_has_widest_cells_of_its_own(seed, n_models, shrinkage):
     """Those have all rows for parent, and so have wider ones; rows weigh less than one."""

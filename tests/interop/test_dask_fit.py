@@ -19,7 +19,8 @@ from dask_chunks import (
     in_chunks,
     stacked,
 )
-from hypothesis import given, settings
+from drawn import share_of_cases
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 
@@ -62,7 +63,7 @@ def test_table_is_that_of_fit_however_rows_and_models_are_chunked(stack, objecti
     np.testing.assert_allclose(predicted.compute(), plain.predict(X), atol=1e-9 * largest)
 
 
-@settings(max_examples=15)
+@share_of_cases(3 / 8)
 @given(st.integers(0, 2**32 - 1), st.integers(1, 9), st.integers(1, 9), st.booleans())
 def test_data_frames_give_the_same_table_too(seed, n_parts, n_other_parts, in_memory_order):
     X, y, weight = stacked(300, seed=seed)
