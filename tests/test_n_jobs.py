@@ -1,6 +1,5 @@
 """Threads change nothing but the time: tables, sums and predictions are equal to the last bit."""
 
-import sys
 import threading
 import time
 from unittest import mock
@@ -16,6 +15,7 @@ from noisy_images import images
 from numpy.testing import assert_array_equal
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
+from threads import count_running, start_only
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV, _jobs, _threads
 from skensir._core import combine as combine_module
@@ -140,12 +140,6 @@ def test_no_thread_is_more_than_asked_for():
 MOMENTS = {"start": (_threads, "start_new_thread"), "wait": (_threads._Helper, "wait")}
 
 
-def count_running():
-    """Return the number of threads, those that `threading` has not started too."""
-    time.sleep(0.05)  # which end after they have told that their work is done
-    return len(sys._current_frames())
-
-
 @pytest.mark.parametrize("error", [ValueError("step 5"), KeyboardInterrupt()])
 def test_the_first_error_ends_the_work_and_no_thread_is_left(error):
     done, n_threads = [], count_running()
@@ -185,18 +179,10 @@ def test_an_interruption_while_threads_start_or_end_leaves_none(moment, monkeypa
     assert count_running() == n_threads
 
 
-@pytest.mark.parametrize("n_begun", [0, 2])
+@pytest.mark.parametrize("n_begun", [0, 1])
 def test_threads_that_cannot_begin_are_done_without(n_begun, monkeypatch):
     """For want of memory they may also end before they have begun, and say nothing."""
-    usual, left = _threads.start_new_thread, list(range(n_begun))
-
-    def start(function, arguments):
-        if not left:
-            raise RuntimeError("can't start new thread")
-        left.pop()
-        return usual(function if left else lambda: None, arguments)
-
-    monkeypatch.setattr(_threads, "start_new_thread", start)
+    start_only(n_begun, monkeypatch)
     assert in_threads(str, range(100), 9) == list(map(str, range(100)))
 
 

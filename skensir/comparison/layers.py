@@ -5,16 +5,17 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._optional import import_optional
+from skensir._threads import in_threads
 from skensir.comparison.measure import ComparedScene
 from skensir.image.files import Image
 from skensir.image.metrics import error_map
+from skensir.image.progress import n_cores
 
 # Weights are told apart by their colours, of which nobody sees more steps: with 255 of them they
 # would take twice the room.
@@ -54,18 +55,20 @@ def scene_data(names: Sequence[str], lead: str | None, scene: ComparedScene) -> 
     layers: list[dict[str, Any]] = [
         {"image": None, "weights": [None] * len(models)} for _ in range(1 + len(names))
     ]
-    with ThreadPoolExecutor() as pool:  # OpenCV lets other threads run
-        for row, image in ((0, shown_target), *((rows[name], shown[name]) for name in shown)):
-            other = None if base is None or row == rows[base] else (rows[base], shown[base])
-            layers[row]["image"] = pool.submit(_picture, image, other)
-        for name, weights in weight_maps.items():
-            for model, values in weights.items():
-                weight = np.rint(_checked_weight(values, model, target) * WEIGHT_STEPS)
-                picture = pool.submit(_picture, _to_bytes(weight, WEIGHT_STEPS))
-                layers[rows[name]]["weights"][models.index(model)] = picture
-    for layer in layers:
-        layer["image"] = layer["image"] and layer["image"].result()
-        layer["weights"] = [picture and picture.result() for picture in layer["weights"]]
+    # Each picture: the list or layer that holds it, where, and what it is made of.
+    drawn: list[tuple[Any, Any, Image, tuple[int, Image] | None]] = []
+    for row, image in ((0, shown_target), *((rows[name], shown[name]) for name in shown)):
+        other = None if base is None or row == rows[base] else (rows[base], shown[base])
+        drawn.append((layers[row], "image", image, other))
+    for name, weights in weight_maps.items():
+        for model, values in weights.items():
+            weight = np.rint(_checked_weight(values, model, target) * WEIGHT_STEPS)
+            place = layers[rows[name]]["weights"], models.index(model)
+            drawn.append((*place, _to_bytes(weight, WEIGHT_STEPS), None))
+    # OpenCV lets other threads run.
+    pictures = in_threads(lambda one: _picture(*one[2:]), drawn, n_cores())
+    for (holder, place, *_), picture in zip(drawn, pictures, strict=True):
+        holder[place] = picture
     return {
         "range": float(data_range),
         "channels": ["grey"] if target.ndim == 2 else ["R", "G", "B"],

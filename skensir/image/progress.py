@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 import threading
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import CancelledError, Future, ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from skensir._optional import import_optional
+from skensir._threads import Helpers, in_threads
+from skensir.image.step_queue import StepQueue
 
 Step = TypeVar("Step")
 Result = TypeVar("Result")
@@ -17,8 +17,14 @@ Result = TypeVar("Result")
 
 def progress(steps: Iterable[Step], label: str) -> Iterator[Step]:
     """Return the steps behind a bar: on a terminal only, and gone when it is full."""
+    return iter(_bar(steps, label))
+
+
+def _bar(steps: Iterable[Any] | None, label: str, total: int | None = None) -> Any:
+    """Return a bar of tqdm, which starts no thread: that may wait for memory for ever."""
     tqdm = import_optional("tqdm", "A bar of progress").tqdm
-    return iter(tqdm(steps, label, leave=False, disable=None))
+    quiet = type("Bar", (tqdm,), {"monitor_interval": 0})
+    return quiet(steps, label, total, leave=False, disable=None, miniters=1)
 
 
 def in_parallel(
@@ -48,32 +54,20 @@ def in_parallel(
     check : callable
         Is called about ten times a second in the thread that asks; what it raises ends the steps.
     """
-    n_jobs = n_jobs or n_cores()
-    tqdm = import_optional("tqdm", "A bar of progress").tqdm
-    pool = ThreadPoolExecutor(min(n_jobs, max(1, len(steps))), thread_name_prefix="skensir")
-    waiting: deque[Future[Result]] = deque()
-    last = len(steps)
-
-    def call(number: int) -> Result:
-        nonlocal last
-        if number > last:
-            raise CancelledError
-        try:
-            return function(steps[number])
-        except BaseException:
-            last = min(last, number)  # at once, and not when those before it have been yielded
-            raise
-
+    n_threads = min(n_jobs or n_cores(), max(1, len(steps)))
+    queue = StepQueue(function, steps)
+    helpers = Helpers(queue.work)
     try:
-        with tqdm(total=len(steps), desc=label, leave=False, disable=None) as bar:
+        with _bar(None, label, len(steps)) as bar:
+            helpers.start(n_threads)
             for number in range(len(steps)):
-                while len(waiting) < 2 * n_jobs and number + len(waiting) < len(steps):
-                    waiting.append(pool.submit(call, number + len(waiting)))
-                result = _result(waiting.popleft(), check)
+                queue.may_begin(number + 2 * n_threads)
+                result = queue.result(number, check)
                 bar.update()
                 yield result
     finally:
-        pool.shutdown(cancel_futures=True)
+        queue.end()
+        helpers.end()
 
 
 def side_by_side(function: Callable[[Step], Result], steps: Sequence[Step]) -> list[Result]:
@@ -81,19 +75,8 @@ def side_by_side(function: Callable[[Step], Result], steps: Sequence[Step]) -> l
 
     In a thread of `in_parallel` it is one after the other: the cores have work already.
     """
-    if threading.current_thread() is not threading.main_thread():
-        return list(map(function, steps))
-    with ThreadPoolExecutor(max(1, len(steps))) as pool:
-        return list(pool.map(function, steps))
-
-
-def _result(future: Future[Result], check: Callable[[], None]) -> Result:
-    """Return the result of a step when it is there."""
-    check()
-    while not future.done():
-        wait([future], timeout=0.1)
-        check()
-    return future.result()
+    is_main = threading.get_ident() == threading.main_thread().ident
+    return in_threads(function, steps, len(steps) if is_main else 1)
 
 
 def n_cores() -> int:
