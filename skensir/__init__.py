@@ -1,10 +1,11 @@
 """EnsIR as a scikit-learn estimator: several models' predictions in, one better prediction out."""
 
-from typing import TYPE_CHECKING
-
 from skensir._lazy import load_when_asked
 from skensir._version import __version__ as __version__
 
+# Not that of `typing`, which takes 15 ms: Ctrl-C would print a traceback before the command line
+# knows of it.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from skensir._ensir import REFERENCE_PARAMS, EnsIRRegressor
     from skensir._ensir_cv import EnsIRRegressorCV

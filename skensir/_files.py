@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import stat
@@ -40,7 +41,7 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
     partial_file = _partial(target.parent)
     try:
         if target.exists() and not target.is_file():
-            with open(target, "wb") as file:
+            with open(target, "wb", opener=_open_no_file) as file:
                 yield file
             return
         if flushed:
@@ -137,6 +138,19 @@ def _open_at_once(path: Path) -> Iterator[int]:
         os.close(opened)
 
 
+def _open_no_file(path: str, flags: int) -> int:
+    """Open a pipe or a device to write to, without waiting for somebody to read it one day."""
+    try:
+        opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            raise OSError(errno.ENXIO, "nobody reads what is written there", path) from error
+        raise
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(opened, True)  # but for who reads it now
+    return opened
+
+
 def write_whole(path: str | os.PathLike[str], data: bytes, *, flushed: bool = True) -> None:
     """Write a file whole or not at all."""
     with whole_file(path, flushed=flushed) as file:
@@ -144,13 +158,13 @@ def write_whole(path: str | os.PathLike[str], data: bytes, *, flushed: bool = Tr
 
 
 @contextmanager
-def opened(path: str | os.PathLike[str], *, only_file: bool = False) -> Iterator[BinaryIO]:
+def opened(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
     """Open a file to read; whatever goes wrong, the error names the path.
 
-    With `only_file` it must be a file: pipes and devices may have no end.
+    It must be a file: pipes and devices may have no end.
     """
     try:
-        with open(path, "rb", opener=_open_file if only_file else None) as file:
+        with open(path, "rb", opener=_open_file) as file:
             yield file
     except OSError as error:
         if error.filename is not None:
@@ -158,16 +172,17 @@ def opened(path: str | os.PathLike[str], *, only_file: bool = False) -> Iterator
         raise OSError(error.errno, error.strerror, os.fspath(path)) from error
 
 
-def read_whole(path: str | os.PathLike[str], *, only_file: bool = False) -> bytes:
+def read_whole(path: str | os.PathLike[str]) -> bytes:
     """Return the content of a file, as `opened` opens it."""
-    with opened(path, only_file=only_file) as file:
+    with opened(path) as file:
         return file.read()
 
 
 def _open_file(path: str, flags: int) -> int:
     """Open a file, and refuse what is none without waiting for whoever writes to a pipe."""
     opened = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
-    if stat.S_ISREG(os.fstat(opened).st_mode):
+    mode = os.fstat(opened).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):  # of which Python says itself what it is
         return opened
     os.close(opened)
     raise ValueError(f"{os.fspath(path)} cannot be read: it is a pipe or a device and no file.")

@@ -100,7 +100,8 @@ def _read_boxes(texts: list[str], n_scenes: int) -> list[Box]:
         box = Box(*map(int, numbers.groups())) if numbers else Box(0, 0, 0, 0)
         if not box.width or not box.height:
             raise CommandError(
-                f"--box is {text!r}, must be left,top,width,height in pixels, such as 40,25,64,64."
+                f"--box is {text!r}, must be left,top,width,height in pixels from 0 on, such as "
+                "40,25,64,64."
             )
         boxes.append(box)
     if len(boxes) > 1 and len(boxes) != n_scenes:

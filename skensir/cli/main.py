@@ -51,6 +51,11 @@ _NO_THREAD = ("can't start new thread",)
 class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one sentence, without the usage."""
 
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        # What argparse takes for a number and no option: here lists such as -1,0,4,4 as well.
+        self._negative_number_matcher = re.compile(r"-\.?\d")
+
     def error(self, message: str) -> NoReturn:
         """Raise what `main` is to print."""
         for pattern, said in _SAID.items():

@@ -192,7 +192,7 @@ class Prediction:
 
 def _ends_of(path: Path) -> bytes:
     """Return what a file is known by again: its size, and a checksum of both of its ends."""
-    with opened(path, only_file=True) as file:
+    with opened(path) as file:
         size = os.fstat(file.fileno()).st_size
         first = crc32(file.read(_LOOKED_AT))
         file.seek(max(0, size - _LOOKED_AT))

@@ -171,8 +171,10 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
         chosen = match_names(names, given)
         if chosen:
             return chosen
+        called = given if given.strip() else repr(given)
         raise CommandError(
-            f"No scene is called {given}, and there is no such file; the scenes are {_some(names)}."
+            f"No scene is called {called}, and there is no such file; the scenes are "
+            f"{_some(names)}."
         )
     try:
         text = Path(given).read_text("utf-8-sig")

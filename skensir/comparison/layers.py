@@ -11,9 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from skensir._optional import import_optional
+from skensir._text import sizes
 from skensir._threads import in_threads
 from skensir.comparison.measure import ComparedScene
 from skensir.image.files import Image
+from skensir.image.memory import lack_of_memory
 from skensir.image.metrics import error_map
 from skensir.image.progress import n_cores
 
@@ -92,8 +94,12 @@ def _picture(image: Image, base: tuple[int, Image] | None = None) -> dict[str, A
     cv2 = import_optional("cv2", "Writing the images of a report")
 
     def encode(image: Image, suffix: str, *options: int) -> bytes:
-        image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
-        return bytes(cv2.imencode(suffix, image, options)[1])
+        with lack_of_memory(cv2.error):
+            image = cv2.cvtColor(image, cv2.COLOR_RGB2BGR) if image.ndim == 3 else image
+            is_encoded, data = cv2.imencode(suffix, image, options)
+        if not is_encoded:  # without an error; and the picture of no bytes would be the smallest
+            raise MemoryError(f"OpenCV has no {suffix} of an image of {sizes(image.shape)}.")
+        return bytes(data)
 
     stored: list[tuple[Image, dict[str, int]]] = [(image, {})]
     if base is not None:

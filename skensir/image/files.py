@@ -6,7 +6,7 @@ import math
 import os
 import re
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from operator import index
 from pathlib import Path
@@ -21,6 +21,7 @@ from skensir._files import read_whole, write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.headers import check_header, check_pixels, without_texts
+from skensir.image.memory import lack_of_memory
 
 Image = NDArray[Any]
 
@@ -29,7 +30,6 @@ _DTYPES = ("uint8", "uint16", "float16", "float32", "float64")
 Codec: TypeAlias = tuple[Callable[..., Image], Callable[..., bytes] | None]
 # The mean of no image of 8 bits lies so far beyond white: it is on another scale.
 _FAR_BEYOND_8_BITS = 512.0
-_NO_MEMORY = -4  # as OpenCV counts its errors
 _QUALITY = 95  # of JPEG, from 0 to 100: OpenCV's own default, said here so that it stays
 
 
@@ -85,7 +85,7 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     """
     path = check_path(path)
     decode, _ = _codec_of(path)
-    image = _without_opaque_alpha(decode(read_whole(path, only_file=True), path))
+    image = _without_opaque_alpha(decode(read_whole(path), path))
     _check_image(image, path)
     return in_native_order(image)
 
@@ -222,11 +222,8 @@ def _decode_opencv(data: bytes, path: Path) -> Image:
 @contextmanager
 def _passing_over(error_of_opencv: type[Exception]) -> Iterator[None]:
     """Pass over errors of OpenCV, but for a lack of memory, which is no fault of the image."""
-    try:
+    with suppress(error_of_opencv), lack_of_memory(error_of_opencv):
         yield
-    except error_of_opencv as error:
-        if getattr(error, "code", None) == _NO_MEMORY:
-            raise MemoryError from error
 
 
 def _decode_checked(data: bytes, path: Path) -> Image:

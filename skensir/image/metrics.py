@@ -11,6 +11,7 @@ from skensir._checks import check_number, check_option, check_whole, shown
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.arrays import as_array
+from skensir.image.memory import lack_of_memory
 
 # BT.601, studio range: what red, green and blue from 0 to 1 add to 16, on a scale up to 255.
 _LUMA = np.array([65.481, 128.553, 24.966]) / 255
@@ -181,7 +182,8 @@ def _ssim(x: NDArray[Any], y: NDArray[Any], data_range: float) -> float:
     margin = _WINDOW // 2  # where windows reach beyond the image
 
     def mean(values: NDArray[Any]) -> NDArray[Any]:
-        filtered: NDArray[Any] = cv2.sepFilter2D(values, -1, line, line)
+        with lack_of_memory(cv2.error):
+            filtered: NDArray[Any] = cv2.sepFilter2D(values, -1, line, line)
         return filtered[margin:-margin, margin:-margin]
 
     # Variances are small differences of large squares, which are smaller around the mean.

@@ -136,7 +136,7 @@ def _check_models(folder: Path, models: Sequence[str], found: Sequence[str]) -> 
         raise ValueError(f"models == {names}; must be different names, in a list.")
     for name in models:
         if Path(name).name != name or name in ("", "..") or "\0" in name:
-            names = in_one_line(", ".join(models))
+            names = in_one_line(", ".join(models)) or "''"
             raise ValueError(f"models == {names}; must be sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(

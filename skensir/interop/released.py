@@ -85,8 +85,9 @@ def read_released(
     """
     file = check_path(path)
     _check_arguments(model_names, bin_width)
+    data = read_whole(file)
     with naming(file):
-        edges, weights = _read_cells(read_torch_file(read_whole(file)))
+        edges, weights = _read_cells(read_torch_file(data))
         n_models = weights.shape[-1]
         named_models, named_width = _told_by_name(file.name, n_models)
         width = _find_width(edges, bin_width, named_width)

@@ -12,12 +12,13 @@ import skensir
 
 IS_LONG = settings.get_current_profile_name() == "thorough"
 # Megabytes beyond what is in use.
-EXTRAS = ("0.2", "1", "2", "4", "6", "9", "14", "20", "30") if IS_LONG else ("0.5",)
+EXTRAS = ("0", "0.2", "1", "2", "4", "6", "9", "14", "20", "30") if IS_LONG else ("0", "0.5")
 SCRIPT = """
 import faulthandler, os, pickle, resource, sys
 import numpy as np
 from skensir import EnsIRRegressor, EnsIRRegressorCV, _jobs
 from skensir.image import ImageEnsemble
+from skensir.image.progress import in_parallel, side_by_side
 
 faulthandler.dump_traceback_later(240, exit=True)  # of what waits for ever
 n_jobs, extras = int(sys.argv[1]), [float(extra) for extra in sys.argv[2:]]
@@ -30,6 +31,7 @@ truth = [rng.integers(0, 256, (300, 300, 3), np.uint8) for _ in range(2)]
 table = EnsIRRegressor(n_jobs=n_jobs).fit(X[:9000], y[:9000])
 search = EnsIRRegressorCV([64.0], axes=["predictions"], n_jobs=n_jobs).fit(X[:9000], y[:9000])
 ensemble = ImageEnsemble(n_jobs=n_jobs).fit(images[:1], truth[:1])
+copy = lambda number: X[number::100].copy()
 TASKS = {
     "fit": (table, lambda: table.fit(X, y)),
     "partial_fit": (table, lambda: table.partial_fit(X, y)),
@@ -37,6 +39,8 @@ TASKS = {
     "search": (search, lambda: search.fit(X, y)),
     "image fit": (ensemble, lambda: ensemble.fit(images, truth)),
     "image predict": (ensemble, lambda: ensemble.predict(images)),
+    "steps": (table, lambda: list(in_parallel(copy, range(30), "Copying", 3))),
+    "side by side": (table, lambda: side_by_side(copy, range(5))),
 }
 
 
@@ -88,5 +92,5 @@ def test_too_little_memory_is_an_error_and_nothing_else(n_jobs):
         timeout=300,
     )
     assert run.returncode == 0, run.stdout + run.stderr
-    assert len(run.stdout.splitlines()) == 6
+    assert len(run.stdout.splitlines()) == 8
     assert n_jobs > 1 or "search 0" not in run.stdout  # other threads bring memory of their own
