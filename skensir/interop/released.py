@@ -83,9 +83,8 @@ def read_released(
     --------
     >>> read_released("weight_Rain100H_MPRNet_MAXIM_Restormer_b32_rgb.pth")  # doctest: +SKIP
     """
-    file = check_path(path)
     _check_arguments(model_names, bin_width)
-    data = read_whole(file)
+    data = read_whole(file := check_path(path))
     with naming(file):
         edges, weights = _read_cells(read_torch_file(data))
         n_models = weights.shape[-1]

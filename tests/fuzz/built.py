@@ -105,6 +105,8 @@ def _parsers() -> dict[str, argparse.ArgumentParser]:
 
 def _world(place: Path) -> None:
     """Make the folder that commands work in: images, models, lists of scenes, and rubbish."""
+    import matplotlib.font_manager  # noqa: F401 - which asks the system for its fonts, once
+
     shutil.rmtree(place, ignore_errors=True)
     for number, size in enumerate(((16, 18), (20, 15))):
         rng = np.random.default_rng(number)
