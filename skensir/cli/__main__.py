@@ -32,15 +32,8 @@ class _Escaping:
         return getattr(self._file, name)
 
 
-def _tell_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    """Tell of errors that nobody can take, but for threads without the memory to begin."""
-    if not issubclass(unraisable.exc_type, MemoryError):
-        sys.__unraisablehook__(unraisable)
-
-
 def keep_terminal() -> None:
     """Let none but us speak on the terminal: decoders of images print what they think of a file."""
-    sys.unraisablehook = _tell_unraisable
     logging.getLogger("tifffile").addHandler(logging.NullHandler())
     # Where a standard file is closed, the next file that is opened would take its place.
     while (opened := os.open(os.devnull, os.O_RDWR)) < 3:

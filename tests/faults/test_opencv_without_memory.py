@@ -1,8 +1,5 @@
 """OpenCV has errors of one class for all that goes wrong; a lack of memory is a MemoryError."""
 
-import subprocess
-import sys
-
 import cv2
 import numpy as np
 import pytest
@@ -79,20 +76,3 @@ def test_a_command_says_so_in_one_sentence(tmp_path, monkeypatch, capfd):
     fail(monkeypatch, "sepFilter2D", NO_MEMORY)
     assert run("evaluate", "train/alpha", "train/gt", "--no-perceptual") == 2
     assert_one_sentence(capfd, "There is not enough memory for images of this size")
-
-
-def test_threads_without_the_memory_to_begin_say_nothing_on_the_terminal():
-    """The others do their work. Other errors that nobody can take are told."""
-    code = (
-        "import _thread, time\n"
-        "from skensir.cli.__main__ import keep_terminal\n"
-        "keep_terminal()\n"
-        "def fail(error):\n"
-        "    raise error\n"
-        "_thread.start_new_thread(fail, (MemoryError('silent'),))\n"
-        "_thread.start_new_thread(fail, (ValueError('told'),))\n"
-        "time.sleep(0.5)\n"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert "told" in done.stderr
-    assert "silent" not in done.stderr
