@@ -29,7 +29,7 @@ def test_links_are_followed_and_devices_are_not_replaced(tmp_path):
     with ThreadPoolExecutor() as pool:
         writing = pool.submit(write_whole, pipe, bytes(200_000))  # more than a pipe holds
         n_bytes = 0
-        while n_bytes < 200_000:
+        while n_bytes < 200_000 and not (writing.done() and writing.exception()):
             with suppress(BlockingIOError):
                 n_bytes += len(os.read(reading, 1 << 16))
         writing.result()
