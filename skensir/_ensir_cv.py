@@ -78,7 +78,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
     cv : int, cross-validation generator or iterable, default=None
         How rows are split: the number of folds, a splitter of scikit-learn or an iterable of
         (train, test) row numbers. None is ten folds dealt out by chance, the same each time, of
-        whole groups where `groups` are given and no more than there are; with
+        whole groups where two `groups` or more are given, and no more than there are; with
         ``shrink_to="pooled"`` it is five folds of neighbouring rows. Pixels of one image belong
         into one fold: pass image numbers as `groups`. With a number of folds, `groups` count for
         nothing, as in scikit-learn: pass ``GroupKFold(5)`` for five folds of whole groups.

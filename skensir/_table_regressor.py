@@ -142,7 +142,9 @@ class TableRegressor(StackedRegressor):
         Returns
         -------
         lower, upper : ndarray of shape (n_samples,)
-            Ends of the intervals, in the unit of the predictions.
+            Ends of the intervals, in the unit of the predictions. They are infinite where that is
+            what it takes, as too many rows erred by a million standard deviations, or where none
+            was expected to err.
 
         Raises
         ------
@@ -156,7 +158,8 @@ class TableRegressor(StackedRegressor):
                 f"This {type(self).__name__} is not calibrated: call calibrate(X, y) with rows "
                 "that were not fitted on."
             )
-        reach = ratio_that_covers(self.calibration_, coverage) * std
+        ratio = ratio_that_covers(self.calibration_, coverage)
+        reach = ratio * std if ratio < np.inf else ratio  # also where no error was expected
         return prediction - reach, prediction + reach
 
     def _predict_rows(

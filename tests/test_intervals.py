@@ -79,6 +79,19 @@ def test_weighted_rows_count_by_their_weight():
     np.testing.assert_array_equal(weighted.calibration_, repeated.calibration_)
 
 
+def test_where_no_error_was_expected_only_an_infinite_interval_is_sure_to_cover():
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, 500)
+    X = np.column_stack([y, y + 1, y - 1])
+    model = EnsIRRegressor(objective="squared_error", min_samples_cell=1).fit(X, y)
+    errs = np.arange(500) < 100
+    model.calibrate(X, y + errs)
+    lower, upper = model.predict_interval(X, 0.9)
+    assert (lower == -np.inf).all()
+    assert (upper == np.inf).all()
+    np.testing.assert_array_equal(*model.predict_interval(X, 0.7))
+
+
 def clone_of(model):
     return pickle.loads(pickle.dumps(model))
 
@@ -200,4 +213,4 @@ def test_rounding_makes_no_error_of_a_fixed_combination_negative():
     y = np.array([1.0, 1, 5, 0, 3, 1])
     model = EnsIRRegressorCV(cv=6).fit(X, y)
     assert model.plain_shares_["average"] > 0
-    assert np.isfinite(model.predict_interval(X)).all()
+    assert not np.isnan(model.predict_interval(X)).any()

@@ -34,11 +34,14 @@ def count_ratios(
 def ratio_that_covers(counts: FloatArray, coverage: float) -> float:
     """Return what ratio is not exceeded with this probability, by a row like those counted.
 
-    One row more than there were is asked for, as the new row may be the worst of all.
+    One row more than there were is asked for, as the new row may be the worst of all. Beyond the
+    grid nothing is known but that it is more, which only infinity is sure to cover.
     """
     total = np.cumsum(counts)
     wanted = min(coverage * (total[-1] + 1), total[-1])
     place = int(np.searchsorted(total, wanted))
+    if place == N_PLACES - 1:
+        return np.inf
     share = (wanted - (total[place] - counts[place])) / counts[place]
     if place == 0:  # from zero on
         return float(share * 2.0 ** (1 / _PER_OCTAVE - _N_OCTAVES / 2))
