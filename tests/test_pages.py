@@ -2,7 +2,6 @@
 
 import importlib
 import re
-import sys
 from importlib.util import find_spec
 from pathlib import Path
 from textwrap import dedent
@@ -31,9 +30,6 @@ def test_blocks_run_in_order_as_pasted(page, tmp_path, monkeypatch):
         pages.run_page(page, tmp_path)
     except pages.Skipped as reason:
         pytest.skip(str(reason))
-    finally:
-        if "matplotlib.pyplot" in sys.modules:
-            sys.modules["matplotlib.pyplot"].close("all")
 
 
 PAGE = """

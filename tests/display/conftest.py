@@ -8,9 +8,7 @@ mpl.use("Agg")
 
 @pytest.fixture
 def pyplot():
-    """Start and end without figures."""
+    """Return the module; there are no figures yet."""
     import matplotlib.pyplot as plt
 
-    plt.close("all")
-    yield plt
-    plt.close("all")
+    return plt
