@@ -179,14 +179,15 @@ def _refine(solution: FloatArray, matrices: FloatArray, rhs: FloatArray) -> Floa
     on their large unknowns. To weigh on what is left to them instead is the proximal point method:
     every step solves a programme of the same kind, and with them the ridge loses its effect.
     """
-    tolerance = _TOLERANCE / _RIDGE * np.sqrt((rhs * solution).sum(axis=1, keepdims=True))
+    # The objective lies between a half and one here, as that of the best model alone is a half.
+    tolerance = _TOLERANCE / _RIDGE
     shown = np.flatnonzero((solution > tolerance).any(axis=1))
     for _ in range(_MAX_REFINEMENTS):
         if not shown.size:
             break
         here = solution[shown]
         solution[shown] = _solve_cone(matrices[shown], rhs[shown] + _RIDGE * here)
-        moving = np.abs(solution[shown] - here) > tolerance[shown]
+        moving = np.abs(solution[shown] - here) > tolerance
         shown = shown[moving.any(axis=1)]
     return solution
 

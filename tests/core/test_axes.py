@@ -78,6 +78,13 @@ def test_deviations_do_not_feel_a_shift(seed, n_models, width, shift):
     assert bins_of(X + shift, axes) == bins_of(X, axes)
 
 
+def test_a_spread_whose_square_overflows_is_wider_than_others():
+    """There it is the root of the difference of two infinities."""
+    columns = np.array([[0.0, 0.0, -1e160], [1e100, 1e160, 0.0]])
+    large, largest, as_large = Axes(1.0, "summary").bins(columns)[1]
+    assert 0 < large < largest == as_large
+
+
 @given(SEEDS, N_MODELS, WIDTHS)
 def test_a_summary_does_not_feel_the_order_of_models(seed, n_models, width):
     X = draw_rows(seed, n_models)

@@ -127,6 +127,7 @@ def test_no_cells_at_all_means_every_row_is_unseen():
     index = CellIndex(np.empty((0, 3), dtype=np.int64))
     assert index.find(np.zeros((3, 2))).tolist() == [0, 0]
     assert index.n_cells == 0
+    assert distinct_cells(np.empty((3, 0))).shape == (0, 3)
 
 
 @pytest.mark.parametrize("model", [0, 1, 4])

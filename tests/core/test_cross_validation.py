@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from skensir._core.cross_validation import (
     Grid,
     is_partition,
+    needed_grids,
     neighbours,
     pass_over,
     pass_over_folds,
@@ -76,6 +77,15 @@ def test_whole_bins_of_whole_numbers_need_no_other_pass_over_the_rows(width):
 )
 def test_other_grids_do_not_nest(wide):
     assert Grid(Axes(32.0), 1.0).coarsening_to(wide, whole=True) is None
+
+
+def test_rows_are_summed_up_on_those_grids_only_that_are_unions_of_no_other():
+    """Not of the next narrower one alone: of any."""
+    grids = [Grid(Axes(width, kind)) for kind in KINDS for width in (1.0, 2.0, 2.5, 3.0, 5.0)]
+    needed = needed_grids(grids, whole=True)
+    assert needed == [grid for grid in grids if grid.bin_width in (1.0, 2.5)]
+    needed = needed_grids(grids, whole=False)
+    assert needed == [grid for grid in grids if grid.bin_width in (1.0, 2.5, 3.0)]
 
 
 @pytest.mark.parametrize(

@@ -8,9 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from skensir import EnsIRRegressor
-from skensir._core.hierarchy import Hierarchy, exchangeable, n_widenings, squared_errors
+from skensir._core.hierarchy import (
+    Hierarchy,
+    exchangeable,
+    moment_lines,
+    n_lines,
+    n_widenings,
+    squared_errors,
+)
 from skensir._core.least_squares import simplex_weights
-from skensir._sums.axes import KINDS
+from skensir._sums.accumulate import accumulate
+from skensir._sums.axes import KINDS, Axes
 
 SEEDS = st.integers(0, 2**32 - 1)
 
@@ -229,3 +237,12 @@ def test_exchangeable_moments_know_no_model_from_another():
     # Two models: weight, products of the first with itself, of both, of the second; mean errors.
     [root] = exchangeable(np.array([[1.0, 2.0, 5.0, 4.0, 7.0, -7.0]]), n_models=2)
     assert root.tolist() == [1.0, 3.0, 5.0, 3.0, 0.0, 0.0]
+
+
+@pytest.mark.parametrize("with_errors", [False, True])
+@pytest.mark.parametrize("n_models", [1, 4])
+def test_so_many_lines_as_are_told_make_the_moments(n_models, with_errors):
+    X = np.arange(5.0 * n_models).reshape(5, n_models)
+    statistics = accumulate(X, X[:, 0], axes=Axes(8.0), with_errors=True)
+    lines = moment_lines(statistics, with_errors=with_errors)
+    assert len(lines) == n_lines(n_models, with_errors=with_errors)

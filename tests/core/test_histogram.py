@@ -78,6 +78,14 @@ def test_selected_cells_keep_their_truth_and_are_numbered_without_gaps(chunks, s
         assert_same_truth(selected, number, expected.get(cell, {}))
 
 
+@given(counted_rows(), st.sampled_from([0.25, 32.0]))
+def test_truth_in_another_unit_is_that_of_rows_in_that_unit(chunks, unit):
+    found = count(chunks, 7.0).in_units(unit)
+    chunks = [(cell, truth / unit, weight) for cell, truth, weight in chunks]
+    for one, other in zip(found, count(chunks, 7.0 / unit), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
 def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
     for largest in (2.0**52, -(2.0**52)):
         TruthCounter(1.0).add(np.array([0]), np.array([largest]), None)

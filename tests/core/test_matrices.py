@@ -80,3 +80,19 @@ def test_rows_of_one_cell_in_many_blocks_and_batches():
             }
             many = sum_up(stack, "predictions", batches, n_threads=2)
             assert_same_statistics(many, sum_up(stack, "predictions", {}, many=20))
+
+
+@pytest.mark.parametrize("n_rows", [0, 50])
+def test_no_rows_of_weight_have_no_cells(n_rows):
+    X, nothing = np.ones((n_rows, 30)), np.zeros(n_rows)
+    found = accumulate(X, nothing, nothing, axes=Axes(1.0), target_resolution=1.0, with_errors=True)
+    assert found.cells.shape == (0, 30)
+    assert found.sums.shape == (1 + 2 * 30 + 30 * 31 // 2 + 30, 0)
+    assert not found.truth.weight.size
+
+
+def test_bins_too_narrow_for_predictions_of_many_models_are_told():
+    X = np.full((9, 30), 1e12)
+    accumulate(X, X[:, 0], axes=Axes(1e-3))
+    with pytest.raises(ValueError, match=r"bin_width == 1e-05, must be at least .* 1e\+12"):
+        accumulate(X, X[:, 0], axes=Axes(1e-5))
