@@ -85,6 +85,15 @@ def test_a_spread_whose_square_overflows_is_wider_than_others():
     assert 0 < large < largest == as_large
 
 
+def test_edges_of_spreads_are_known_where_their_squares_are_numbers():
+    for unit, width in ((2.0**190, 2.0**187), (2.0**-190, 2.0**-193)):
+        [edge] = Axes(width, "summary", unit).spread_edges(np.array([32]), 2)  # an octave
+        assert edge == pytest.approx((2 * unit / 4) ** 2, rel=1e-12)
+    for unit in (2.0**210, 2.0**-210):
+        with pytest.raises(ValueError, match=r"unit .* predicts in NumPy only"):
+            Axes(unit, "summary", unit).spread_edges(np.array([32]), 2)
+
+
 @given(SEEDS, N_MODELS, WIDTHS)
 def test_a_summary_does_not_feel_the_order_of_models(seed, n_models, width):
     X = draw_rows(seed, n_models)

@@ -96,3 +96,16 @@ def test_bins_too_narrow_for_predictions_of_many_models_are_told():
     accumulate(X, X[:, 0], axes=Axes(1e-3))
     with pytest.raises(ValueError, match=r"bin_width == 1e-05, must be at least .* 1e\+12"):
         accumulate(X, X[:, 0], axes=Axes(1e-5))
+
+
+def test_cells_that_come_in_falling_order_are_put_in_order():
+    """Each by itself, so that no two of them lie side by side as they should."""
+    y = np.arange(5.0)[::-1]
+    stack = naive.Stack(y[:, None] + np.zeros((5, 30)), 0 * y, None, 1.0)
+    batches = {
+        (matrices_module, "row_chunks"): naive.in_chunks(1),
+        (matrices_module, "_MAX_ROWS"): 1,
+    }
+    found = accumulate_in(batches, stack, None)
+    np.testing.assert_array_equal(found.cells.T, [range(5)] * 30)
+    np.testing.assert_array_equal(found.error_products[0], np.arange(5) ** 2)
