@@ -69,6 +69,10 @@ def test_bins_too_narrow_to_be_told_apart_are_an_error_that_names_the_width():
     check_bin_indices(bin_indices(np.array([1e12]), 2 * wide_enough), 2 * wide_enough)
     with pytest.raises(ValueError, match=r"bin_width == 1e-05, must be at least .* 1e\+12"):
         check_bin_indices(bin_indices(np.array([1.0, -1e12]), 1e-5), 1e-5)
+    check_bin_indices(np.array([2.0**53 - 1, 1 - 2.0**53]), 1.0)
+    for beyond in (1.5 * 2**53, -1.5 * 2**53):
+        with pytest.raises(ValueError, match="bin_width"):
+            check_bin_indices(np.array([0.0, beyond]), 1.0)
 
 
 @given(st.integers(0, 300_000), st.integers(1, 200))
