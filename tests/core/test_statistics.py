@@ -29,6 +29,9 @@ def test_means_variances_and_error_moments_are_those_of_each_cells_rows(stack, r
         np.testing.assert_array_equal(found.corners[number], corner)
         np.testing.assert_allclose(found.mean_offsets()[number], mean, atol=1e-12 * width)
         np.testing.assert_allclose(
+            found.prediction_means()[number], corner + mean, rtol=1e-14, atol=1e-12 * width
+        )
+        np.testing.assert_allclose(
             found.prediction_variances()[number], variance, atol=1e-12 * width**2
         )
         np.testing.assert_allclose(
