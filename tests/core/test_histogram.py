@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from sums import assert_same_truth
 
 from skensir._sums import histogram as histogram_module
-from skensir._sums.histogram import TruthCounter, resolve_target_resolution
+from skensir._sums.histogram import TruthCounter, is_whole, resolve_target_resolution
 
 
 @st.composite
@@ -139,3 +139,13 @@ def test_a_bin_has_256_steps_of_a_truth_that_is_not_whole(bin_width):
 )
 def test_whole_truth_is_kept_exactly(truth, weight, bin_width, expected):
     assert resolve_target_resolution("auto", truth, weight, bin_width) == expected
+
+
+@pytest.mark.parametrize("odd", [0, 3, 4])
+def test_truth_is_whole_if_all_chunks_are(odd):
+    truth = np.arange(5.0)
+    with mock.patch.object(histogram_module, "row_chunks", naive.in_chunks(2)):
+        assert is_whole(truth, None)
+        truth[odd] += 0.5
+        assert not is_whole(truth, None)
+        assert is_whole(truth, np.arange(5.0) != odd)
