@@ -148,6 +148,21 @@ def test_sums_with_errors_and_on_deviations_are_those_of_numpy(loops, kind, data
 
 
 @pytest.mark.parametrize("loops", LOOPS)
+def test_sums_of_many_models_are_those_of_numpy(loops):
+    """Whose cells alone are found by a loop."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 256, 300) * 1.0
+    X = y[:, None] + rng.integers(-9, 10, (300, 24))
+    stack = naive.Stack(X, y, rng.integers(0, 3, 300) * 1.0, 128.0)
+    with numpy_only():
+        expected = sum_up(stack, 1.0)
+    with using(loops) as used:
+        found = sum_up(stack, 1.0)
+    assert used == {"walk"}
+    assert_same_statistics(found, expected)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
 @given(data=st.data(), size=st.integers(1, 50), places=st.integers(0, 400))
 def test_truth_that_is_whole_is_counted_exactly_with_a_table_of_any_size(loops, data, size, places):
     stack = data.draw(stacks(loops, whole=True))
