@@ -14,7 +14,7 @@ import numpy as np
 from skensir._sums.axes import Axes
 from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
 from skensir._sums.cells import CellIndex, distinct_cells
-from skensir._sums.compiled import compiled_walk, truth_table
+from skensir._sums.compiled import compiled_walk
 from skensir._sums.histogram import TruthCounter
 from skensir._sums.statistics import CellStatistics, n_offsets, n_products
 from skensir._threads import in_threads
@@ -51,8 +51,7 @@ def sum_matrices(
     """Sum up the rows of each cell, as `accumulate` does: see there."""
     sums = _MatrixSums(X, y, sample_weight, axes, with_errors=with_errors, n_threads=n_threads)
     if target_resolution is not None:
-        table = truth_table(X, y, target_resolution, weighted=sample_weight is not None)
-        sums.truth = TruthCounter(target_resolution, table)
+        sums.truth = TruthCounter(target_resolution)
     chunks = row_chunks(*X.shape)
     left = iter(track(chunks, "sums of the rows"))
     while chunks:
