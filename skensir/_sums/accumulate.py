@@ -392,8 +392,9 @@ def first_rows_alone(chunks: list[slice]) -> list[slice]:
 
 def check_sums(sums: FloatArray) -> None:
     """Raise a ValueError where squares are too large to work with."""
-    # Without a copy of what may be large; NaN is in no range.
-    if sums.size and not -_LARGEST_SUM <= sums.min() <= sums.max() <= _LARGEST_SUM:
+    # Without a copy of what may be large. What falls below zero does so by less than squares rise
+    # above it, and NaN is not below a number either.
+    if sums.size and not sums.max() <= _LARGEST_SUM:
         raise ValueError(
             "X, y, data_range, bin_width or sample_weight is too large: sums of the squares of "
             "predictions or of errors overflow. Values must be below about 1e70 in magnitude."

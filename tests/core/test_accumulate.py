@@ -124,6 +124,21 @@ def test_values_far_from_zero_keep_their_digits(dtype):
     np.testing.assert_array_equal(far.truth.step, near.truth.step + int(shift))
 
 
+@pytest.mark.parametrize("n_threads", [1, 2])
+def test_cells_may_have_become_known_since_rows_were_looked_up(n_threads):
+    """Chunks are looked up together: an earlier one brings the cells of all or some of the rows."""
+    cell = np.repeat([0, 1, 1, 1, 1, 2], 5) * 1.0
+    stack = naive.Stack(np.column_stack([cell, cell]), 0 * cell, None, 1.0)
+    batches = {
+        (accumulate_module, "row_chunks"): naive.in_chunks(10),
+        (accumulate_module, "_FIRST_ROWS"): 5,
+        (accumulate_module, "_MAX_WAITING"): 0,
+    }
+    found = accumulate_in(batches, stack, None, n_threads=n_threads)
+    assert found.weight.tolist() == [5, 20, 5]
+    assert found.error_products.tolist() == [[0, 20, 20]] * 3
+
+
 def test_first_rows_may_have_no_weight():
     rng = np.random.default_rng(0)
     X, y = rng.integers(0, 99, (30, 3)) * 1.0, rng.integers(0, 99, 30) * 1.0
