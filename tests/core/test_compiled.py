@@ -236,9 +236,11 @@ def test_rows_find_the_cells_and_combinations_that_numpy_finds(
 @pytest.mark.parametrize("loops", LOOPS)
 @pytest.mark.parametrize("kind", KINDS[:2])
 @pytest.mark.parametrize("places", [0, 2**15])
-def test_bins_beyond_the_known_ones_count_to_the_nearest(loops, kind, places):
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_bins_beyond_the_known_ones_count_to_the_nearest(loops, kind, places, dtype):
+    """With tables of all values, and in bins to which a division leads or a multiplication."""
     rng, axes = np.random.default_rng(0), Axes(32.0, kind)
-    X = rng.integers(0, 256, (400, 3), np.uint8)
+    X = rng.integers(0, 256, (400, 3)).astype(dtype)
     known = X[(abs(X - 128.0) < 64).all(axis=1)]
     index = CellIndex(distinct_cells(axes.bins(np.ascontiguousarray(known.T))))
     weights = rng.dirichlet(np.ones(3), index.n_cells + 1)
