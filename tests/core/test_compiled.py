@@ -262,6 +262,20 @@ def test_bins_beyond_the_known_ones_count_to_the_nearest(loops, kind, places, dt
 
 
 @pytest.mark.parametrize("loops", LOOPS)
+@pytest.mark.parametrize("kind", KINDS[:2])
+def test_all_numbers_of_16_bits_find_their_cells(loops, kind):
+    X = np.random.default_rng(0).integers(0, 2**16, (400, 2), np.uint16)
+    axes = Axes(2.0**13, kind)
+    index = CellIndex(distinct_cells(axes.bins(np.ascontiguousarray(X.T))))
+    with numpy_only():
+        expected = find_cells(X, index, axes)
+    with using(loops) as used:
+        found = find_cells(X, index, axes)
+    assert used == {"find"}
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("loops", LOOPS)
 def test_rounding_does_not_carry_the_combination_beyond_the_models(loops):
     """With all weight on one model it would, in about every tenth of these rows."""
     X = np.random.default_rng(0).uniform(-60, 160, (1000, 2))
