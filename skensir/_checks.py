@@ -21,15 +21,18 @@ _NUMBERS = int, float, np.integer, np.floating  # others, such as fractions, Num
 _MOST_LETTERS = 200
 # Of what has no unit: numbers beyond make no difference, and are far from overflow.
 LARGEST = 1e100
+SMALLEST = sys.float_info.min
 # What there is in an array of which NumPy would make numbers, by the kind of its dtype.
 _NO_NUMBERS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "V": "records"}
 
 
-SMALLEST = sys.float_info.min
-
-
 def check_number(
-    value: Any, name: str, *, zero_allowed: bool = False, maximum: float | None = None
+    value: Any,
+    name: str,
+    *,
+    zero_allowed: bool = False,
+    minimum: float = SMALLEST,
+    maximum: float | None = None,
 ) -> None:
     """Raise an error that names the argument unless `value` is finite and positive."""
     _check(value, name, _NUMBERS, 0, zero_allowed=zero_allowed)
@@ -39,8 +42,8 @@ def check_number(
         finite = False
     if not finite:
         raise ValueError(f"{name} == {shown(value)}, must be finite.")
-    if 0 < value < SMALLEST:  # has fewer digits than others, and may have none when multiplied
-        raise ValueError(f"{name} == {shown(value)}, must be at least {SMALLEST:.3g}.")
+    if 0 < value < minimum:  # has fewer digits than others, and may have none when multiplied
+        raise ValueError(f"{name} == {shown(value)}, must be at least {minimum:.3g}.")
     if maximum is not None and float(value) > maximum:  # single precision may not hold the maximum
         raise ValueError(f"{name} == {shown(value)}, must be <= {maximum:g}.")
 

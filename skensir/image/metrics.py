@@ -22,7 +22,7 @@ _LUMA_OFFSET = 16 / 255
 _WINDOW = 11
 _SIGMA = 1.5
 _SHARES = 0.01, 0.03
-_LARGEST_RANGE = 1e150  # whose square is a number
+_SMALLEST_RANGE, _LARGEST_RANGE = 1e-150, 1e150  # whose squares are numbers
 
 
 def peak_of(dtype: np.dtype[Any] | str) -> int:
@@ -205,7 +205,7 @@ def _prepare(
     target, image = as_array(target, "target"), as_array(image, "image")
     check_option(channel, "channel", ("rgb", "luma"))
     check_whole(crop_border, "crop_border")
-    check_number(data_range, "data_range", maximum=_LARGEST_RANGE)
+    check_number(data_range, "data_range", minimum=_SMALLEST_RANGE, maximum=_LARGEST_RANGE)
     if target.shape != image.shape:
         raise ValueError(f"target has shape {target.shape} and image {image.shape}, must be equal.")
     check_axes(target)

@@ -194,6 +194,11 @@ def test_the_border_is_cut_off_before_the_conversion_and_rounding_nothing():
         ((np.zeros((12, 16)),) * 2, {"crop_border": 7}, "A `crop_border` of 7 leaves nothing"),
         ((np.zeros((12, 12)),) * 2, {"data_range": 0}, "data_range == 0"),
         ((np.zeros((12, 12)),) * 2, {"data_range": np.inf}, "data_range == inf"),
+        (
+            (np.eye(12), np.ones((12, 12))),
+            {"data_range": 1e-300},
+            "1e-300, must be at least 1e-150",
+        ),
         ((np.full((12, 12), 256),) * 2, {}, "data_range == 255, .* up to 256"),
     ],
 )
