@@ -52,16 +52,16 @@ def find_other_scales(sample: Sample, pixel_range: float | None = None) -> IntAr
     truth, columns = sample.truth, sample.predictions.T
     lower, median, upper = quantiles(truth, None, (_MIDDLE[0], 0.5, _MIDDLE[1]))
     found = []
-    for number, column in enumerate(columns):
-        low, middle, high = quantiles(column, None, (_MIDDLE[0], 0.5, _MIDDLE[1]))
-        apart = not lower <= middle <= upper and not low <= median <= high
-        with np.errstate(over="ignore", invalid="ignore"):  # told where rows are summed up
+    with np.errstate(over="ignore", invalid="ignore"):  # told where rows are summed up
+        for number, column in enumerate(columns):
+            low, middle, high = quantiles(column, None, (_MIDDLE[0], 0.5, _MIDDLE[1]))
+            apart = not lower <= middle <= upper and not low <= median <= high
             apart &= bool(abs(column.mean() - truth.mean()) > truth.std() / 2)
-        distance = max(abs(middle), abs(median)) / 2, (pixel_range or 0.0) / 8
-        apart &= bool(abs(middle - median) > max(distance))
-        wider = 0 < _MANY_TIMES * (upper - lower) < high - low
-        if apart or wider:
-            found.append(number)
+            distance = max(abs(middle), abs(median)) / 2, (pixel_range or 0.0) / 8
+            apart &= bool(abs(middle - median) > max(distance))
+            wider = 0 < _MANY_TIMES * (upper - lower) < high - low
+            if apart or wider:
+                found.append(number)
     return np.array(found, dtype=np.intp)
 
 

@@ -14,7 +14,7 @@ from sklearn.base import BaseEstimator, RegressorMixin
 from sklearn.utils import check_array, check_consistent_length, column_or_1d, metaestimators
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skensir._checks import check_numbers, check_option, saying_of, shown
+from skensir._checks import LARGEST, SMALLEST, check_numbers, check_option, saying_of, shown
 from skensir._core.pooled import WEIGHTINGS
 from skensir._documentation import Documented
 from skensir._state import PlainState
@@ -90,12 +90,17 @@ def check_sample_weight(sample_weight: ArrayLike, n_samples: int) -> FloatArray:
         raise ValueError(
             f"Negative values in sample_weight, such as {weight.min()}; must be zero or more."
         )
-    smallest = weight.min(initial=1.0, where=weight > 0)
-    if smallest < _SMALLEST_WEIGHT:
-        raise ValueError(
-            f"sample_weight has {smallest}, must be zero or at least {_SMALLEST_WEIGHT}."
-        )
+    check_weight_range(weight.min(initial=1.0, where=weight > 0), weight.max(initial=1.0))
     return weight
+
+
+def check_weight_range(least: float, most: float, name: str = "sample_weight") -> None:
+    """Raise an error unless the smallest and largest positive weight can be worked with."""
+    for value in (least, most):
+        if not _SMALLEST_WEIGHT <= value <= LARGEST:
+            raise ValueError(
+                f"{name} has {value}, must be zero or from {_SMALLEST_WEIGHT:g} to {LARGEST:g}."
+            )
 
 
 def _check_any_weight(sample_weight: FloatArray) -> None:
@@ -220,8 +225,9 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
                 if sample_weight is not None:
                     sample_weight = check_sample_weight(sample_weight, len(y))
             largest = float(max(np.abs(y).max(initial=0), np.abs(prediction).max(initial=0)))
-            if largest and (scale := scale_of(largest)) != 1.0:  # squares are to be numbers
-                y, prediction = y / scale, prediction / scale
+            # Squares are to be numbers, and so is the scale of subnormal values.
+            scale = scale_of(max(largest, SMALLEST)) if largest else 1.0
+            y, prediction = (np.divide(v, scale, dtype=np.float64) for v in (y, prediction))
             if sample_weight is not None:
                 _check_any_weight(sample_weight)
                 sample_weight = sample_weight / sample_weight.max()

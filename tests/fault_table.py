@@ -261,7 +261,6 @@ ARGUMENTS = {
         WEIGHT, said=NAMED + "|^counts ==|^No row of X"
     ).without("all_zero"),
     "partial_fit.sample_weight": PART_WEIGHT,
-    "calibrate.sample_weight": replace(WEIGHT, taken=WEIGHT.taken | {"near overflow"}),
     "groups": GROUPS,
     "return_std": FLAG,
     "add": FLAG,
@@ -275,7 +274,6 @@ ARGUMENTS = {
     # of functions
     "path": PATH,
     "save_table.path": PATH.but("digits", "text", "lines"),
-    "AverageRegressor.fit.sample_weight": replace(WEIGHT, taken=WEIGHT.taken | {"near overflow"}),
     "model": kind(FITTED),
     "ensemble": kind(IS + "an ImageEnsemble"),
     "target": IMAGE.without("an image of 16 bits"),
@@ -309,10 +307,6 @@ ARGUMENTS = {
     "most_trusted": FLAG,
     "by": kind("^{name} == |^{name}: ", "nothing"),
     "metric": kind("^{name} == "),
-    "score.sample_weight": replace(
-        WEIGHT,
-        taken=WEIGHT.taken | {"near overflow"},
-    ),
     "from_estimator.score_name": kind(IS + "text", "nothing", *ANY_TEXTS),
     "from_cv_results.score_name": kind(IS + "text", "nothing", *ANY_TEXTS),
     "BinWidthDisplay.score_name": kind(IS + "text", *ANY_TEXTS),

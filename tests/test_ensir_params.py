@@ -105,7 +105,7 @@ def replaced(array, value):
         (lambda X, y, w: (X, replaced(y, -np.inf), w), "Input y contains infinity"),
         (
             lambda X, y, w: (X, y, w * 1e160),
-            "X, y, data_range, bin_width or sample_weight is too large",
+            r"sample_weight has 1e\+160, must be zero or from 1e-100 to 1e\+100\.",
         ),
         (lambda X, y, w: (X, y * 1e200, w), "too (large|fine)"),
         (lambda X, y, w: (X[:, 0], y, w), "Expected 2D array, got 1D array"),

@@ -422,9 +422,9 @@ def pooled_error_moments(
     """Return `CellStatistics.pooled_error_moments` of rows of which nothing else is asked."""
     total = np.zeros((X.shape[1], X.shape[1]))
     for rows in row_chunks(*X.shape):
-        errors = model_columns(X, rows) - y[rows].astype(np.float64)
-        weighted = errors if sample_weight is None else errors * sample_weight[rows]
         with np.errstate(over="ignore", invalid="ignore"):  # told below
+            errors = model_columns(X, rows) - y[rows].astype(np.float64)
+            weighted = errors if sample_weight is None else errors * sample_weight[rows]
             total += scatter_of(errors, weighted)
     check_sums(total)
     weight = len(X) if sample_weight is None else sample_weight.sum()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skensir._base import check_weight_range
 from skensir._sums.accumulate import check_sums
 from skensir._sums.binning import check_bin_indices
 from skensir._sums.cells import CellIndex
@@ -26,13 +27,15 @@ def check_lines(lines: Lines, rows: FrameRows) -> None:
         raise ValueError(f"frame has no {kind}; at least one is needed.")
     if lines.columns["bad"].any():
         rows.say_what_is_no_number()
+    if rows.sample_weight is not None:
+        least, most = lines.columns["least"].min(), lines.columns["most"].max()
+        if least < 0:
+            raise ValueError(
+                f"Negative values in sample_weight {rows.sample_weight!r}, such as {least}; "
+                "must be zero or more."
+            )
+        check_weight_range(least, most, f"sample_weight {rows.sample_weight!r}")
     check_sums(lines.stack(["weight", *(n for n in lines.columns if n.startswith(_SUMS))]))
-    least = lines.columns.get("least")
-    if least is not None and least.min() < 0:
-        raise ValueError(
-            f"Negative values in sample_weight {rows.sample_weight!r}, such as {least.min()}; "
-            "must be zero or more."
-        )
 
 
 def statistics_of(lines: Lines, query: Query) -> CellStatistics:

@@ -170,7 +170,8 @@ class Query:
         weights = [nw.len().alias("weight")]
         if self.rows.sample_weight is not None:
             sums = {name: value * nw.col("w") for name, value in sums.items()}
-            weights = [nw.col("w").sum().alias("weight"), nw.col("w").min().alias("least")]
+            w = nw.col("w")
+            weights = [w.sum().alias("weight"), w.min().alias("least"), w.max().alias("most")]
         sums = sums | counts
         frame = frame.with_columns(*(value.alias(f"{name}_") for name, value in sums.items()))
         totals = [nw.col(f"{name}_").sum().alias(name) for name in sums]

@@ -1,0 +1,85 @@
+"""Numbers near the ends of double precision are worked with or refused, without a warning."""
+
+import re
+
+import numpy as np
+import pytest
+from sklearn.metrics import r2_score
+
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
+
+ESTIMATORS = [
+    EnsIRRegressor,
+    EnsIRRegressorCV,
+    AverageRegressor,
+    ConvexRegressor,
+    ZZPMRegressor,
+]
+
+
+def stacked(n_rows=2000):
+    rng = np.random.default_rng(0)
+    y = rng.uniform(0, 255, n_rows)
+    return y[:, np.newaxis] + rng.normal(0, 1, (n_rows, 3)), y
+
+
+@pytest.mark.parametrize("estimator", ESTIMATORS)
+@pytest.mark.parametrize("value", [1e308, 1.1e100, 9e-101, 5e-324])
+def test_a_weight_of_no_use_is_refused_by_its_name_and_value(estimator, value):
+    X, y = stacked()
+    weight = np.ones(len(y))
+    weight[3] = value
+    said = re.escape(f"sample_weight has {value}, must be zero or from 1e-100 to 1e+100.")
+    with pytest.raises(ValueError, match=f"^{said}$"):
+        estimator().fit(X, y, sample_weight=weight)
+    model = estimator().fit(X, y)
+    with pytest.raises(ValueError, match=said):
+        model.score(X, y, weight)
+
+
+@pytest.mark.parametrize("estimator", [AverageRegressor, ConvexRegressor])
+@pytest.mark.parametrize("value", [1e-100, 1e100])
+def test_weights_at_either_end_are_as_good_as_ones(estimator, value):
+    X, y = stacked()
+    weighted = estimator().fit(X, y, sample_weight=np.full(len(y), value))
+    np.testing.assert_allclose(weighted.predict(X), estimator().fit(X, y).predict(X), rtol=1e-9)
+
+
+@pytest.mark.parametrize("scale", [1e30, 1e-30])
+def test_scores_of_single_precision_are_those_of_double(scale):
+    """Squares of such values leave single precision."""
+    truth, columns = np.array([3, 5, 4]), np.array([[3, 5], [4, 4], [6, 6]])
+    model = AverageRegressor().fit([[1.0, 3.0]], [2.0])
+    score = model.score((columns * scale).astype(np.float32), (truth * scale).astype(np.float32))
+    assert score == pytest.approx(r2_score(truth, columns.mean(axis=1)), rel=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float64, np.float32])
+def test_scores_of_subnormal_values_are_those_of_whole_numbers(dtype):
+    least = np.nextafter(0, 1, dtype=dtype)
+    truth, columns = np.array([3, 5, 4]), np.array([[3, 5], [4, 4], [6, 6]])
+    model = AverageRegressor().fit([[1.0, 3.0]], [2.0])
+    expected = r2_score(truth, columns.mean(axis=1))
+    score = model.score((columns * least).astype(dtype), (truth * least).astype(dtype))
+    assert score == pytest.approx(expected, rel=1e-12)
+    assert model.score(np.full((3, 2), least), np.full(3, least)) == 1.0
+    assert model.score(np.full((3, 2), least), np.zeros(3, dtype)) == 0.0
+
+
+@pytest.mark.parametrize("power", [1005, 1012])
+@pytest.mark.parametrize("estimator", [EnsIRRegressor, ZZPMRegressor])
+def test_large_values_are_no_warning_and_scale_exactly(estimator, power):
+    X, y = stacked()
+    X, y = X / 2, y / 2
+    large = estimator().fit(np.ldexp(X, power), np.ldexp(y, power))
+    plain = estimator().fit(X, y)
+    np.testing.assert_array_equal(
+        np.ldexp(large.predict(np.ldexp(X, power)), -power), plain.predict(X)
+    )
+
+
+def test_products_with_weights_that_overflow_are_refused_without_a_warning():
+    X, y = stacked()
+    with pytest.raises(ValueError, match="too large"):
+        ConvexRegressor().fit(X * 1e250, y * 1e250, sample_weight=np.full(len(y), 1e100))
