@@ -52,7 +52,7 @@ BAD_PARAMS = [
     ({"bin_width": "32"}, "bin_width == '32', must be 'auto' or a number"),
     (
         {"bin_width": 1e-17},
-        r"bin_width == 1e-17, must be at least .* for predictions as large as 255",
+        r"bin_width == 1e-17, must be at least .* where column \d of X has values as large as 255",
     ),
     ({"objective": "psnr"}, "objective == 'psnr', must be one of 'likelihood'"),
     ({"objective": None}, "objective == None, must be one of"),
@@ -78,7 +78,10 @@ BAD_PARAMS = [
         "target_resolution == 'fine', must be 'auto' or a number above zero",
     ),
     ({"target_resolution": None}, "target_resolution == None, must be a number > 0"),
-    ({"target_resolution": 1e-300}, "target_resolution.*1e-300 is too fine"),
+    (
+        {"target_resolution": 1e-300},
+        "y has values as large as .*, too large for target_resolution == 1e-300, which must",
+    ),
 ]
 
 

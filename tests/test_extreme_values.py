@@ -7,6 +7,7 @@ import pytest
 from sklearn.metrics import r2_score
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir._sums.cells import CellIndex
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
 
 ESTIMATORS = [
@@ -83,3 +84,54 @@ def test_products_with_weights_that_overflow_are_refused_without_a_warning():
     X, y = stacked()
     with pytest.raises(ValueError, match="too large"):
         ConvexRegressor().fit(X * 1e250, y * 1e250, sample_weight=np.full(len(y), 1e100))
+
+
+@pytest.mark.parametrize("value", [1e16, -1e18])
+def test_a_search_takes_one_prediction_far_from_all_others(value):
+    """Its cell has one row; candidates whose cells are too many are left out as ever."""
+    X, y = stacked()
+    plain = EnsIRRegressorCV(axes="deviations").fit(X, y)
+    X[5, 1] = value
+    model = EnsIRRegressorCV(axes="deviations").fit(X, y)
+    others = np.arange(len(y)) != 5
+    error = np.square(model.predict(X[others]) - y[others]).mean()
+    assert error < 1.5 * np.square(plain.predict(X[others]) - y[others]).mean()
+    EnsIRRegressorCV().fit(X, y)
+
+
+@pytest.mark.parametrize("value", [1e20, 1e308, -1.7e308])
+@pytest.mark.parametrize("estimator", [EnsIRRegressor, EnsIRRegressorCV])
+def test_a_prediction_too_large_for_bins_is_told_with_its_column(estimator, value):
+    X, y = stacked()
+    X[5, 1] = value
+    said = rf"column 1 of X has values as large as {abs(value):.6g}\.".replace("+", r"\+")
+    with pytest.raises(ValueError, match=said):
+        estimator().fit(X, y)
+    X[5, 0] = -value
+    with pytest.raises(ValueError, match=said.replace("1", "[01]", 1)):
+        estimator().fit(X, y)
+
+
+def test_bins_too_far_apart_to_be_numbered_are_told_with_their_column():
+    X = np.random.default_rng(0).uniform(-1, 1, (1000, 3)) * [2e15, 8e15, 2e15]
+    with pytest.raises(ValueError, match="X has values too far apart in column 1: they span "):
+        EnsIRRegressor(1.0, target_resolution=1.0).fit(X, X[:, 0])
+
+
+def test_cells_further_apart_than_doubles_tell_are_found_again():
+    """The distance of two bins may be beyond 2**53, up to which doubles hold whole numbers."""
+    rng = np.random.default_rng(0)
+    bins = rng.integers(-(2**53), 2**53, (2, 100))
+    bins[:, :2] = np.array([-(2**53), 2**53])
+    index = CellIndex(np.ascontiguousarray(bins[:, 1:].T))
+    np.testing.assert_array_equal(index.find(bins[:, 1:].astype(np.float64)), np.arange(99))
+
+
+@pytest.mark.parametrize("value", [1e308, -1.7e308])
+def test_truth_too_large_for_its_grid_is_told_by_its_value(value):
+    X, y = stacked()
+    y[5] = value
+    with pytest.raises(ValueError, match=r"^y has values as large as ") as refusal:
+        EnsIRRegressor().fit(X, y)
+    assert f" as large as {abs(value):.6g}, too large for target" in str(refusal.value)
+    assert "inf" not in str(refusal.value)

@@ -46,6 +46,7 @@ _MOST_SUMS = 2**22
 _MANY_ROWS = 1e15
 # How many times the whole range is halved at most.
 _MOST_HALVINGS = {"predictions": 6, "deviations": 10, "summary": 5}
+_FAR_BIN = 2.0**31
 # So many rows tell which widths cannot do.
 _FEW_ROWS = 2**15
 
@@ -72,9 +73,14 @@ def nested_widths(
     n_models = sample.predictions.shape[1]
     most = most_cells(np.inf if may_grow else float(sample.weight.sum()), n_models)
     rows = sample.predictions[:: -(-len(sample.predictions) // _FEW_ROWS)]
+    # Deviations are at most twice as large. Where even the widest bins are too narrow for one value
+    # far from all others it is told where the rows are summed up.
+    largest = 2 * max(-float(sample.predictions.min()), float(sample.predictions.max()))
+    widths = [width for width in widths if largest / width <= MAX_BIN_INDEX] or widths[:1]
     axes = make_axes(widths[-1], kind, data_range)
-    # Of values that are too large for their width it is told where all rows are summed up.
-    bins = np.clip(axes.bins(np.ascontiguousarray(rows.T)), -MAX_BIN_INDEX, MAX_BIN_INDEX)
+    # Values far from all others are in cells of their own, however far: these can be numbered.
+    bins = np.nan_to_num(axes.bins(np.ascontiguousarray(rows.T)))
+    bins = np.clip(bins, -_FAR_BIN, _FAR_BIN)
     for times in range(len(widths)):
         # Bins nest: those of wider cells follow.
         n_cells = len(distinct_cells(np.floor(bins / 2**times)))

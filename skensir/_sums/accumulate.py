@@ -167,7 +167,7 @@ class _Accumulator:
     def _bin(self, X: AnyArray, truth: FloatArray, weight: FloatArray | None) -> _Rows:
         columns = model_columns(X, slice(None))
         bins = self.axes.bins(columns)
-        check_bin_indices(bins, self.axes.bin_width)
+        check_bin_indices(bins, self.axes.bin_width, columns)
         return _Rows(columns, bins, truth, weight)
 
     def _find(self, rows: _Rows) -> tuple[IntArray, BoolArray]:

@@ -53,9 +53,10 @@ class Axes(NamedTuple):
         """
         if self.kind == "predictions":
             return bin_indices(columns, self.bin_width)
-        if self.kind == "deviations":
-            return self._bins_of_deviations(columns)
-        return self._bins_of_summary(columns)
+        with np.errstate(over="ignore", invalid="ignore"):  # told by `check_bin_indices`
+            if self.kind == "deviations":
+                return self._bins_of_deviations(columns)
+            return self._bins_of_summary(columns)
 
     def _bins_of_deviations(self, columns: AnyArray) -> AnyArray:
         """Return ``floor((x_m - mean(x)) / b)`` as the floor of ``(K x_m - sum(x)) / (K b)``."""

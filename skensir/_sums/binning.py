@@ -37,12 +37,22 @@ def bin_indices(columns: AnyArray, bin_width: float) -> AnyArray:
     return np.floor(indices, out=indices)
 
 
-def check_bin_indices(indices: AnyArray, bin_width: float) -> None:
-    """Raise a ValueError where bins are too narrow for the values to be told apart."""
-    largest = float(np.abs(indices).max()) if indices.dtype.kind == "f" else 0.0
-    if largest > MAX_BIN_INDEX:
-        raise ValueError(
-            f"bin_width == {bin_width!r}, must be at least "
-            f"{largest / MAX_BIN_INDEX * bin_width:.3g} for predictions as large as "
-            f"{largest * bin_width:.6g}."
-        )
+def check_bin_indices(indices: AnyArray, bin_width: float, columns: AnyArray | None = None) -> None:
+    """Raise a ValueError where bins are too narrow for the values to be told apart.
+
+    It names the largest of the predictions, a line per model, if they are given.
+    """
+    index = float(np.abs(indices).max()) if indices.dtype.kind == "f" else 0.0
+    if index <= MAX_BIN_INDEX:
+        return
+    found, value = "predictions are", index * bin_width
+    if columns is not None:
+        largest = np.abs(columns.astype(np.float64)).max(axis=1)
+        found, value = f"column {largest.argmax()} of X has values", float(largest.max())
+    least = index / MAX_BIN_INDEX * bin_width
+    if not np.isfinite(least):  # what is binned may be the distance of two values
+        least = 2 * (value / MAX_BIN_INDEX)
+    raise ValueError(
+        f"bin_width == {bin_width!r}, must be at least {least:.3g} where {found} as large as "
+        f"{value:.6g}."
+    )

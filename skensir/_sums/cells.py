@@ -156,7 +156,9 @@ def _pack(
                 bins = bins.astype(np.int64)
         # In the bins' own dtype: clipping and shifting narrow integers costs next to nothing.
         digit = np.clip(bins, bins.dtype.type(first), bins.dtype.type(last))
-        digit -= bins.dtype.type(first)
+        if digit.dtype.kind == "f" and last - first > 2**53:  # differences would be rounded
+            digit = digit.astype(np.int64)
+        digit -= digit.dtype.type(first)
         if digit.dtype.kind != "u":
             digit = digit.astype(dtype)
         if key is None:
@@ -184,9 +186,11 @@ def _distinct_keys(
             size *= spans[last]
             last += 1
         if last == first:
+            widest = int(np.argmax(spans))
             raise ValueError(
-                f"bin_width is too small: the predictions of model {first} span {spans[first]} "
-                f"bins, more than can be numbered in {n_nodes} cells."
+                f"X has values too far apart in column {widest}: they span {spans[widest]} bins, "
+                f"more than can be numbered in {n_nodes} cells; leave out such values, or take "
+                "wider bins."
             )
         models = range(first, last)
         key = _pack(columns, models, node, size, low, high)

@@ -154,19 +154,21 @@ class TruthCounter:
 def _place(truth: FloatArray, resolution: float) -> tuple[IntArray, FloatArray]:
     """Return the place of each value on the grid, and what it is above the place's lower end."""
     step = truth / resolution
-    check_places(step, resolution)
+    check_places(step, resolution, truth)
     np.floor(step, out=step)
     return step.astype(np.int64), truth - step * resolution
 
 
-def check_places(step: FloatArray, resolution: float) -> None:
-    """Raise a ValueError where places on the grid are too many to be told apart."""
-    largest = float(np.abs(step).max(initial=0.0))
-    if largest > 2.0**53:
+def check_places(step: FloatArray, resolution: float, truth: FloatArray | None = None) -> None:
+    """Raise a ValueError where places on the grid are too many to be told apart.
+
+    The truth is told from its places where it is not given; these may overflow.
+    """
+    if np.abs(step).max(initial=0.0) > 2.0**53:
+        largest = float(np.abs(step * resolution if truth is None else truth).max())
         raise ValueError(
-            f"target_resolution == {resolution!r} is too fine for targets as large as "
-            f"{largest * resolution:.6g}: it must be at least "
-            f"{largest * resolution / 2.0**53:.3g}."
+            f"y has values as large as {largest:.6g}, too large for target_resolution == "
+            f"{resolution!r}, which must be at least {largest / 2.0**53:.3g} for them."
         )
 
 

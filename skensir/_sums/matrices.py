@@ -143,8 +143,9 @@ class _MatrixSums:
 
     def _find(self, rows: IntArray) -> tuple[IntArray, IntArray, IntArray]:
         """Return the cell numbers of rows, which rows are in cells not known, and these cells."""
-        bins = self.axes.bins(model_columns(self.X, rows))
-        check_bin_indices(bins, self.axes.bin_width)
+        columns = model_columns(self.X, rows)
+        bins = self.axes.bins(columns)
+        check_bin_indices(bins, self.axes.bin_width, columns)
         numbers = self.index.find(bins, self.walk)
         new = np.flatnonzero((numbers == self.index.n_cells) | self.index.beyond(bins))
         return numbers, new, distinct_cells(bins.take(new, axis=1))

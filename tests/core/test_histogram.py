@@ -93,7 +93,9 @@ def test_a_grid_too_fine_for_the_targets_is_an_error_that_names_it():
         with pytest.raises(ValueError, match="target_resolution"):
             TruthCounter(1.0).add(np.array([0]), np.array([largest]), None)
     counter = TruthCounter(1e-6)
-    message = r"target_resolution.*1e-06 is too fine .* 1e\+12: it must be at least 0.000111"
+    message = (
+        r"as large as 1e\+12, too large for target_resolution.*1e-06.* must be at least 0.000111"
+    )
     with pytest.raises(ValueError, match=message):
         counter.add(np.array([0, 0]), np.array([1.0, -1e12]), None)
 

@@ -156,7 +156,7 @@ def test_folds_may_be_whole_floats_categories_and_truth_values(make, folds):
         ({"target_resolution": 0}, "target_resolution == 0, must be > 0"),
         (
             {"target_resolution": 1e-20, "objective": "likelihood", "axes": "predictions"},
-            "target_resolution == 1e-20 is too fine",
+            "too large for target_resolution == 1e-20, which must be at least",
         ),
         ({"bin_width": 1e-20}, "bin_width == 1e-20, must be at least"),
     ],
