@@ -8,6 +8,7 @@ from sklearn.metrics import r2_score
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._sums.cells import CellIndex
+from skensir._sums.compiled import compiled_walk
 from skensir.baselines import AverageRegressor, ConvexRegressor, ZZPMRegressor
 
 ESTIMATORS = [
@@ -124,7 +125,9 @@ def test_cells_further_apart_than_doubles_tell_are_found_again():
     bins = rng.integers(-(2**53), 2**53, (2, 100))
     bins[:, :2] = np.array([-(2**53), 2**53])
     index = CellIndex(np.ascontiguousarray(bins[:, 1:].T))
-    np.testing.assert_array_equal(index.find(bins[:, 1:].astype(np.float64)), np.arange(99))
+    walk = compiled_walk(np.empty((2**20, 2)), index)  # None without numba
+    for found in (index.find(bins[:, 1:].astype(np.float64), walk), index.find(bins[:, 1:])):
+        np.testing.assert_array_equal(found, np.arange(99))
 
 
 @pytest.mark.parametrize("value", [1e308, -1.7e308])

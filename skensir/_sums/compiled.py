@@ -120,6 +120,8 @@ def compiled_walk(X: AnyArray, index: CellIndex) -> Walk | None:
     """Return what finds the cells of an index for the bins of chunks of `X`, of any axes."""
     if switched_off() or len(X) < _MIN_ROWS:
         return None
+    if (index.high - index.low > 2**53).any():  # differences of doubles would be rounded
+        return None
     steps = index.steps()
 
     def walk(bins: AnyArray) -> IntArray:

@@ -136,7 +136,7 @@ def test_a_range_of_bins_too_wide_to_number_is_an_error_that_names_the_model(mod
     cells[1, model] = 999
     with (
         mock.patch.object(cells_module, "_KEY_LIMIT", 500),
-        pytest.raises(ValueError, match=f"predictions of model {model} span 1000 bins"),
+        pytest.raises(ValueError, match=f"too far apart in column {model}: they span 1000 bins"),
     ):
         CellIndex(cells)
 
