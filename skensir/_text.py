@@ -31,6 +31,14 @@ def printable(text: str) -> str:
     )
 
 
+def encodable(text: str) -> str:
+    """Return text with escapes for what UTF-8 has no bytes for: names of files that are not in it.
+
+    They are those of `printable`.
+    """
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
 def wrap(paragraphs: str) -> str:
     """Break the lines of paragraphs for a terminal, between words only: paths stay whole."""
     lines = textwrap.TextWrapper(79, break_on_hyphens=False, break_long_words=False)

@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+from io import TextIOWrapper
 from typing import Any, NoReturn, TextIO, cast
 
 from skensir._text import printable
@@ -20,9 +21,14 @@ def console() -> NoReturn:
 
 
 class _Escaping:
-    """The standard output, to which control characters, such as those in names, go escaped."""
+    """The standard output, to which control characters, such as those in names, go escaped.
+
+    So does what its encoding has no bytes for.
+    """
 
     def __init__(self, file: TextIO) -> None:
+        if isinstance(file, TextIOWrapper):
+            file.reconfigure(errors="backslashreplace")
         self._file = file
 
     def write(self, text: str) -> int:

@@ -150,7 +150,7 @@ class Prediction:
     def _seal(self, name: str) -> str:
         """Return what tells the results of a scene from those of another model or source."""
         digest = self._digest.copy()
-        digest.update(name.encode())
+        digest.update(os.fsencode(name))
         for path in self._sources(name):
             digest.update(_ends_of(path))
         return digest.hexdigest()[:32]

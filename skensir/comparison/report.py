@@ -29,6 +29,7 @@ from importlib.resources import files
 from typing import Any
 
 from skensir._files import whole_file
+from skensir._text import encodable
 from skensir.comparison.layers import scene_data
 from skensir.comparison.measure import ComparedScene
 from skensir.comparison.tables import MEASURES, ORACLE, Mark, Measure, Scores, rank
@@ -113,7 +114,7 @@ def _page_html(
         "script": "\n".join(map(_part, _SCRIPTS)),
     }
     before, after = (
-        re.sub(r"\{\{(\w+)\}\}", lambda match: values[match[1]], part).encode()
+        re.sub(r"\{\{(\w+)\}\}", lambda match: encodable(values[match[1]]), part).encode()
         for part in _part("page.html").split("{{scenes}}")
     )
     return before, after
@@ -207,7 +208,9 @@ def _number(value: float | None) -> float | str | None:
 
 def _json_html(data: Any) -> str:
     """Return JSON for an element: no tag can begin in the text, so none can end the element."""
-    return json.dumps(data, separators=(",", ":")).replace("<", "\\u003c")
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    # What the page could not hold is text here as well, for names are looked up.
+    return re.sub("[\ud800-\udfff]", lambda match: rf"\\u{ord(match[0]):x}", text)
 
 
 def _scene_writer(names: Sequence[str], lead: str | None) -> Callable[[ComparedScene], bytes]:
@@ -220,6 +223,6 @@ def _scene_writer(names: Sequence[str], lead: str | None) -> Callable[[ComparedS
             raise ValueError(f"Scene {scene['name']!r}: {error}.") from None
         name = escape(scene["name"])
         html = f'<script type="application/json" class="scene" data-name="{name}">{text}</script>\n'
-        return html.encode()
+        return encodable(html).encode()
 
     return write

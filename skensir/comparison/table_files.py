@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from skensir._files import write_whole
+from skensir._text import encodable
 from skensir.comparison.tables import (
     Mark,
     Row,
@@ -73,7 +74,7 @@ def _write(path: Path, lines: Callable[[], list[Any]], tables: Callable[[], list
     if suffix == ".csv":
         content = StringIO(newline="")
         csv.writer(content, lineterminator="\n").writerows(lines())
-        text = content.getvalue()
+        text = encodable(content.getvalue())
     else:
         text = {".md": to_markdown, ".tex": to_latex}[suffix](tables())
     write_whole(path, text.encode())
@@ -131,7 +132,7 @@ def to_text(table: Table) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return encodable(" ".join(text.split()))
 
 
 def _groups(table: Table) -> list[tuple[str, int, int]]:
