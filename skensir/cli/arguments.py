@@ -100,7 +100,7 @@ def add_command(commands: Commands, command: Command) -> None:
 
 def _settings(written: str, parameter: Parameter, values: str) -> dict[str, Any]:
     """Return what argparse has to know to make an argument of its type."""
-    annotation = parameter.annotation
+    annotation, name = parameter.annotation, written.split("/")[-1]
     kind = get_args(annotation)[0] if isinstance(annotation, UnionType) else annotation
     if kind is bool:
         return {"action": "store_true"}
@@ -110,8 +110,8 @@ def _settings(written: str, parameter: Parameter, values: str) -> dict[str, Any]
         # An option is given for each file, so that it takes no argument that stands behind it.
         n_values = "+" if parameter.default is Parameter.empty else "*"
         several = {"action": "append"} if written.startswith("-") else {"nargs": n_values}
-        return {**several, "type": partial(_read, written, Path, values), "metavar": values}
-    return {"type": partial(_read, written.split("/")[-1], kind, values), "metavar": values}
+        return {**several, "type": partial(_read, name, Path, values), "metavar": values}
+    return {"type": partial(_read, name, kind, values), "metavar": values}
 
 
 def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
@@ -122,8 +122,9 @@ def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
             *others, last = options
             raise CommandError(f"{name} is {text!r}, must be {', '.join(others)} or {last}.")
         return kind(text)
-    if kind is Path and "\0" in text:
-        raise CommandError(f"{name} is {text!r}, must be a path, which has no zero byte.")
+    if kind is Path and (not text or "\0" in text):
+        allowed = "which has no zero byte" if text else "which is not empty"
+        raise CommandError(f"{name} is {text!r}, must be a path, {allowed}.")
     is_right, allowed = _DOMAINS.get(values, (lambda _: True, "a number"))
     with suppress(ValueError):
         value = kind(text)

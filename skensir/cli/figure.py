@@ -114,7 +114,7 @@ def _read_boxes(texts: list[str], n_scenes: int) -> list[Box]:
 
 def _read_results(ensembles: list[str], scenes: ReferenceSet, *, weights: bool) -> list[Result]:
     """Return what is shown beside the base models, in the order that the user names it."""
-    named = [(None, Path(text)) if Path(text).exists() else _named(text) for text in ensembles]
+    named = [_named(text) for text in ensembles]
     short = short_names([path.with_suffix("") for _, path in named])
     results = []
     taken = {INPUT, TRUTH, *scenes.models}
@@ -136,8 +136,12 @@ def _read_results(ensembles: list[str], scenes: ReferenceSet, *, weights: bool) 
 
 
 def _named(text: str) -> tuple[str | None, Path]:
-    """Return name and path of NAME=PATH."""
+    """Return name and path of NAME=PATH, or of a path alone."""
+    if text and Path(text).exists():
+        return None, Path(text)
     name, equals, path = text.partition("=")
+    if not (path if equals else text):
+        raise CommandError(f"--ensembles is {text!r}, must be a path, which is not empty.")
     if not equals or not Path(path).exists():
         raise CommandError(f"{path or text} is neither a file nor a folder.")
     return name, Path(path)

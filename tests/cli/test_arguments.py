@@ -4,8 +4,11 @@ import argparse
 import re
 from inspect import Parameter, signature
 from pathlib import Path
+from types import UnionType
+from typing import get_args
 
 import pytest
+from commands import assert_mistake
 
 from skensir.cli import (
     compare,
@@ -126,3 +129,40 @@ def test_values_that_are_not_allowed_are_named(mistake, message):
     assert parse(command, "run-it", "--rows", "0", "--border", "0")["rows"] == 0
     with pytest.raises(CommandError, match=f"^{re.escape(message)}$"):
         parse(command, "run-it", *mistake)
+
+
+def paths_of(command):
+    """Return the arguments that are files or folders, by how they are written."""
+    parameters = dict(signature(command.run, eval_str=True).parameters)
+    for function in command.passes_to:
+        parameters |= signature(function, eval_str=True).parameters
+    for usage in command.arguments:
+        written = usage.split()[0]
+        kind = parameters[written.split("/")[-1].lstrip("-").replace("-", "_")].annotation
+        kinds = get_args(kind) if isinstance(kind, UnionType) else [kind]
+        if Path in kinds or list[Path] in kinds:
+            yield written
+
+
+@pytest.mark.parametrize(
+    ("command", "written"),
+    [(module.COMMAND, written) for module in MODULES for written in paths_of(module.COMMAND)],
+    ids=lambda value: value.run.__name__ if isinstance(value, Command) else value,
+)
+@pytest.mark.parametrize("value", ["", "a\0b"])
+def test_no_path_is_empty_or_one_that_the_system_cannot_write(
+    capsys, in_tmp_path, command, written, value
+):
+    name = written.split("/")[-1]
+    call = command.run.__name__.replace("_", "-")
+    positional = [usage.split()[0] for usage in command.arguments if not usage.startswith("-")]
+    given = [value if one == written else "x" for one in positional]
+    option = [f"{name}={value}"] if name.startswith("-") else []
+    assert_mistake(capsys, [call, *given, *option], f"skensir: {name} is {value!r}, must be a path")
+    assert list(in_tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("value", ["", "name="])
+def test_no_ensemble_of_a_figure_is_without_a_path(capsys, folders, value):
+    call = ["figure", "test", "-o", "figure.png", "--ensembles", value]
+    assert_mistake(capsys, call, f"skensir: --ensembles is {value!r}, must be a path")
