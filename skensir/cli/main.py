@@ -101,7 +101,7 @@ def _sentence(error: Exception, options: Collection[str]) -> str:
     if isinstance(error, OSError) and error.strerror is not None:
         return f"{error.filename or 'standard output'}: {error.strerror}."
     if isinstance(error, MemoryError):
-        return "There is not enough memory for images of this size."
+        return "There is not enough memory for what the files hold."
     if isinstance(error, ImportError) and not isinstance(error, ModuleNotFoundError):
         return f"A library cannot be loaded, perhaps for want of memory: {in_one_line(str(error))}"
     if isinstance(error, RuntimeError):

@@ -75,4 +75,4 @@ def test_a_command_says_so_in_one_sentence(tmp_path, monkeypatch, capfd):
     monkeypatch.chdir(tmp_path)
     fail(monkeypatch, "sepFilter2D", NO_MEMORY)
     assert run("evaluate", "train/alpha", "train/gt", "--no-perceptual") == 2
-    assert_one_sentence(capfd, "There is not enough memory for images of this size")
+    assert_one_sentence(capfd, "There is not enough memory for what the files hold")

@@ -61,6 +61,17 @@ def test_no_command_waits_for_who_reads_a_pipe(pipe, capfd, command):
     assert pipe.is_fifo()
 
 
+@pytest.mark.parametrize("options", [(), ("--resume",)])
+def test_no_image_of_a_scene_waits_for_who_reads_a_pipe(pipe, capfd, options):
+    assert run("fit", "train", "-o", "model") == 0
+    Path("out").mkdir()
+    pipe.rename("out/9.png")
+    capfd.readouterr()
+    assert run("predict", "model", "train", "-o", "out", *options) == 2
+    assert_one_sentence(capfd, r"^skensir: out/9\.png: nobody reads what is written there\.$")
+    assert Path("out/9.png").is_fifo()
+
+
 def test_folders_in_the_place_of_files_are_told_from_pipes(pipe, capfd):
     assert run("inspect", "train") == 2
     assert_one_sentence(capfd, r"train: Is a directory\.$")
