@@ -123,8 +123,7 @@ def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
             raise CommandError(f"{name} is {text!r}, must be {', '.join(others)} or {last}.")
         return kind(text)
     if kind is Path and (not text or "\0" in text):
-        allowed = "which has no zero byte" if text else "which is not empty"
-        raise CommandError(f"{name} is {text!r}, must be a path, {allowed}.")
+        raise CommandError(f"{name} is {text!r}, must be the path of a file or folder.")
     is_right, allowed = _DOMAINS.get(values, (lambda _: True, "a number"))
     with suppress(ValueError):
         value = kind(text)

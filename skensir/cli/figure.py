@@ -141,7 +141,7 @@ def _named(text: str) -> tuple[str | None, Path]:
         return None, Path(text)
     name, equals, path = text.partition("=")
     if not (path if equals else text):
-        raise CommandError(f"--ensembles is {text!r}, must be a path, which is not empty.")
+        raise CommandError(f"--ensembles is {text!r}, must be the path of a file or folder.")
     if not equals or not Path(path).exists():
         raise CommandError(f"{path or text} is neither a file nor a folder.")
     return name, Path(path)

@@ -158,11 +158,13 @@ def test_no_path_is_empty_or_one_that_the_system_cannot_write(
     positional = [usage.split()[0] for usage in command.arguments if not usage.startswith("-")]
     given = [value if one == written else "x" for one in positional]
     option = [f"{name}={value}"] if name.startswith("-") else []
-    assert_mistake(capsys, [call, *given, *option], f"skensir: {name} is {value!r}, must be a path")
+    assert_mistake(
+        capsys, [call, *given, *option], f"skensir: {name} is {value!r}, must be the path"
+    )
     assert list(in_tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("value", ["", "name="])
 def test_no_ensemble_of_a_figure_is_without_a_path(capsys, folders, value):
     call = ["figure", "test", "-o", "figure.png", "--ensembles", value]
-    assert_mistake(capsys, call, f"skensir: --ensembles is {value!r}, must be a path")
+    assert_mistake(capsys, call, f"skensir: --ensembles is {value!r}, must be the path")
