@@ -166,16 +166,21 @@ class Query:
         self, frame: Frame, keys: Sequence[str], sums: dict[str, Any], counts: dict[str, Any]
     ) -> Frame:
         """Return sums over the rows that agree in the keys, by their weight, and counts."""
-        nw = self._nw
+        nw, used = self._nw, [*keys]
         weights = [nw.len().alias("weight")]
         if self.rows.sample_weight is not None:
             sums = {name: value * nw.col("w") for name, value in sums.items()}
+            used.append("w")
             w = nw.col("w")
             weights = [w.sum().alias("weight"), w.min().alias("least"), w.max().alias("most")]
         sums = sums | counts
-        frame = frame.with_columns(*(value.alias(f"{name}_") for name, value in sums.items()))
-        totals = [nw.col(f"{name}_").sum().alias(name) for name in sums]
-        return frame.group_by(*keys).agg(*weights, *totals)
+        names = {f"{name}_": name for name in sums}
+        frame = frame.with_columns(*(sums[name].alias(own) for own, name in names.items()))
+        if isinstance(frame, nw.DataFrame):
+            # In one piece: pandas warns of a hundred columns that are arrays of their own.
+            frame = frame.select(*used, *names).clone()
+        lines = frame.group_by(*keys).agg(*weights, nw.col(*names).sum())
+        return lines.rename(names)
 
     def _collect(self, query: Callable[[Frame], Frame]) -> Lines:
         """Return what a query makes of all rows."""

@@ -48,6 +48,17 @@ def from_frame(make, X, y, sample_weight=None, *, fit_intercept=False, **params)
 
 
 @LIBRARIES
+@pytest.mark.parametrize("axes", KINDS)
+def test_no_library_warns_of_many_models(make, axes):
+    X, y, sample_weight, _ = stacked(100, 25)
+    columns, names = columns_of(X, y, sample_weight)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sums = cell_sums(make(columns), **names, bin_width=64.0, axes=axes, data_range=RANGE)
+    assert list(sums.models) == names["models"]
+
+
+@LIBRARIES
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize(
     ("objective", "axes", "bin_width", "fit_intercept"),
