@@ -225,9 +225,10 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
                 if sample_weight is not None:
                     sample_weight = check_sample_weight(sample_weight, len(y))
             largest = float(max(np.abs(y).max(initial=0), np.abs(prediction).max(initial=0)))
+            y, prediction = (v.astype(np.float64, copy=False) for v in (y, prediction))
             # Squares are to be numbers, and so is the scale of subnormal values.
-            scale = scale_of(max(largest, SMALLEST)) if largest else 1.0
-            y, prediction = (np.divide(v, scale, dtype=np.float64) for v in (y, prediction))
+            if largest and (scale := scale_of(max(largest, SMALLEST))) != 1.0:
+                y, prediction = y / scale, prediction / scale
             if sample_weight is not None:
                 _check_any_weight(sample_weight)
                 sample_weight = sample_weight / sample_weight.max()

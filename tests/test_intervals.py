@@ -30,6 +30,11 @@ def covered(model, X, y, coverage):
     lower, upper = model.predict_interval(X, coverage)
     assert (lower <= upper).all()
     np.testing.assert_allclose((lower + upper) / 2, model.predict(X), atol=1e-9)
+    return covered_by((lower, upper), y)
+
+
+def covered_by(interval, y):
+    lower, upper = interval
     return np.mean((lower <= y) & (y <= upper))
 
 
@@ -87,6 +92,7 @@ def test_where_no_error_was_expected_only_an_infinite_interval_is_sure_to_cover(
     errs = np.arange(500) < 100
     model.calibrate(X, y + errs)
     lower, upper = model.predict_interval(X, 0.9)
+    assert covered_by((lower, upper), y + errs) == 1
     assert (lower == -np.inf).all()
     assert (upper == np.inf).all()
     np.testing.assert_array_equal(*model.predict_interval(X, 0.7))
@@ -213,4 +219,4 @@ def test_rounding_makes_no_error_of_a_fixed_combination_negative():
     y = np.array([1.0, 1, 5, 0, 3, 1])
     model = EnsIRRegressorCV(cv=6).fit(X, y)
     assert model.plain_shares_["average"] > 0
-    assert not np.isnan(model.predict_interval(X)).any()
+    assert covered_by(model.predict_interval(X), y) == 1
