@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from numbers import Number
 from pathlib import Path
 from typing import Any
 
@@ -214,9 +215,10 @@ def saying_of(name: str) -> Iterator[None]:
 
 
 def check_numbers(values: Any, name: str) -> None:
-    """Raise an error that names the argument if values are masked, text or dates.
+    """Raise an error that names the argument if values are masked, text, dates, or not here.
 
-    NumPy and scikit-learn look behind masks, and make numbers of dates and of text.
+    NumPy and scikit-learn look behind masks, and make numbers of dates and of text. What they can
+    make no array of, such as a lazy frame, is one object to them.
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values, must have none.")
@@ -227,6 +229,10 @@ def check_numbers(values: Any, name: str) -> None:
     except Exception:  # whatever it is, it is no array: scikit-learn says so
         return
     kind = found.dtype.kind
+    known = values is None or isinstance(values, Number) or hasattr(values, "toarray")
+    if kind == "O" and not found.ndim and not known:  # of these scikit-learn says what is wrong
+        of = f"{type(values).__module__}.{type(values).__qualname__}"
+        raise TypeError(f"{name} is of type {of}, must be an array or a data frame in memory.")
     if kind == "O" and any(isinstance(value, str | bytes) for value in found.flat):
         kind = "U"
     if kind in _NO_NUMBERS:

@@ -33,10 +33,13 @@ def whole_file(path: str | os.PathLike[str], *, flushed: bool = True) -> Iterato
     Whatever goes wrong, the path holds what it held before, and nothing lies beside it. What killed
     programs left there is removed, unless files come so fast that `flushed` is False: then that is
     for `remove_leftovers`. A file that is replaced hands on its mode. Errors of the system that
-    name no other file name the path. Links are followed, and what is no file, such as /dev/null, is
-    written to directly: a file must not take its place. With `flushed` it is on the disk before it
-    is renamed, which takes milliseconds; otherwise it may be cut short after a power failure.
+    name no other file name the path, which must not end as a folder's may. Links are followed, and
+    what is no file, such as /dev/null, is written to directly: a file must not take its place. With
+    `flushed` it is on the disk before it is renamed, which takes milliseconds; otherwise it may be
+    cut short after a power failure.
     """
+    if os.fspath(path).endswith(os.sep):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
     target = Path(os.path.realpath(path))
     partial_file = _partial(target.parent)
     try:

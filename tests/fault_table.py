@@ -4,6 +4,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import scipy.sparse
 from faults import FAULTS
 
@@ -120,6 +121,10 @@ OF_ANY_ROWS = {
     "too few rows": (lambda right: right[:-1], "{name}|^y: Found"),
     "no rows": (lambda right: right[:0], "{name}|^y: Found"),
     "a dimension more": (lambda right: np.asarray(right)[np.newaxis], "{name}"),
+    "a lazy frame": (
+        lambda right: pl.DataFrame(np.asarray(right)).lazy(),
+        "^{name} is of type polars.*, must be an array or a data frame in memory",
+    ),
 }
 X_ROWS = {
     **OF_ANY_ROWS,
@@ -209,7 +214,7 @@ AXES = kind(
     "nothing",
 )
 MAPPING = kind("^{name} == .+, must (be a dict|have the labels)|^{name}\\[")
-VALUES = kind("^scores\\[|^{name}(\\[|:| == | has | holds )")
+VALUES = kind("^scores\\[|^{name}(\\[|:| == | has | holds | is of type )")
 
 ARGUMENTS = {
     # of estimators

@@ -99,6 +99,8 @@ def _make_parser(called: str | None) -> argparse.ArgumentParser:
 def _sentence(error: Exception, options: Collection[str]) -> str:
     """Return what went wrong in one line; errors of the system name the file first."""
     if isinstance(error, OSError) and error.strerror is not None:
+        if error.filename is None and isinstance(error, FileNotFoundError):  # of `os.getcwd`
+            return "The current folder is not there any more: change to another one."
         return f"{error.filename or 'standard output'}: {error.strerror}."
     if isinstance(error, MemoryError):
         return "There is not enough memory for what the files hold."

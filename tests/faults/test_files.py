@@ -195,7 +195,7 @@ def test_folders_are_made_whole_and_those_of_killed_programs_go(tmp_path):
     assert {path.name for path in tmp_path.iterdir()} == {"done", ".skensir-fedcba9876543210"}
 
 
-@pytest.mark.parametrize("name", ["/dev/full", "loop", "file/below"])
+@pytest.mark.parametrize("name", ["/dev/full", "loop", "file/below", "folder/", "file/"])
 def test_paths_that_lead_nowhere(tmp_path, monkeypatch, name):
     monkeypatch.chdir(tmp_path)
     Path("loop").symlink_to("loop")
@@ -203,6 +203,17 @@ def test_paths_that_lead_nowhere(tmp_path, monkeypatch, name):
     with pytest.raises(OSError, match=name):
         write_whole(name, b"data")
     assert {path.name for path in tmp_path.iterdir()} == {"loop", "file"}
+
+
+def test_a_current_folder_that_was_removed_is_told(train):
+    """Python names no file here; the standard output would be a wrong guess."""
+    gone = train.parent / "gone"
+    gone.mkdir()
+    options = {"cwd": gone, "preexec_fn": gone.rmdir}
+    assert console("fit", train, "-o", "model", **options) == (
+        2,
+        "skensir: The current folder is not there any more: change to another one.\n",
+    )
 
 
 # ---- terminals

@@ -64,6 +64,7 @@ def attempt(model, call, extra):
 
 
 for name, (model, call) in TASKS.items():
+    call()  # loads what is compiled: where LLVM finds no memory, it ends the process
     n_told = 0
     for extra in extras:
         if not (process := os.fork()):
