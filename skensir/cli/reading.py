@@ -12,7 +12,7 @@ from skensir.cli.common import CommandError
 from skensir.image import ReferenceSet
 from skensir.image.files import SUFFIXES
 from skensir.image.scene_files import FilesOfFolders, common_scenes, find_scenes
-from skensir.image.scene_names import match_names, natural_order
+from skensir.image.scene_names import composed, match_names, natural_order
 
 CROP = {
     "--crop": "cut outputs and truth of a scene that differ in size to their common top left part"
@@ -180,7 +180,7 @@ def choose_scenes(names: Sequence[str], given: str) -> tuple[str, ...]:
         text = Path(given).read_text("utf-8-sig")
     except UnicodeDecodeError as error:
         raise CommandError(f"{given} is no text in UTF-8 with the names of scenes.") from error
-    lines = [line.strip() for line in text.splitlines()]
+    lines = [line.strip() for line in composed(text).splitlines()]
     lines = [line for line in lines if line and not line.startswith("#")]
     chosen = tuple(dict.fromkeys(map(_without_suffix, lines)))
     if not chosen:

@@ -12,6 +12,7 @@ from skensir._text import sizes
 from skensir._warn import warn_user
 from skensir.image.files import SUFFIXES, Image
 from skensir.image.scene_names import (
+    composed,
     missing_scenes,
     name_scenes,
     natural_order,
@@ -46,7 +47,7 @@ def list_files(folder: Path) -> dict[str, Path]:
             stem, suffix = os.path.splitext(name)
             if name[0] == "." or suffix.lower() not in SUFFIXES:
                 continue
-            path, key = parent / name, above + stem
+            path, key = parent / name, composed(above + stem)
             if key in files:
                 raise ValueError(f"{path} and {files[key].name} beside it are one scene twice.")
             files[key] = path

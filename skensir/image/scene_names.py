@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from itertools import product, takewhile
@@ -22,6 +23,11 @@ def natural_order(name: str) -> tuple[Any, ...]:
     parts = re.split(r"([0-9]+)", name)
     # Nested, so that a name that ends is not compared with a number that goes on.
     return tuple(int(part) if i % 2 else part for i, part in enumerate(parts)), name
+
+
+def composed(name: str) -> str:
+    """Return a name with one code point for a letter and its accent; files of macOS have two."""
+    return unicodedata.normalize("NFC", name)
 
 
 class Addition(NamedTuple):
@@ -207,7 +213,7 @@ def scene_pattern(pattern: str) -> Callable[[str], str | None]:
     if "*" not in pattern:
         text = in_one_line(pattern)
         raise ValueError(f"pattern == {text}, must have a star for the name of the scene.")
-    first, *texts, last = pattern.split("*")
+    first, *texts, last = composed(pattern).split("*")
     between = ["/" if "/" in text else text for text in texts]
     expression = re.compile(
         re.escape(first)
@@ -231,6 +237,7 @@ def match_names(names: Sequence[str], glob: str) -> tuple[str, ...]:
 
     A folder of scenes, such as a clip, stands for all in it.
     """
+    glob = composed(glob)
     if glob in names:
         return (glob,)
     matched = tuple(name for name in names if fnmatchcase(name, glob))

@@ -26,6 +26,8 @@ def test_scenes_of_a_file(tmp_path):
     file = tmp_path / "scenes.txt"
     file.write_text("\ufeff clip2/1.png \n\n10.5\nclip1/1\r\nclip1/1\n", "utf-8")
     assert choose_scenes(NAMES, str(file)) == ("clip2/1", "10.5", "clip1/1")
+    file.write_text("cafe\u0301.png\n", "utf-8")  # as an editor of macOS may write it
+    assert choose_scenes(("caf\u00e9",), str(file)) == ("caf\u00e9",)
     file.write_text("clip2/1\nclip2/2\n")
     with pytest.raises(CommandError, match=r"scenes\.txt has clip2/2, which is no scene here"):
         choose_scenes(NAMES, str(file))

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import unicodedata
 import weakref
 from functools import partial
 
@@ -94,6 +95,21 @@ def test_scenes_of_different_formats_are_matched(tmp_path):
     assert scene.predictions.dtype == np.float32
     assert_array_equal(scene.predictions[:, 0, 0, 0], [20.5, 10])
     assert scene.target.dtype == np.uint8
+
+
+def test_accents_are_the_same_however_a_system_writes_them(tmp_path):
+    """A folder that was copied from macOS has two code points where others have one."""
+    make(tmp_path, ("caf\u00e9_1", "caf\u00e9_2", "\u304c"))
+    for file in [*(tmp_path / "A").iterdir()]:
+        file.rename(file.with_name(unicodedata.normalize("NFD", file.name)))
+    scenes = ReferenceSet(tmp_path)
+    assert scenes.names == ("caf\u00e9_1", "caf\u00e9_2", "\u304c")
+    assert [np.ravel(images)[::90].tolist() for images in scenes.predictions] == [
+        [20, 10], [21, 11], [22, 12]
+    ]  # fmt: skip
+    assert scenes.subset("cafe\u0301*").names == ("caf\u00e9_1", "caf\u00e9_2")
+    pattern = dict.fromkeys(PARTS, "cafe\u0301_*")
+    assert ReferenceSet(tmp_path, pattern=pattern).names == ("1", "2")
 
 
 def test_slices_and_subsets(tmp_path):
