@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import count, takewhile
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -21,8 +22,9 @@ if TYPE_CHECKING:
 _N_GROUPS, _TAIL = 32, 0.001
 # Inches, with more than one column and with one: of a panel, of a legend, and of a line of it.
 _WIDTH, _HEIGHT, _LEGEND = (5.0, 8.0), 2.6, 0.4
-# In letters: a line of the legend per inch, and what stands before a name in it.
-_LETTERS, _KEY = 11, 6
+# In letters: a line per inch, what stands before a name in the legend, and between two labels.
+_LETTERS, _KEY, _GAP = 11, 6, 3
+_MAX_LABELS = 9
 
 
 class Panel(NamedTuple):
@@ -107,9 +109,10 @@ def draw_weights(panels: Sequence[Panel], names: Sequence[str]) -> Figure:
         if column == 0:
             ax.set_ylabel("mean weight")
         lowest = others[0] if others else ax
-        every = -(-len(found.edges) // 9)
-        labels = [f"{edge:.4g}" for edge in found.edges[::every]]
-        lowest.set_xticks(np.arange(len(found.edges))[::every], labels)
+        labels = [f"{edge:.5g}" for edge in found.edges]
+        room = width / n_columns * _LETTERS // (_GAP + max(map(len, labels)))
+        every = math.ceil(len(labels) / min(room, _MAX_LABELS))
+        lowest.set_xticks(np.arange(len(labels))[::every], labels[::every])
         below = groups.get((row + 1, column))
         if below is None or below.label != found.label:
             lowest.set_xlabel(found.label)

@@ -1,5 +1,6 @@
 """`skensir inspect`: what it tells of a model file, and the plot."""
 
+import itertools
 import re
 import sys
 
@@ -10,7 +11,7 @@ from image_folders import make_folder, write_scene
 from table_files import scenes
 
 from skensir import EnsIRRegressor
-from skensir.cli.weight_plot import group_cells
+from skensir.cli.weight_plot import Panel, draw_weights, group_cells
 from skensir.image import ImageEnsemble, ReferenceSet, read_image
 from skensir.persistence import load_table, save_table
 
@@ -172,3 +173,18 @@ def test_names_in_a_file_cannot_steer_the_terminal(folders, capsys):
     assert "3 tables of \\x1b[31mred, two\\nlines, caf\xe9 \\u202e" in printed
     assert run("inspect", "\x1b[31mabsent") == 2
     assert capsys.readouterr().err == "skensir: \\x1b[31mabsent: No such file or directory.\n"
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1 / 3, 257, 1e6 / 7])
+@pytest.mark.parametrize("n_columns", [1, 3])
+def test_no_label_of_the_plot_lies_on_another(unit, n_columns):
+    y = np.linspace(0, 255, 500) * unit
+    table = EnsIRRegressor(bin_width=8 * unit).fit(y[:, None] + unit * np.sin([3 * y, y]).T, y)
+    panels = [Panel(table, "a table", (0, column)) for column in range(n_columns)]
+    figure = draw_weights(panels, ["alpha", "beta"])
+    figure.draw_without_rendering()
+    for ax in figure.axes:
+        texts = [text for text in ax.get_xticklabels() if text.get_visible() and text.get_text()]
+        boxes = [text.get_window_extent() for text in texts]
+        assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
+    assert len(boxes) >= 4
