@@ -194,7 +194,9 @@ class StackedRegressor(PlainState, Documented, RegressorMixin, BaseEstimator):  
         with saying_of("y"):
             if not hasattr(y, "dtype") and (y := np.asarray(y)).dtype == object:
                 y = y.astype(np.float64)  # scikit-learn leaves a list of objects as it is
-            y = check_array(y, ensure_2d=False, ensure_min_samples=0, input_name="y")
+            is_long = getattr(y.dtype, "type", None) is np.longdouble
+            dtype = np.float64 if is_long else "numeric"
+            y = check_array(y, dtype=dtype, ensure_2d=False, ensure_min_samples=0, input_name="y")
             truth: AnyArray = column_or_1d(y, warn=True)
             check_consistent_length(X, truth)
         return truth

@@ -49,6 +49,11 @@ def check_number(
         raise ValueError(f"{name} == {shown(value)}, must be <= {maximum:g}.")
 
 
+def plain(value: Any) -> Any:
+    """Return a number of NumPy that is not whole as one of Python: LAPACK takes no long double."""
+    return float(value) if isinstance(value, np.floating) else value
+
+
 def check_whole(value: Any, name: str, minimum: int = 0, maximum: int = sys.maxsize) -> None:
     """Raise an error that names the argument unless `value` is a whole number in a range."""
     _check(value, name, _WHOLE, minimum, zero_allowed=True)
@@ -203,7 +208,8 @@ def in_one_line(text: str, most_letters: int = _MOST_LETTERS) -> str:
 def saying_of(name: str) -> Iterator[None]:
     """Name an argument, in one line, in what scikit-learn and NumPy say of its values."""
     try:
-        yield
+        with np.errstate(over="ignore", invalid="ignore"):  # beyond doubles is infinity
+            yield
     except (TypeError, ValueError, OverflowError) as error:
         said = str(error)
         named = re.search(rf"\b{name}\b", said)

@@ -21,6 +21,7 @@ from skensir._checks import (
     check_option,
     check_verbosity,
     check_whole,
+    plain,
     shown,
 )
 from skensir._core.objective import Objective
@@ -298,8 +299,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If an argument is out of its range; the message names it. The estimator is then as it
-            was before, as after any other error.
+            If an argument is out of its range. After any error the estimator is as it was before.
 
         Warns
         -----
@@ -377,7 +377,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
     def _objective(self) -> Objective:
         """Return the objective with the parameters that it knows."""
         part = OBJECTIVES[self.objective]
-        return part(**{field.name: getattr(self, field.name) for field in fields(part)})
+        return part(**{field.name: plain(getattr(self, field.name)) for field in fields(part)})
 
     def _check_params(self, n_models: int) -> None:
         """Raise an error that names the argument if one is out of its range."""

@@ -110,6 +110,10 @@ OF_ANY_ROWS = {
     "records": (lambda right: np.zeros(np.shape(right), [("a", "f8")]), "^{name} holds records"),
     "not a number in it": (replaced(np.nan), "Input {name} contains NaN"),
     "infinity in it": (replaced(-np.inf), "Input {name} contains infinity"),
+    "beyond doubles": (
+        replaced(np.longdouble("1e400"), np.longdouble),
+        "Input {name} contains infinity|^{name}( has|: )",
+    ),
     "missing value of pandas": (
         lambda right: (
             pd.DataFrame(np.asarray(right)).astype("Float64").where(lambda f: f > f.min())

@@ -161,3 +161,17 @@ def test_reordered_or_renamed_columns_are_an_error():
         model.predict(frame[["MAXIM", "MPRNet", "Restormer"]])
     with pytest.raises(ValueError, match=r"unseen at fit time:\n- DGUNet"):
         model.predict(frame.rename(columns={"MAXIM": "DGUNet"}))
+
+
+@pytest.mark.parametrize("objective", ["likelihood", "squared_error"])
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.longdouble])
+def test_numbers_of_any_kind_are_those_of_python(objective, kind):
+    """LAPACK takes no long doubles, and half precision overflows beyond 65504."""
+    X, y, _, _ = images()
+    params = {"shrinkage": 3.25, "bin_width": 16, "data_range": 255, "min_samples_cell": 10}
+    expected = EnsIRRegressor(objective=objective, **params).fit(X, y)
+    params = {name: kind(value) for name, value in params.items()}
+    model = EnsIRRegressor(objective=objective, **params).fit(X, y)
+    assert model.weights_.dtype == np.float64
+    np.testing.assert_array_equal(model.weights_, expected.weights_)
+    np.testing.assert_array_equal(model.predict(X), expected.predict(X))

@@ -70,6 +70,8 @@ class Layout:
                 f"{shape}, must be models x height x width x channels and not grey; grey images "
                 "need channel_axis=None"
             )
+        if not len(prediction):
+            raise ValueError(f"the predictions are {sizes(prediction.shape)}, must have a model")
         if target is not None and target.shape != prediction.shape[1:]:
             raise ValueError(
                 f"each prediction is {sizes(prediction.shape[1:])}, but the target "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ _WINDOW = 11
 _SIGMA = 1.5
 _SHARES = 0.01, 0.03
 _SMALLEST_RANGE, _LARGEST_RANGE = 1e-150, 1e150  # whose squares are numbers
+_LARGEST_WHOLE = 2**53  # beyond it a double does not tell neighbours apart
 
 
 def peak_of(dtype: np.dtype[Any] | str) -> int:
@@ -80,8 +82,9 @@ def peak_signal_noise_ratio(
     ------
     ValueError
         If the shapes differ, the border leaves nothing, "luma" meets other than one or three
-        channels, values of a whole-numbered target exceed `data_range` or a target in floats has
-        none above one where `data_range` is far beyond that, or an argument is out of its range.
+        channels, values are beyond 2**53, floats beyond 1e150, values of a whole-numbered target
+        exceed `data_range` or a target in floats has none above one where `data_range` is far
+        beyond that, or an argument is out of its range.
 
     See Also
     --------
@@ -102,9 +105,18 @@ def peak_signal_noise_ratio(
     >>> round(peak_signal_noise_ratio(target, target + 1.0, channel="luma"), 2)
     49.45
     """
-    target, image = _prepare(target, image, channel, crop_border, data_range)
-    with np.errstate(divide="ignore"):  # nothing differs
-        return float(10 * np.log10(float(data_range) ** 2 / np.mean((target - image) ** 2)))
+    target, image, peak = _prepare(target, image, channel, crop_border, data_range)
+    return _decibels(target - image, peak)
+
+
+def _decibels(difference: NDArray[Any], peak: float) -> float:
+    """Return the square of the peak over the mean square of the difference, in dB."""
+    largest = float(np.abs(difference).max())
+    if not largest:
+        return math.inf
+    unit = largest if largest < _SMALLEST_RANGE else 1.0  # squares are to be numbers
+    mean = np.mean((difference / unit) ** 2)
+    return float(10 * np.log10(peak**2 / mean) - 20 * math.log10(unit))
 
 
 def structural_similarity(
@@ -156,14 +168,14 @@ def structural_similarity(
     >>> structural_similarity(target, target)
     1.0
     """
-    target, image = _prepare(target, image, channel, crop_border, data_range)
+    target, image, peak = _prepare(target, image, channel, crop_border, data_range)
     if min(target.shape[:2]) < _WINDOW:
         raise ValueError(
             f"SSIM needs at least {_WINDOW} x {_WINDOW} pixels, and a `crop_border` of "
             f"{crop_border} leaves {sizes(target.shape[:2])}."
         )
     channels = zip(_channels(target), _channels(image), strict=True)
-    return float(np.mean([_ssim(x, y, data_range) for x, y in channels]))
+    return float(np.mean([_ssim(x, y, peak) for x, y in channels]))
 
 
 def _channels(image: NDArray[Any]) -> list[NDArray[Any]]:
@@ -172,7 +184,7 @@ def _channels(image: NDArray[Any]) -> list[NDArray[Any]]:
     return [np.ascontiguousarray(planes[..., channel]) for channel in range(planes.shape[2])]
 
 
-def _ssim(x: NDArray[Any], y: NDArray[Any], data_range: float) -> float:
+def _ssim(x: NDArray[Any], y: NDArray[Any], peak: float) -> float:
     """Return the mean SSIM over the whole windows of one channel, in double precision.
 
     The Gaussian window is a product of two lines, so that 22 products stand for 121.
@@ -193,15 +205,18 @@ def _ssim(x: NDArray[Any], y: NDArray[Any], data_range: float) -> float:
     covariance = mean(x * y) - mean_x * mean_y
     variances = mean(x * x + y * y) - (mean_x * mean_x + mean_y * mean_y)  # only the sum counts
     mean_x, mean_y = mean_x + middle, mean_y + middle
-    c1, c2 = ((share * data_range) ** 2 for share in _SHARES)
+    c1, c2 = ((share * peak) ** 2 for share in _SHARES)
     brightness = (2 * mean_x * mean_y + c1) / (mean_x * mean_x + mean_y * mean_y + c1)
     return float(np.mean(brightness * ((2 * covariance + c2) / (variances + c2))))
 
 
 def _prepare(
     target: ArrayLike, image: ArrayLike, channel: str, crop_border: int, data_range: float
-) -> tuple[NDArray[Any], NDArray[Any]]:
-    """Check the arguments, cut the border off and convert to double precision or luma."""
+) -> tuple[NDArray[Any], NDArray[Any], float]:
+    """Check the arguments, cut the border off and convert to double precision or luma.
+
+    The peak comes in double precision too: of NumPy's narrow floats even the squares overflow.
+    """
     target, image = as_array(target, "target"), as_array(image, "image")
     check_option(channel, "channel", ("rgb", "luma"))
     check_whole(crop_border, "crop_border")
@@ -222,6 +237,10 @@ def _prepare(
     for name, array in (("target", target), ("image", image)):
         if array.dtype.kind == "f" and not np.isfinite(array[inner]).all():
             raise ValueError(f"{name} has NaN or infinity, must be finite.")
+        largest = max(abs(float(array[inner].min())), float(array[inner].max()))
+        most = _LARGEST_RANGE if array.dtype.kind == "f" else _LARGEST_WHOLE
+        if largest > most:
+            raise ValueError(f"{name} has values up to {largest:.3g}, must be up to {most:.3g}.")
     if target.dtype.kind in "iu" and target.max() > data_range:
         raise ValueError(
             f"data_range == {data_range}, but target has values up to {target.max()}; 16 bits "
@@ -233,6 +252,7 @@ def _prepare(
             "from 0 to 1 have a data_range of 1."
         )
     target, image = target[inner].astype(np.float64), image[inner].astype(np.float64)
+    peak = float(data_range)
     if channel == "luma" and target.ndim == 3:
-        target, image = (_LUMA_OFFSET * data_range + part @ _LUMA for part in (target, image))
-    return target, image
+        target, image = (_LUMA_OFFSET * peak + part @ _LUMA for part in (target, image))
+    return target, image, peak

@@ -52,6 +52,12 @@ def test_images_that_do_not_fit_together(what, regressor):
             fitted.predict(predictions)
 
 
+def test_images_of_no_model():
+    predictions, targets = images()
+    with pytest.raises(ValueError, match="Image 0: the predictions are 0 x 24 x 30 x 3, must have"):
+        ImageEnsemble().fit([prediction[:0] for prediction in predictions], targets)
+
+
 def test_colour_among_grey():
     predictions, targets = images(n_channels=None)
     predictions[1], targets[1] = (np.stack([a[1]] * 3, axis=-1) for a in (predictions, targets))

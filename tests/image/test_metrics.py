@@ -162,6 +162,25 @@ def test_white_and_black_have_the_luma_of_the_studio_range():
 
 
 @pytest.mark.parametrize("channel", ["rgb", "luma"])
+@pytest.mark.parametrize(
+    ("dtype", "peak"), [("f2", 65504), ("f2", 255), ("f4", 2.0**84), ("g", 300)]
+)
+def test_a_peak_of_any_dtype_is_one_in_double_precision(channel, dtype, peak):
+    """The square of half or single precision may be infinite, and long doubles are no images."""
+    target, image = pair(20, 24, 3)
+    for metric in METRICS:
+        ours = metric(target, image, channel=channel, data_range=np.dtype(dtype).type(peak))
+        assert ours == metric(target, image, channel=channel, data_range=peak)
+
+
+@pytest.mark.parametrize("difference", [1e-100, 1e-160, 1e-200, 5e-324])
+def test_only_what_is_equal_is_infinitely_good(difference):
+    target = np.zeros((12, 12))
+    expected = 20 * (math.log10(255) - math.log10(difference))
+    assert peak_signal_noise_ratio(target, target + difference) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("channel", ["rgb", "luma"])
 def test_identical_images_are_infinitely_good_without_a_warning(channel):
     target, _ = pair(12, 12, 3)
     with warnings.catch_warnings():
@@ -200,6 +219,16 @@ def test_the_border_is_cut_off_before_the_conversion_and_rounding_nothing():
             "1e-300, must be at least 1e-150",
         ),
         ((np.full((12, 12), 256),) * 2, {}, "data_range == 255, .* up to 256"),
+        (
+            (np.zeros((12, 12)), np.full((12, 12), -1e200)),
+            {},
+            "image has values up to 1e.200, must",
+        ),
+        (
+            (np.full((12, 12), 2**63, "u8"),) * 2,
+            {"data_range": 1e20},
+            r"target has values up to 9\.22",
+        ),
     ],
 )
 def test_mistakes_are_named(metric, arguments, options, words):
