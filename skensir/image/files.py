@@ -11,7 +11,6 @@ from io import BytesIO
 from operator import index
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
-from zlib import decompressobj
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,6 +21,7 @@ from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.headers import check_header, check_pixels, without_texts
 from skensir.image.memory import lack_of_memory
+from skensir.image.tiff_segments import check_segments
 
 Image = NDArray[Any]
 
@@ -46,9 +46,9 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     -------
     image : ndarray of shape (height, width) or (height, width, 3)
         Grey values, or red, green and blue. 8 bits come as uint8, 16 bits as uint16, never scaled;
-        TIFF, .pfm and .npy may also hold floats. A palette is resolved to its colours, 1, 2 or 4
-        bits of grey become 8, and an alpha channel that is opaque everywhere is dropped. WebP knows
-        no grey, so that such an image has three equal channels.
+        TIFF, .pfm and .npy may also hold floats. Except in TIFF, a palette is resolved to its
+        colours, and 1, 2 or 4 bits of grey become 8. An alpha channel that is opaque everywhere is
+        dropped. WebP knows no grey, so that such an image has three equal channels.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def read_image(path: str | os.PathLike[str]) -> Image:
     A small file may hold a large image, so the size is read from the header before anything is
     decoded. The environment variable ``SKENSIR_MAX_PIXELS`` says how many pixels are too many.
 
-    The orientation that a camera notes in a file (EXIF) is not applied: pixels come in the order
-    they are stored in, as networks and evaluation programs see them.
+    The orientation that a camera notes in a file (EXIF, or a tag of TIFF) is not applied: pixels
+    come in the order they are stored in, as networks and evaluation programs see them.
 
     Examples
     --------
@@ -283,15 +283,17 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
     """Decode a TIFF of one page."""
     tifffile = import_optional("tifffile", "Reading TIFF files")
     with _as_damaged(path, "no TIFF"):
-        file = tifffile.TiffFile(BytesIO(data))
+        buffer = BytesIO(data)
+        file = tifffile.TiffFile(buffer)
         n_pages, page = len(file.pages), file.pages[0]
         if n_pages == 1:  # there may be more images than pages that tell of them
             n_pages = max(1, math.prod(file.series[0].shape) // max(1, math.prod(page.shape)))
         photometric, compression = page.photometric.name, page.compression.name
         # Tags may hold several numbers, or a text, where one number belongs.
-        depth, height, width, n_values = map(
-            index, (page.imagedepth, page.imagelength, page.imagewidth, page.samplesperpixel)
+        depth, height, width, n_bits = map(
+            index, (page.imagedepth, page.imagelength, page.imagewidth, page.bitspersample)
         )
+        shape, dtype, n_bits_held = page.shape, page.dtype, 8 * page.dtype.itemsize
         # A tile may be larger than the image.
         sides = [(height, width)]
         if page.is_tiled:
@@ -301,38 +303,31 @@ def _decode_tiff(data: bytes, path: Path) -> Image:
     # The values of the others, such as places in a palette, are not brightness.
     if photometric not in ("MINISBLACK", "RGB"):
         raise ValueError(f"{path} stores its colours as {photometric}; save it as grey or RGB.")
-    if depth != 1 or n_values > 4:
+    if depth != 1 or shape[:2] != (height, width) or shape[2:] not in ((), (3,), (4,)):
         raise ValueError(
-            f"{path}: an image of {sizes((depth, height, width, n_values))} numbers, must be of "
-            "height x width or height x width x 3."
+            f"{path}: an image of {sizes(shape)} numbers, must be of height x width "
+            "or height x width x 3."
         )
+    if n_bits != n_bits_held:
+        raise ValueError(f"{path} has values of {n_bits} bits, must have 8 or 16, or floats.")
     for size in sides:
         check_pixels(*size, path)
-    # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones.
-    if compression not in ("NONE", "ADOBE_DEFLATE", "DEFLATE"):
-        return _decode_checked(data, path)
     with _as_damaged(path, "no TIFF"):
-        _check_segments(page, data, deflated=compression != "NONE")
-        return np.asarray(page.asarray())
-
-
-def _check_segments(page: Any, data: bytes, *, deflated: bool) -> None:
-    """Raise an error unless the strips or tiles of a TIFF are all there, apart, and of their size.
-
-    What is not there, tifffile leaves as the memory was, and it inflates all that is.
-    """
-    segments = list(zip(page.dataoffsets, page.databytecounts, strict=True))
-    if len(segments) != math.prod(page.chunked):
-        raise ValueError("strips are missing")
-    if any(not 0 < begin < begin + length <= len(data) for begin, length in segments):
-        raise ValueError("a strip is not in the file")
-    if sum(page.databytecounts) > len(data):
-        raise ValueError("strips overlap")
-    size = math.prod(page.chunks) * page.dtype.itemsize
-    for begin, length in segments if deflated else ():
-        inflated = decompressobj().decompress(data[begin : begin + length], size + 1)
-        if len(inflated) > size:
-            raise ValueError("a strip is larger than it says")
+        check_segments(page, data, compression)
+        if compression in ("NONE", "ADOBE_DEFLATE", "DEFLATE"):
+            return np.asarray(page.asarray())
+        # Of all formats, it is TIFF that OpenCV turns whatever it is told.
+        for tag in page.tags.getall("Orientation", ()):
+            tag.overwrite(1)
+    # Decoders of compressed files are an option of tifffile, and OpenCV has the usual ones, but
+    # leaves out channels that it has no use for, and scales what has other bits.
+    image = _decode_checked(buffer.getvalue(), path)
+    if (image.shape, image.dtype) != (shape, dtype):
+        raise ValueError(
+            f"{path} holds {sizes(shape)} numbers of {dtype} as {photometric} packed by "
+            f"{compression}, which cannot be read as they are; save it without compression."
+        )
+    return image
 
 
 def _encode_tiff(image: Image, *_: Any) -> bytes:
