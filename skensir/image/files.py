@@ -19,7 +19,7 @@ from skensir._checks import check_path, in_one_line, saying_of, shown
 from skensir._files import read_whole, write_whole
 from skensir._optional import import_optional
 from skensir._text import sizes
-from skensir.image.headers import check_header, check_pixels, without_texts
+from skensir.image.headers import check_header, check_pixels, transparent_grey, without_texts
 from skensir.image.memory import lack_of_memory
 from skensir.image.tiff_segments import check_segments
 
@@ -216,7 +216,13 @@ def _to_bits(image: Image, bits: int | None, path: Path) -> Image:
 def _decode_opencv(data: bytes, path: Path) -> Image:
     """Decode what OpenCV knows without the cut to 8 bits that most readers make."""
     check_header(data, path)
-    return _decode_checked(without_texts(data) if data.startswith(b"\x89PNG") else data, path)
+    if not data.startswith(b"\x89PNG"):
+        return _decode_checked(data, path)
+    image = _decode_checked(without_texts(data), path)
+    # Of colours and palettes OpenCV makes a fourth channel, of grey it does not.
+    if (value := transparent_grey(data)) is not None and (image == value).any():
+        raise ValueError(f"{path}: an image with transparent pixels; save it without them.")
+    return image
 
 
 @contextmanager

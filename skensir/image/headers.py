@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+import numpy as np
+
 from skensir._checks import shown
 
 MAX_PIXELS = 2**28
@@ -103,6 +105,17 @@ def without_texts(data: bytes) -> bytes:
     return b"".join((*kept, data[place:])) if kept else data
 
 
+def transparent_grey(data: bytes) -> int | None:
+    """Return which value of a grey PNG stands for transparency, as it is read; None for none."""
+    depth, colour = data[24:26]
+    for kind, begin, _ in _png_chunks(data):
+        if kind == b"tRNS" and colour == 0:
+            white = 2**depth - 1
+            (value,) = struct.unpack_from(">H", data, begin + 8)
+            return int(value & white) * (255 // white if depth < 8 else 1)
+    return None
+
+
 def _bmp(data: bytes) -> _Size:
     (length,) = struct.unpack_from("<I", data, 14)
     width, height = struct.unpack_from("<HH" if length == 12 else "<ii", data, 18)
@@ -155,7 +168,28 @@ def _netpbm(data: bytes) -> _Size:
         raise _UnfitError("cannot be read: its largest value is not that of 8 or 16 bits")
     if data[:2] in (b"PF", b"Pf") and abs(float(match[3] or 0)) != 1:
         raise _UnfitError("cannot be read: it has a scale, which must be 1 or -1")
-    return int(match[2]), int(match[1])
+    height, width = int(match[2]), int(match[1])
+    if data[:2] in (b"P2", b"P3", b"P5", b"P6"):
+        most = int(match[3] or b"")
+        n_values = height * width * (3 if data[:2] in (b"P3", b"P6") else 1)
+        if not _are_within(data[match.end() :], most, n_values, written=data[:2] < b"P4"):
+            raise _UnfitError(f"cannot be read: its values must be whole numbers from 0 to {most}")
+    return height, width
+
+
+def _are_within(values: bytes, most: int, n_values: int, *, written: bool) -> bool:
+    """Tell whether no value of a PGM or PPM is above the largest that it names.
+
+    Decoders cut such values off or leave them, and take a point between digits for a space.
+    """
+    if written:
+        values = re.sub(rb"#[^\n\r]*", b"", values).strip()
+        if not values or values.translate(None, b"0123456789 \t\n\v\f\r"):
+            return False
+        return bool((np.fromstring(values, np.int64, sep=" ") <= most).all())
+    dtype = np.dtype(">u2" if most > 255 else "u1")
+    n_values = min(n_values, len(values) // dtype.itemsize)
+    return most in (255, 65535) or bool((np.frombuffer(values, dtype, n_values) <= most).all())
 
 
 _NETPBM = re.compile(

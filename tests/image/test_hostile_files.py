@@ -20,10 +20,11 @@ from skensir.image import read_image
 from skensir.image.headers import MAX_PIXELS, check_header, without_texts
 
 
-def png(height, width, packed=b""):
-    """Return a PNG with a header of this size, and some data that may be none."""
+def png(height, width, packed=b"", bits=8, colour=2, before=()):
+    """Return a PNG with a header of this size, chunks, and some data that may be none."""
     chunks = [
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)),
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)),
+        *before,
         (b"IDAT", packed),
         (b"IEND", b""),
     ]
@@ -234,3 +235,45 @@ def test_values_that_decoders_would_scale_are_refused(name, data, tmp_path):
         read_image(path)
     path.write_bytes(re.sub(rb"100\n|15\n(?=1)", b"255\n", data).replace(b"-2.0", b"-1.0"))
     read_image(path)
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"P2\n3 1\n255\n217.0 3 4\n",
+        b"P2\n3 1 255\n2 256 4\n",
+        b"P3\n1 1 # of 16\n65535 1 2 65536\n",
+        b"P5\n3 1\n100\n\1\x65\2",
+        b"P6\n1 1\n1000\n\0\0\3\xe9\0\0",
+    ],
+)
+def test_values_that_their_format_does_not_know_are_refused(data, tmp_path):
+    path = tmp_path / "a.pnm"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="its values must be whole numbers from 0 to"):
+        read_image(path)
+    sound = data.replace(b"7.0", b"7").replace(b"256", b"255 #.\n").replace(b"36", b"35")
+    path.write_bytes(sound.replace(b"\x65", b"\x64").replace(b"\3\xe9", b"\3\xe8"))
+    assert read_image(path).max() in (100, 217, 255, 1000, 65535)
+
+
+@pytest.mark.parametrize("data", [b"P5\n1 1\n", b"P2 1 1 ", b"P2 1 1 255\n", b"P6 1 1 9\n"])
+def test_a_text_header_without_an_image_is_refused(data, tmp_path):
+    path = tmp_path / "a.pnm"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match=r"a\.pnm cannot be read"):
+        read_image(path)
+
+
+@pytest.mark.parametrize("bits", [1, 2, 4, 8, 16])
+def test_grey_that_stands_for_transparency_is_refused_where_it_occurs(bits, tmp_path):
+    value, n_bytes = 2**bits - 1, max(bits // 8, 1)
+    path = tmp_path / "a.png"
+    key = (b"tRNS", struct.pack(">H", value))
+    for shown in (value - 1, value):
+        line = (shown << 8 * n_bytes - bits).to_bytes(n_bytes, "big")
+        path.write_bytes(png(1, 1, zlib.compress(b"\0" + line), bits, 0, [key]))
+        if shown < value:
+            assert read_image(path) == shown * 255 // min(value, 255) or bits == 16
+    with pytest.raises(ValueError, match=r"a\.png: an image with transparent pixels"):
+        read_image(path)

@@ -116,6 +116,34 @@ def test_damaged_strips_are_refused(tmp_path, compression, image, rows):
             read(tmp_path, damaged)
 
 
+@pytest.mark.parametrize("compression", PACKED)
+def test_tiles_are_read_and_checked_like_strips(tmp_path, compression):
+    image = np.pad(STEPS[:40, :50, 0], ((0, 8), (0, 14)))
+    file = io.BytesIO()
+    tifffile.imwrite(file, image[:40, :50], tile=(16, 16), photometric="minisblack")
+    data, places, lengths = file.getvalue(), [], []
+    for row, column in np.ndindex(3, 4):
+        tile = image[16 * row :, 16 * column :][:16, :16]
+        one = packed(np.ascontiguousarray(tile), PACKED[compression])
+        ((begin, length),) = strips(one)
+        places.append(len(data))
+        lengths.append(length)
+        data += one[begin : begin + length]
+    for name, value in (("TileOffsets", places), ("TileByteCounts", lengths)):
+        data = with_tag(data, name, value)
+    data = with_tag(data, "Compression", tifffile.COMPRESSION[compression])
+    assert_array_equal(read(tmp_path, data), image[:40, :50])
+    with pytest.raises(ValueError, match="cannot be read: it is damaged"):
+        read(tmp_path, with_tag(data, "TileByteCounts", [lengths[0] // 2, *lengths[1:]]))
+
+
+@pytest.mark.parametrize("compression", PACKED.values())
+def test_bits_may_be_stored_the_other_way_round(tmp_path, compression):
+    data = packed(NOISE, compression, t266=2)
+    assert data != packed(NOISE, compression, t266=1)
+    assert_array_equal(read(tmp_path, data), NOISE)
+
+
 @pytest.mark.parametrize("compression", [5, 32773])
 def test_plain_bytes_that_are_said_to_be_packed_are_refused(tmp_path, compression):
     data = with_tag(packed(NOISE, "raw"), "Compression", compression)
