@@ -116,7 +116,7 @@ def _find_target(
         if (folder / target).is_dir():
             return target
         if Path(target).name != target and Path(target).is_dir():
-            return str(Path(target).resolve())  # as seen from where the program runs
+            return os.path.realpath(target)  # as seen from where the program runs
         problem = f"has no sub-folder {shown(target)} with the truth; it has {_listed(found)}"
     elif len(usual) == 1:
         return usual[0]
@@ -131,12 +131,12 @@ def _find_target(
 
 def _check_models(folder: Path, models: Sequence[str], found: Sequence[str]) -> tuple[str, ...]:
     """Return the names of the base models, or raise an error unless all are sub-folders."""
+    names = in_one_line(", ".join(name if name.strip() else repr(name) for name in models))
     if not models or len(set(models)) < len(models):
-        names = in_one_line(", ".join(models)) or "nothing"
+        names = names or "nothing"
         raise ValueError(f"models == {names}; must be different names, in a list.")
     for name in models:
         if Path(name).name != name or name in ("", "..") or "\0" in name:
-            names = in_one_line(", ".join(models)) or "''"
             raise ValueError(f"models == {names}; must be sub-folders of {folder}.")
         if not (folder / name).is_dir():
             raise ValueError(

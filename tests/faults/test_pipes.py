@@ -88,6 +88,7 @@ def test_a_pipe_is_no_list_of_scenes(pipe, capfd):
         (["fit", "train", "-o", "model", "--scenes", ""], "No scene is called '', and"),
         (["fit", "train", "-o", "model", "--hold-out", " "], "No scene is called ' ', and"),
         (["fit", "train", "-o", "model", "--models", ""], "--models is ''; must be sub-folders"),
+        (["fit", "train", "-o", "model", "--models", "", "x"], "--models is '', x; must be sub-"),
         (["fit", "train", "-o", "model", "--bin-width", "-1e3"], "--bin-width is '-1e3', must be"),
         (["figure", "train", "-o", "f.png", "--box", "-1,0,4,4"], "--box is '-1,0,4,4', must be"),
         (["figure", "train", "-o", "f.png", "--box", "-.5"], "--box is '-.5', must be left"),
