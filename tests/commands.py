@@ -1,8 +1,25 @@
 """How the tests run a command, and what they ask of its errors."""
 
 import re
+from inspect import signature
+from pathlib import Path
+from types import UnionType
+from typing import get_args
 
-from skensir.cli import main
+from skensir.cli import (
+    compare,
+    demo,
+    evaluate,
+    figure,
+    fit,
+    import_released,
+    inspect,
+    main,
+    predict,
+    sample,
+)
+
+MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo, sample)
 
 
 def run(*arguments):
@@ -29,3 +46,16 @@ def assert_mistake(capsys, arguments, *words):
     assert re.fullmatch(r"skensir: .+\.\n", captured.err)
     for word in words:
         assert word in captured.err
+
+
+def paths_of(command):
+    """Return the arguments that are files or folders, by how they are written."""
+    parameters = dict(signature(command.run, eval_str=True).parameters)
+    for function in command.passes_to:
+        parameters |= signature(function, eval_str=True).parameters
+    for usage in command.arguments:
+        written = usage.split()[0]
+        kind = parameters[written.split("/")[-1].lstrip("-").replace("-", "_")].annotation
+        kinds = get_args(kind) if isinstance(kind, UnionType) else [kind]
+        if Path in kinds or list[Path] in kinds:
+            yield written

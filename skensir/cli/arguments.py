@@ -56,7 +56,8 @@ class Command(NamedTuple):
         What each argument is, by how it is written. ``model MODEL`` stands for the parameter
         `model`, ``-o/--output FILE`` for `output`, and ``--bits {8,16}`` takes one of these. ``W``
         is a number above zero, ``S`` one that may be zero, ``N`` a whole number, ``JOBS`` one above
-        zero. A list of paths is given as several arguments, or by repeating the option.
+        zero. A list of paths is given as several arguments, or by repeating the option. Paths that
+        are options are written to, and others read, see `skensir.cli.outputs`.
     details : str
         More sentences, for the help of the command alone.
     epilog : str
@@ -83,10 +84,10 @@ def add_command(commands: Commands, command: Command) -> None:
         epilog=command.epilog,
         formatter_class=formatter,
     )
-    parser.set_defaults(run=command.run)
     parameters = dict(signature(command.run, eval_str=True).parameters)
     for function in command.passes_to:
         parameters |= signature(function, eval_str=True).parameters
+    by_option = []
     for usage, text in command.arguments.items():
         written, _, values = usage.partition(" ")
         names = written.split("/")
@@ -95,7 +96,9 @@ def add_command(commands: Commands, command: Command) -> None:
         if written.startswith("-"):
             settings["required"] = parameter.default is Parameter.empty
             settings["default"] = None if settings["required"] else parameter.default
+            by_option.append(parameter.name)
         parser.add_argument(*names, help=text, **settings)
+    parser.set_defaults(run=command.run, by_option=by_option)
 
 
 def _settings(written: str, parameter: Parameter, values: str) -> dict[str, Any]:
@@ -135,13 +138,7 @@ def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
 class _Different(argparse.Action):
     """Takes several values, no two of which are equal."""
 
-    def __call__(
-        self,
-        parser: argparse.ArgumentParser,
-        namespace: argparse.Namespace,
-        values: Any,
-        option_string: str | None = None,
-    ) -> None:
+    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
         """Store the values."""
         twice = [value for place, value in enumerate(values) if value in values[:place]]
         if twice:

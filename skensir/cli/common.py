@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -45,9 +47,12 @@ def channel_names(ensemble: ImageEnsemble) -> list[str]:
 
 def check_parent(path: Path) -> None:
     """Raise an error now if a file or folder could not be made later, for want of a folder."""
-    folder = path.absolute().parent
+    with suppress(FileNotFoundError, NotADirectoryError):
+        os.stat(path)  # which says what is wrong with the path itself, such as links in a circle
+    folder = Path(os.path.realpath(path)).parent  # where links lead, as they are written through
     if not folder.is_dir():
-        raise CommandError(f"{path.parent} is not a folder, so {path.name} cannot go there.")
+        where = folder if path.is_symlink() else path.parent
+        raise CommandError(f"{where} is not a folder, so {path.name} cannot go there.")
     if path.exists() and not path.is_file():  # such as /dev/null, which is written to as it is
         return
     try:
@@ -59,34 +64,27 @@ def check_parent(path: Path) -> None:
 
 def check_new_folder(folder: Path) -> None:
     """Raise an error now if a folder is there already or could not be made later."""
-    if folder.exists():
+    if os.path.lexists(folder):  # a link that leads nowhere as well
         raise CommandError(f"{folder} is there already; name a new folder.")
     check_parent(folder)
 
 
-def check_output_file(path: Path, *read: Path) -> None:
-    """Raise an error now if a file could not be written later, or lies among images to be read."""
+def check_output_file(path: Path) -> None:
+    """Raise an error now if a file could not be written later."""
     if path.is_dir():
         raise CommandError(f"{path} is a folder; give the name of a file.")
-    for folder in read:
-        if folder.resolve() in path.resolve().parents[1:]:
-            raise CommandError(
-                f"{path} is among the images of {folder}, which are read; write it elsewhere."
-            )
     check_parent(path)
 
 
-def check_files(files: Sequence[Path], suffixes: Sequence[str], what: str, *read: Path) -> None:
+def check_files(files: Sequence[Path], suffixes: Sequence[str], what: str) -> None:
     """Raise an error now if one of several files could not be written later.
 
     `what` is in them, for the error of a suffix that is none of those allowed.
     """
-    for number, file in enumerate(files):
-        check_output_file(file, *read)
+    for file in files:
+        check_output_file(file)
         if file.suffix.lower() not in suffixes:
             raise CommandError(f"{file} must end in {' or '.join(suffixes)}, as {what}.")
-        if file.resolve() in [other.resolve() for other in files[:number]]:
-            raise CommandError(f"{file} would be written twice.")
 
 
 def check_tables(*files: Sequence[Path] | None) -> None:

@@ -75,7 +75,7 @@ def figure(
         As in `skensir.cli.reading.open_set`.
     """
     check_installed("skensir figure", "matplotlib", "cv2", "tifffile", "tqdm")
-    check_files(output, FORMATS, "the figure is a picture of this format", folder)
+    check_files(output, FORMATS, "the figure is a picture of this format")
     if not 2 <= width <= 40:
         raise CommandError(f"--width is {width:g}, must be from 2 to 40 inches.")
     boxes = _read_boxes(box or [], len(show or ()))

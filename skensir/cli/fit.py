@@ -103,7 +103,7 @@ def fit(
     check_installed("skensir fit", "cv2", "tifffile", "tqdm")
     reading_of = reading_options(options)
     _check_options(no_input, options)
-    check_output_file(output, reference_set)
+    check_output_file(output)
     scenes = open_set(reference_set, **reading_of)
     held_out = None
     if hold_out is not None:

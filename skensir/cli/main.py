@@ -16,6 +16,7 @@ from skensir._text import printable
 from skensir.cli.arguments import add_command
 from skensir.cli.common import CommandError
 from skensir.cli.interruption import Leaving, ending_at_signals
+from skensir.cli.outputs import check_outputs
 from skensir.cli.sentences import in_options, tell, warnings_as_notes
 
 # The modules of the commands; that of the one which is called is loaded alone.
@@ -141,7 +142,8 @@ def _run(arguments: list[str], leaving: Leaving) -> int:
     try:
         # A command is a function whose parameters have the names of its options.
         options = vars(_make_parser(next(iter(arguments), None)).parse_args(arguments))
-        command = options.pop("run")
+        command, by_option = options.pop("run"), options.pop("by_option")
+        check_outputs(options, by_option)
         with warnings_as_notes(options):
             command(**options)
         sys.stdout.flush()

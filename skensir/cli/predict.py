@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ def predict(
         raise CommandError(f"{output} is a file; give the name of a folder.")
     check_parent(output)
     # What lies in there are base models, the truth and the input.
-    if folder.resolve() in (output.resolve(), *output.resolve().parents):
+    if Path(os.path.realpath(folder)) in Path(os.path.realpath(output)).parents:
         raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
     with Interruption() as interruption:
         prediction = Prediction(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from os.path import realpath
 from typing import Any
 
 from skensir import EnsIRRegressor
@@ -48,7 +49,7 @@ def explain_numbers(
         sentences.append("The mean is that of the test sets, each of which counts the same.")
     for test in tests:
         known = set(test.names).intersection(reference.names)
-        if known and test.folder.resolve() == reference.folder.resolve():
+        if known and realpath(test.folder) == realpath(reference.folder):
             which = f"{len(known)} of the scenes of {test.folder} are"
             which = f"The test set {test.folder} is" if len(known) == len(test) else which
             sentences.append(

@@ -4,27 +4,13 @@ import argparse
 import re
 from inspect import Parameter, signature
 from pathlib import Path
-from types import UnionType
-from typing import get_args
 
 import pytest
-from commands import assert_mistake
+from commands import MODULES, assert_mistake, paths_of
 
-from skensir.cli import (
-    compare,
-    demo,
-    evaluate,
-    figure,
-    fit,
-    import_released,
-    inspect,
-    predict,
-    sample,
-)
+from skensir.cli import compare, evaluate, figure, fit, predict
 from skensir.cli.arguments import Command, add_command
 from skensir.cli.common import CommandError
-
-MODULES = (fit, predict, evaluate, compare, figure, inspect, import_released, demo, sample)
 
 # What commands pass on themselves.
 NOT_THE_USERS = {
@@ -76,6 +62,7 @@ def test_types_and_defaults_are_those_of_the_function(capsys):
     command = Command(run_it, "Run.", arguments)
     assert parse(command, "run-it", "a", "-t", "b") == {
         "run": run_it,
+        "by_option": ["target", "bits", "names", "width", "dry_run"],
         "source": Path("a"),
         "target": Path("b"),
         "bits": None,
@@ -87,6 +74,7 @@ def test_types_and_defaults_are_those_of_the_function(capsys):
     parsed = parse(command, "run-it", "a", "--target", "b", *options)
     assert parsed == {
         "run": run_it,
+        "by_option": ["target", "bits", "names", "width", "dry_run"],
         "source": Path("a"),
         "target": Path("b"),
         "bits": 8,
@@ -129,19 +117,6 @@ def test_values_that_are_not_allowed_are_named(mistake, message):
     assert parse(command, "run-it", "--rows", "0", "--border", "0")["rows"] == 0
     with pytest.raises(CommandError, match=f"^{re.escape(message)}$"):
         parse(command, "run-it", *mistake)
-
-
-def paths_of(command):
-    """Return the arguments that are files or folders, by how they are written."""
-    parameters = dict(signature(command.run, eval_str=True).parameters)
-    for function in command.passes_to:
-        parameters |= signature(function, eval_str=True).parameters
-    for usage in command.arguments:
-        written = usage.split()[0]
-        kind = parameters[written.split("/")[-1].lstrip("-").replace("-", "_")].annotation
-        kinds = get_args(kind) if isinstance(kind, UnionType) else [kind]
-        if Path in kinds or list[Path] in kinds:
-            yield written
 
 
 @pytest.mark.parametrize(

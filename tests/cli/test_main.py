@@ -83,7 +83,8 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
     [
         (["fit", "nowhere", "-o", "model"], "nowhere is not a folder"),
         (["fit", "train", "-o", "nowhere/model"], "nowhere is not a folder, so model cannot"),
-        (["fit", "train", "-o", "train"], "train is a folder; give the name of a file"),
+        (["fit", "train", "-o", "test"], "test is a folder; give the name of a file"),
+        (["fit", "train", "-o", "train"], "train is read, must be another path"),
         (["fit", "train", "-o", "m", "--models", "alpha", "eta"], "no sub-folder 'eta'.*has alpha"),
         (["fit", "train", "-o", "m", "--cv", "--bin-width", "8"], "--bin-width does not fit"),
         (["fit", "train", "-o", "m", "--published", "--shrinkage", "8"], "--shrinkage does not"),
@@ -95,7 +96,8 @@ def test_mistakes_in_the_command_line(capsys, argv, word):
         (["predict", "nowhere", "test", "-o", "out"], "nowhere: No such file"),
         (["predict", "model", "test/gt", "-o", "out"], "test/gt has no sub-folder 'alpha'"),
         (["predict", "model", "test", "-o", "nowhere/out"], "nowhere is not a folder, so out"),
-        (["predict", "model", "test", "-o", "model"], "model is a file; give the name of a folder"),
+        (["predict", "model", "test", "-o", "model"], "model is read, must be another path"),
+        (["predict", "model", "test", "-o", "train/gt/9.png"], "9.png is a file; give the name"),
         (["evaluate", "nowhere", "test/gt"], "nowhere is not a folder"),
         (
             ["evaluate", "test/alpha", "test"],
