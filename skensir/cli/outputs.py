@@ -34,8 +34,6 @@ def check_outputs(arguments: Mapping[str, Any], by_option: Collection[str]) -> N
                 raise CommandError(
                     f"{output} is among the images of {path}, which are read; write it elsewhere."
                 )
-            if path.is_file() and _is_image(path) and output.is_dir() and _is_in(path, output):
-                raise CommandError(f"{output} has {path} in it, which is read; write elsewhere.")
 
 
 def _listed(value: Any, kind: type) -> list[Any]:

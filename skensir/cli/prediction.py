@@ -87,11 +87,20 @@ class Prediction:
     def prepare(self) -> None:
         """Remove what killed runs left unfinished, and see that nothing is in the way."""
         parents = set()
+        there = []
         for name in self.scenes.names:
             for path in (*self._images(name), *self._maps(name)):
                 if path.is_dir():
                     raise CommandError(f"{path} is a folder, where an image is to be written.")
                 parents.add(path.parent)
+                there += [path] if path.exists() else []
+        sources = [file for name in self.scenes.names if there for file in self._sources(name)]
+        read = {_identity(file): file for file in (self.model, *sources) if file.exists()}
+        for path in there:
+            if file := read.get(_identity(path)):  # by a link, or in a folder of both
+                raise CommandError(
+                    f"{path} would replace {file}, which is read; name another folder."
+                )
         for folder in parents:
             remove_leftovers(folder)
 
@@ -188,6 +197,12 @@ class Prediction:
         if is_sealed(former):  # or else this would be one scene twice
             former.unlink()
         return files
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what a file has in common with none but links to it."""
+    found = path.stat()
+    return found.st_dev, found.st_ino
 
 
 def _ends_of(path: Path) -> bytes:

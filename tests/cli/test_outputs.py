@@ -104,14 +104,23 @@ def test_a_number_of_scenes_or_a_pattern_is_no_file_that_is_read(folders):
     assert run("fit", "train", "-o", "gt", "--target", "gt") == 0
 
 
-def test_a_model_with_the_name_of_an_image_is_not_among_the_results(folders, capsys):
+def test_a_result_of_the_name_of_the_model_or_that_is_a_link_to_an_image_is_refused(
+    folders, capsys
+):
     Path("out").mkdir()
     assert run("fit", "train", "-o", "out/9.png") == 0
-    before = Path("out/9.png").read_bytes()
+    Path("out/10.png").symlink_to("../test/alpha/10.png")
+    before = {path: path.read_bytes() for path in Path().rglob("*.png")}
     capsys.readouterr()
     line = ["predict", "out/9.png", "test", "-o", "out"]
-    assert_mistake(capsys, line, "out has out/9.png in it, which is read; write elsewhere.")
-    assert Path("out/9.png").read_bytes() == before
+    assert_mistake(
+        capsys, line, "out/9.png would replace out/9.png, which is read; name another folder."
+    )
+    Path("out/9.png").rename("model")
+    line[1] = "model"
+    assert_mistake(capsys, line, "out/10.png would replace test/alpha/10.png, which is read")
+    Path("model").rename("out/9.png")
+    assert {path: path.read_bytes() for path in Path().rglob("*.png")} == before
 
 
 TWICE = [(c, *two) for c in COMMANDS for two in itertools.combinations(written_by(c), 2)]
@@ -138,9 +147,12 @@ def test_links_that_lead_nowhere_are_named_before_the_work(
 ):
     assert run("fit", "train", "-o", "model") == 0
     capsys.readouterr()
-    Path("l1").symlink_to(target)
-    Path("l2").symlink_to("l1")
+    suffix = {"--table": ".csv", "--scenes-table": ".csv", "--report": ".html"}.get(written, ".png")
+    link, other = f"l1{suffix}", f"l2{suffix}"
+    target += suffix
+    Path(link).symlink_to(target)
+    Path(other).symlink_to(link)
     values = {"model": "model", "folder": "test"} if command.run.__name__ == "predict" else {}
-    assert_mistake(capsys, call(command, {**values, written: "l1"}), "l1")
-    assert os.readlink("l1") == target
-    assert sorted(os.listdir()) == ["l1", "l2", "model", "test", "train"]
+    assert_mistake(capsys, call(command, {**values, written: link}), link)
+    assert os.readlink(link) == target
+    assert sorted(os.listdir()) == [link, other, "model", "test", "train"]
