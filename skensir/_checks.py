@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import date, time, timedelta
 from numbers import Number
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,13 @@ LARGEST = 1e100
 SMALLEST = sys.float_info.min
 # What there is in an array of which NumPy would make numbers, by the kind of its dtype.
 _NO_NUMBERS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "V": "records"}
+# The same of objects, and of columns by what libraries of data frames call their types.
+_NO_NUMBER_OBJECTS = {
+    "text": (str, bytes),
+    "dates": (date, np.datetime64),
+    "times": (time, timedelta, np.timedelta64),
+}
+_NO_NUMBER_COLUMNS = {"dates": r"(?i)date|timestamp|period", "times": r"(?i)time|duration"}
 
 
 def check_number(
@@ -228,18 +236,46 @@ def check_numbers(values: Any, name: str) -> None:
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values, must have none.")
-    try:
-        found = np.asarray(values[:0] if getattr(values, "shape", None) else values)
-        if found.dtype == object:
-            found = np.asarray(values)
-    except Exception:  # whatever it is, it is no array: scikit-learn says so
-        return
-    kind = found.dtype.kind
-    known = values is None or isinstance(values, Number) or hasattr(values, "toarray")
-    if kind == "O" and not found.ndim and not known:  # of these scikit-learn says what is wrong
-        of = f"{type(values).__module__}.{type(values).__qualname__}"
-        raise TypeError(f"{name} is of type {of}, must be an array or a data frame in memory.")
-    if kind == "O" and any(isinstance(value, str | bytes) for value in found.flat):
-        kind = "U"
-    if kind in _NO_NUMBERS:
-        raise ValueError(f"{name} holds {_NO_NUMBERS[kind]}, must hold numbers.")
+    what = _what_columns_hold(values)
+    if what is None:
+        try:
+            found = np.asarray(values[:0] if getattr(values, "shape", None) else values)
+            if found.dtype == object:
+                found = np.asarray(values)
+        except Exception:  # whatever it is, it is no array: scikit-learn says so
+            return
+        kind = found.dtype.kind
+        known = values is None or isinstance(values, Number) or hasattr(values, "toarray")
+        if kind == "O" and not found.ndim and not known:  # of these scikit-learn says what is wrong
+            of = f"{type(values).__module__}.{type(values).__qualname__}"
+            raise TypeError(f"{name} is of type {of}, must be an array or a data frame in memory.")
+        what = _what_objects_are(found) if kind == "O" else _NO_NUMBERS.get(kind)
+    if what is not None:
+        raise ValueError(f"{name} holds {what}, must hold numbers.")
+
+
+def _what_columns_hold(values: Any) -> str | None:
+    """Return what a column of a data frame holds if it is no numbers, by its type alone.
+
+    An array of all columns would be of objects, or of the numbers that dates are stored as.
+    """
+    if not getattr(values, "shape", None):  # a lazy frame would be made to find its types
+        return None
+    schema = getattr(values, "schema", None)  # of PyArrow, or a mapping of narwhals
+    types = getattr(values, "dtypes", getattr(schema, "types", None))
+    if types is None and isinstance(schema, Mapping):
+        types = schema.values()
+    names = list(map(str, types)) if np.iterable(types) else []
+    for what, pattern in _NO_NUMBER_COLUMNS.items():
+        if any(re.match(pattern, name) for name in names):
+            return what
+    return None
+
+
+def _what_objects_are(values: NDArray[Any]) -> str | None:
+    """Return what there is in an array of objects of which NumPy would make numbers."""
+    types = set(map(type, values.flat))
+    for what, kinds in _NO_NUMBER_OBJECTS.items():
+        if any(issubclass(one, kinds) for one in types):
+            return what
+    return None

@@ -103,6 +103,8 @@ OF_ANY_ROWS = {
     "numbers as text": (lambda right: np.asarray(right).astype("U"), "^{name} holds text"),
     "numbers as bytes": (lambda right: np.asarray(right).astype("S"), "^{name} holds text"),
     "text among objects": (replaced("32", object), "^{name} holds text"),
+    "a date among objects": (replaced(np.datetime64("2020"), object), "^{name} holds dates"),
+    "a time among objects": (replaced(np.timedelta64(3, "s"), object), "^{name} holds times"),
     "nothing among objects": (replaced(None, object), "(?i){name}.*NaN|^{name}: "),
     "huge among objects": (replaced(10**400, object), "^{name}: .*too large"),
     "complex numbers": (lambda right: np.asarray(right) + 1j, "{name}: Complex data not supp"),
@@ -132,6 +134,10 @@ OF_ANY_ROWS = {
 }
 X_ROWS = {
     **OF_ANY_ROWS,
+    "a column of dates": (
+        lambda right: pl.DataFrame(np.asarray(right)).with_columns(column_0=pl.date(2020, 1, 1)),
+        "^{name} holds dates",
+    ),
     "sparse": (scipy.sparse.csr_array, "{name}.*dense|^{name}: .*[Ss]parse"),
     "columns too few": (lambda right: right[:, :2], "X has 2 features|^X: "),
     "no columns": (lambda right: right[:, :0], "^X"),

@@ -3,6 +3,7 @@
 import inspect
 import subprocess
 import sys
+from datetime import datetime, timedelta
 
 import joblib
 import numpy as np
@@ -181,6 +182,45 @@ def test_data_frames_give_the_models_their_names(stacked, frame):
     np.testing.assert_array_equal(model.predict(data), expected)
     target = (pd.Series if frame is pd.DataFrame else pl.Series)(y)
     np.testing.assert_array_equal(clone(model).fit(data, target).predict(data), expected)
+
+
+def arrow_table(columns):
+    return pytest.importorskip("pyarrow").table(columns)
+
+
+def narwhals_frame(columns):
+    return pytest.importorskip("narwhals").from_native(pl.DataFrame(columns))
+
+
+DAY = datetime(2020, 1, 2, 3, 4, 5)
+
+
+@pytest.mark.parametrize("frame", [pd.DataFrame, pl.DataFrame, arrow_table, narwhals_frame])
+@pytest.mark.parametrize(
+    ("value", "what"),
+    [(DAY.date(), "dates"), (DAY, "dates"), (DAY.time(), "times"), (timedelta(hours=1), "times")],
+)
+@pytest.mark.parametrize("number", [1, 1.5, True])
+def test_dates_and_times_beside_numbers_are_an_error(frame, value, what, number):
+    truth = [3.0, 5.0]
+    dated, numbers = {"A": [value] * 2, "B": [number] * 2}, {"A": [1.0, 2.0], "B": [number] * 2}
+    model = EnsIRRegressor(data_range=255).fit(frame(numbers), truth)
+    said = f"holds {what}, must hold numbers"
+    with pytest.raises(ValueError, match=f"^X {said}"):
+        EnsIRRegressor(data_range=255).fit(frame(dated), truth)
+    with pytest.raises(ValueError, match=f"^X {said}"):
+        model.predict(frame(dated))
+    with pytest.raises(ValueError, match=f"^y {said}"):
+        model.fit(frame(numbers), frame({"y": [value] * 2}))
+
+
+@pytest.mark.parametrize("dtype", ["datetime64[ns, UTC]", "period[D]", "date32[day][pyarrow]"])
+def test_dates_of_types_of_pandas_beside_numbers_are_an_error(dtype):
+    pytest.importorskip("pyarrow")
+    dates = pd.Series(["2020-01-02"] * 2).astype("datetime64[ns]")
+    dates = dates.dt.tz_localize("UTC") if "UTC" in dtype else dates.astype(dtype)
+    with pytest.raises(ValueError, match=r"^X holds dates, must hold numbers"):
+        EnsIRRegressor().fit(pd.DataFrame({"A": dates, "B": [1.0, 2.0]}), [3.0, 5.0])
 
 
 def test_cross_validation_by_groups(stacked):
