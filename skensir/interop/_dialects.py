@@ -86,6 +86,8 @@ class Dialect(NamedTuple):
         Of several values in a row.
     most_tables : int or None
         That a query may join, where that is a number which people meet.
+    folds_case : bool
+        Whether names that differ only in case are the same, although they are in quotes.
     """
 
     double: str = "DOUBLE"
@@ -98,11 +100,16 @@ class Dialect(NamedTuple):
     least: str = "least"
     greatest: str = "greatest"
     most_tables: int | None = None
+    folds_case: bool = True
 
     def name(self, *parts: str) -> str:
         """Return a name, or one within another, in quotes."""
         quoted = (part.replace(self.quote, 2 * self.quote) for part in parts)
         return ".".join(f"{self.quote}{part}{self.quote}" for part in quoted)
+
+    def same(self, name: str) -> str:
+        """Return what is equal of names that are the same column."""
+        return name.casefold() if self.folds_case else name
 
     def cast(self, value: str) -> str:
         """Return an expression in double precision."""
@@ -119,7 +126,9 @@ class Dialect(NamedTuple):
 
 DIALECTS = {
     "duckdb": Dialect(),
-    "postgres": Dialect("DOUBLE PRECISION", number=_cast, value=_plain, exact=_cast),
+    "postgres": Dialect(
+        "DOUBLE PRECISION", number=_cast, value=_plain, exact=_cast, folds_case=False
+    ),
     "spark": Dialect(quote="`", number=_with_letter, value=_with_letter, exact=_with_letter),
     "sqlite": Dialect(
         "REAL",

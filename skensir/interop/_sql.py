@@ -69,8 +69,7 @@ def to_sql(
     place = _check_names([table] if isinstance(table, str) else table, "table")
     _check_names([prediction], "prediction")
     names = _names_of_models(model, models)
-    if prediction.casefold() in (name.casefold() for name in names):
-        raise ValueError(f"prediction == {shown(prediction)}, must not be the column of a model.")
+    _check_different(names, prediction, dialect)
     return _write(model, DIALECTS[dialect], place, names, prediction)
 
 
@@ -138,6 +137,20 @@ def _names_of_models(model: Any, models: Sequence[str] | None) -> list[str]:
             f"models == {shown(models)}, must be the names of {model.n_features_in_} columns."
         )
     return names
+
+
+def _check_different(names: Sequence[str], prediction: str, dialect: str) -> None:
+    """Raise an error unless all these columns are different ones to the database."""
+    sql = DIALECTS[dialect]
+    found = {sql.same(name): name for name in names}
+    for name in names:
+        if (other := found[sql.same(name)]) != name:
+            raise ValueError(
+                f"models == {shown(names)}, must be different columns, and {dialect} takes "
+                f"{shown(name)} and {shown(other)} for the same: rename one."
+            )
+    if sql.same(prediction) in found:
+        raise ValueError(f"prediction == {shown(prediction)}, must not be the column of a model.")
 
 
 def _check_names(names: Any, argument: str) -> list[str]:

@@ -302,6 +302,8 @@ def test_other_dialects_differ_in_words_only(dialect, axes):
         ({"models": None}, ValueError, "models == None, must be given: model was fitted without"),
         ({"models": ["A", "B"]}, ValueError, r"models == \['A', 'B'\], must be the names of 3"),
         ({"models": ["A", "B", "A"]}, ValueError, r"models == .*, must be different columns"),
+        ({"models": ["A", "a", "B"]}, ValueError, "and duckdb takes 'A' and 'a' for the same: ren"),
+        ({"models": ["A", "B", "C"], "prediction": "c"}, ValueError, "prediction == 'c', must not"),
         ({"models": "ABC"}, TypeError, "models == 'ABC', must be a list of names"),
     ],
 )
@@ -311,6 +313,18 @@ def test_arguments_out_of_range_are_an_error(change, error, message):
     arguments = {"model": EnsIRRegressor().fit(X, y)} | arguments | change
     with pytest.raises(error, match=message):
         to_sql(**arguments)
+
+
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_names_that_differ_in_case_are_told_apart_where_a_database_does(dialect):
+    X, y, *_ = stacked(200)
+    model = EnsIRRegressor().fit(pd.DataFrame(X, columns=["a", "A", "b"]), y)
+    if dialect == "postgres":
+        assert 'given."a"' in (query := to_sql(model, dialect, table="t", prediction="B"))
+        assert 'given."A"' in query
+        return
+    with pytest.raises(ValueError, match=f"models == .*, and {dialect} takes 'a' and 'A' for the"):
+        to_sql(model, dialect, table="t")
 
 
 def test_more_tables_than_a_database_joins_are_told(monkeypatch):
