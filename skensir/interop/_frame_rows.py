@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeAlias
 
@@ -43,21 +44,22 @@ class FrameRows:
         self.models = _check_models(models, target)
         self.target, self.sample_weight, self.folds = target, sample_weight, folds
         self._nw = nw = import_narwhals()
-        try:
-            self._frame = nw.from_native(frame)
-        except TypeError:
-            raise TypeError(
-                f"frame is of type {type(frame).__module__}.{type(frame).__qualname__}, must be a "
-                "data frame or lazy frame that narwhals reads, such as of Polars, DuckDB, pandas "
-                "or PyArrow."
-            ) from None
+        self._frame = _as_narwhals(frame)
         schema = self._frame.collect_schema()
+        # DuckDB tells no names apart by case, and reads the first column that has one.
+        in_duckdb = self._frame.implementation.is_duckdb()
+        n_named = Counter(map(str.casefold, self._frame.columns if in_duckdb else ()))
         roles = {"target": target, "sample_weight": sample_weight, "folds": folds}
         for role, name in [*(("models", name) for name in self.models), *roles.items()]:
             if name is not None and (not isinstance(name, str) or name not in schema):
                 raise ValueError(
                     f"{role} names {shown(name)}, must be one of the columns "
                     f"{shown(list(schema))} of frame."
+                )
+            if name is not None and n_named[name.casefold()] > 1:
+                raise ValueError(
+                    f"{role} names {shown(name)}, which DuckDB takes for several columns: rename "
+                    "all but one."
                 )
             if name == "*" or (name and name.startswith("^") and name.endswith("$")):
                 raise ValueError(
@@ -171,6 +173,26 @@ class FrameRows:
                     f"frame[{self.numbers[name]!r}] is null, NaN or infinite in {count} rows, must "
                     "hold finite numbers."
                 )
+
+
+def _as_narwhals(frame: Any) -> Any:
+    """Return a frame as one of narwhals, if it can be read and its columns can be told apart."""
+    try:
+        return import_narwhals().from_native(frame)
+    except TypeError:
+        raise TypeError(
+            f"frame is of type {type(frame).__module__}.{type(frame).__qualname__}, must be a "
+            "data frame or lazy frame that narwhals reads, such as of Polars, DuckDB, pandas "
+            "or PyArrow."
+        ) from None
+    except ValueError as error:  # that there are columns of the same name, in several lines
+        names = list(getattr(frame, "column_names", getattr(frame, "columns", ())))
+        twice = [name for number, name in enumerate(names) if name in names[:number]]
+        if not twice:
+            raise
+        raise ValueError(
+            f"frame has several columns {shown(twice[0])}, must have columns of different names."
+        ) from error
 
 
 def _check_models(models: Any, target: Any) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
-from frames import LIBRARIES, MAKERS, columns_of, nw, pa, pl, stacked
+from frames import LIBRARIES, MAKERS, columns_of, duckdb, nw, pa, pl, stacked
 
 from skensir.interop.frames import cell_sums
 
@@ -276,3 +276,23 @@ def test_sums_that_leave_the_numbers_are_told_whatever_their_sign(sign, weight, 
     asked = {"models": ["A", "B"], "target": "y", "sample_weight": "w", "axes": "deviations"}
     with pytest.raises(ValueError, match="sample_weight is too large"):
         cell_sums(pl.DataFrame(columns), **asked, **ASKED)
+
+
+@pytest.mark.parametrize(
+    "frame",
+    [
+        pd.DataFrame(np.ones((4, 3)), columns=["A", "A", "y"]),
+        pa.Table.from_arrays([pa.array([1.0, 2.0])] * 3, ["A", "A", "y"]),
+    ],
+)
+def test_columns_of_the_same_name_are_an_error_of_one_sentence(frame):
+    with pytest.raises(ValueError, match=r"^frame has several columns 'A', must have columns"):
+        cell_sums(frame, models=["A"], target="y", **ASKED)
+
+
+@pytest.mark.parametrize("twin", ["A", "a"])
+def test_columns_that_duckdb_does_not_tell_apart_are_an_error(twin):
+    frame = duckdb.sql(f'SELECT 1.0 AS "{twin}", 2.0 AS "A", 2.0 AS "B", 3.0 AS y')
+    cell_sums(frame, models=["B"], target="y", **ASKED)
+    with pytest.raises(ValueError, match=r"^models names 'A', which DuckDB takes for several"):
+        cell_sums(frame, models=["B", "A"], target="y", **ASKED)
