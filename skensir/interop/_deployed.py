@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from numbers import Real
 from typing import Any, NamedTuple
 
@@ -130,19 +131,24 @@ def check_value_range(value_range: Any) -> tuple[float, float] | None:
     """Return the two ends of a range of values, of which one number is the upper one."""
     if value_range is None:
         return None
-    ends = value_range
-    if isinstance(ends, Real) and not isinstance(ends, bool):
-        ends = (0.0, ends)
-    try:
-        low, high = (float(end) for end in ends)
-    except (TypeError, ValueError, OverflowError):
-        low = high = np.nan
+    ends = (0.0, value_range) if _is_end(value_range) else value_range
+    low = high = np.nan
+    # Of a set no end is the first, and bytes would look like numbers.
+    listed = isinstance(ends, tuple | list | np.ndarray) and np.iterable(ends)
+    if listed and all(map(_is_end, ends)):
+        with suppress(ValueError, OverflowError):  # not two, or a number beyond all floats
+            low, high = map(float, ends)
     if not (-np.inf < low < high < np.inf and high - low < np.inf):
         raise ValueError(
             f"value_range == {shown(value_range)}, must be None, a number above zero, or the two "
             "ends of a range, of which the first is smaller."
         )
     return low, high
+
+
+def _is_end(value: Any) -> bool:
+    """Tell whether a value is a number; truth values and times are none."""
+    return isinstance(value, Real) and not isinstance(value, bool | np.timedelta64)
 
 
 def find_scale(value_range: Any, model: Deployed) -> Scale:
