@@ -265,6 +265,10 @@ def _read_calibration(counted: Any) -> FloatArray | None:
         counts[pair[0]] = pair[1]
     if not counts.any():
         raise ValueError("its calibrations hold an empty one.")
+    with np.errstate(over="ignore"):
+        total = counts.sum()
+    if total == np.inf:  # of what lies below what there would be no share
+        raise ValueError("its calibrations hold counts whose sum is beyond all floats.")
     return counts
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -12,7 +13,16 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._checks import check_path, shown
+from skensir._checks import (
+    as_numbers,
+    check_flag,
+    check_names,
+    check_number,
+    check_path,
+    check_whole,
+    shown,
+)
+from skensir._core.table import Field
 from skensir._ensir import EnsIRRegressor
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._files import make_archive, naming, read_whole, write_whole
@@ -22,11 +32,13 @@ from skensir._table_format import (
     HEADER,
     KINDS_OF_MODEL,
     NEW_PARAMS,
+    NOT_SAVED,
     Format,
     Record,
     npy_head,
 )
 from skensir._table_reader import read_table_file
+from skensir._typing import AnyArray
 from skensir._units import FORMER_DATA_RANGE
 from skensir._version import __version__
 
@@ -65,7 +77,8 @@ def save_table(
     TypeError
         If the model has no lookup table, or is a subclass, which would not come back as such.
     ValueError
-        If the model is not fitted, or was altered so that `load_table` would refuse it.
+        If the model is not fitted, or was altered so that `load_table` would refuse it; the message
+        names what was altered.
     OSError
         If the file cannot be written. What was there before is then still there.
 
@@ -162,8 +175,13 @@ def _to_bytes(model: Any) -> bytes:
         combinations, ensemble = [_combination_of(model)], None
     else:
         ensemble = _image_ensemble(model)
-        combinations = list(map(_combination_of, ensemble.regressors_))
+        combinations = list(map(_combination_of, _parts_of(ensemble, "regressors_", BaseEstimator)))
     tables = [table for combination in combinations for table in combination.tables]
+    for table in tables:
+        weights = _array_of(table, "default_weights", FORMATS[1].fields["default_weights"])
+        _check_params(table, weights.size)
+    if ensemble is not None and (regressor := _regressor_of(ensemble, tables)) is not None:
+        _check_params(regressor, weights.size)
     number = _number_for(combinations, ensemble)
     form = FORMATS[number]
     header = {
@@ -180,11 +198,42 @@ def _to_bytes(model: Any) -> bytes:
     entries = {HEADER: json.dumps(header, indent=1).encode()}
     for place, regressor in enumerate(tables):
         for name, field in form.fields.items():
-            array = np.asarray(getattr(regressor, f"{name}_"))
-            array = array.astype(field.dtype, casting="same_kind")
+            array = _array_of(regressor, name, field)
             head = npy_head(field.dtype, array.shape)
             entries[f"{place}/{name}_.npy"] = head + array.tobytes()
     return make_archive(entries)
+
+
+def _array_of(regressor: EnsIRRegressor, name: str, field: Field) -> AnyArray:
+    """Return a fitted attribute as a file holds it."""
+    value = getattr(regressor, f"{name}_")
+    try:
+        array = np.asarray(value).astype(field.dtype, casting="same_kind", copy=False)
+    except (TypeError, ValueError):
+        array = None
+    if array is None or array.ndim != len(field.axes):
+        raise ValueError(
+            f"{name}_ == {shown(value)}, must be of dtype {np.dtype(field.dtype)} and of "
+            f"{len(field.axes)} dimensions, as fit makes it."
+        )
+    return array
+
+
+def _check_params(regressor: EnsIRRegressor, n_models: int) -> None:
+    """Raise an error that names a parameter which a file is to hold and no estimator can have."""
+    params = regressor.get_params(deep=False)
+    saved = {name: value for name, value in params.items() if name not in NOT_SAVED}
+    with _altered():
+        EnsIRRegressor(**saved)._check_params(n_models)
+
+
+@contextmanager
+def _altered() -> Iterator[None]:
+    """Make what is said of an altered attribute a ValueError, of whatever type it is."""
+    try:
+        yield
+    except TypeError as error:
+        raise ValueError(str(error)) from error
 
 
 def _number_for(combinations: list[Combination], ensemble: ImageEnsemble | None) -> int:
@@ -197,7 +246,8 @@ def _number_for(combinations: list[Combination], ensemble: ImageEnsemble | None)
         and model.data_range in ("auto", FORMER_DATA_RANGE)
         and vars(model).get("data_range_", FORMER_DATA_RANGE) == FORMER_DATA_RANGE
         and all(getattr(model, name) == value for name, value in NEW_PARAMS.items())
-        and not len(vars(model).get("ancestor_levels_", ()))  # averaged tables have some as well
+        # Averaged tables have some as well.
+        and not np.size(vars(model).get("ancestor_levels_", ()))
         for model in estimators
     )
     is_plain = len(tables) == len(combinations) and not getattr(ensemble, "include_input", False)
@@ -209,17 +259,28 @@ def _combination_of(regressor: Any) -> Combination:
     """Return what a file holds of an estimator, which is solved."""
     calibration = None
     if "calibration_" in vars(regressor):
-        counts = regressor.calibration_
+        with _altered():
+            counts = as_numbers(regressor.calibration_, "calibration_")
         calibration = [[place, float(counts[place])] for place in np.flatnonzero(counts).tolist()]
     if type(regressor) is EnsIRRegressorCV:
-        shares = [float(share) for share in regressor.solve().shares_]
-        return Combination(regressor.estimators_, shares, calibration)
+        tables = _parts_of(regressor.solve(), "estimators_", EnsIRRegressor)
+        with _altered():
+            shares = as_numbers(regressor.shares_, "shares_").tolist()
+        return Combination(tables, shares, calibration)
     if type(regressor) is not EnsIRRegressor:
         raise TypeError(
             f"model has a {type(regressor).__name__} for regressor, which has no lookup table; "
             "joblib saves other estimators."
         )
     return Combination([regressor.solve()], [1.0], calibration)
+
+
+def _parts_of(model: Any, name: str, kind: type) -> list[Any]:
+    """Return the estimators that a model consists of."""
+    parts = getattr(model, name)
+    if not isinstance(parts, list) or not parts or not all(isinstance(p, kind) for p in parts):
+        raise ValueError(f"{name} == {shown(parts)}, must be a list of fitted estimators.")
+    return parts
 
 
 def _image_ensemble(model: Any) -> ImageEnsemble:
@@ -236,18 +297,22 @@ def _image_ensemble(model: Any) -> ImageEnsemble:
 
 
 def _table_header(regressor: EnsIRRegressor, form: Format) -> Record:
-    n_cells, n_models = len(regressor.cells_), regressor.default_weights_.size
-    names = getattr(regressor, "feature_names_in_", None)
-    of_format_2 = {
-        "n_axes": regressor.cells_.shape[1],
-        "n_ancestors": len(regressor.ancestor_levels_),
-        "data_range": float(regressor.data_range_),
-    }
+    shape_of = {name: _array_of(regressor, name, form.fields[name]).shape for name in form.fields}
+    n_models = shape_of["default_weights"][0]
+    of_format_2 = {}
+    if form.averages:
+        with _altered():
+            check_number(regressor.data_range_, "data_range_")
+        of_format_2 = {
+            "n_axes": shape_of["cells"][1],
+            "n_ancestors": shape_of["ancestor_levels"][0],
+            "data_range": float(regressor.data_range_),
+        }
     return {
-        "n_cells": n_cells,
+        "n_cells": shape_of["cells"][0],
         "n_models": n_models,
-        **(of_format_2 if form.averages else {}),
-        "feature_names": names if names is None else [str(name) for name in names],
+        **of_format_2,
+        "feature_names": _plain_names(regressor, "feature_names_in_", n_models),
         "params": _plain_params(regressor, form),
     }
 
@@ -261,16 +326,29 @@ def _regressor_of(model: Any, regressors: list[EnsIRRegressor]) -> EnsIRRegresso
 
 
 def _ensemble_header(model: Any, regressors: list[EnsIRRegressor], form: Format) -> Record:
-    regressor, names = _regressor_of(model, regressors), model.model_names_
+    regressor, pixel_dtype = _regressor_of(model, regressors), model.pixel_dtype_
+    with _altered():
+        for name in ("per_channel", "include_input"):
+            check_flag(getattr(model, name, False), name)
+        check_whole(model.n_channels_, "n_channels_", 1)
+        if model.channel_axis is not None:
+            check_whole(model.channel_axis, "channel_axis", -3, 2)
+    if not isinstance(pixel_dtype, np.dtype | None):
+        raise ValueError(f"pixel_dtype_ == {shown(pixel_dtype)}, must be None or a dtype of NumPy.")
     return {
         "regressor": None if regressor is None else _plain_params(regressor, form),
         "per_channel": bool(model.per_channel),
         "channel_axis": None if model.channel_axis is None else int(model.channel_axis),
         **({"include_input": bool(model.include_input)} if form.averages else {}),
         "n_channels": int(model.n_channels_),
-        "pixel_dtype": None if model.pixel_dtype_ is None else model.pixel_dtype_.name,
-        "model_names": None if names is None else [str(name) for name in names],
+        "pixel_dtype": None if pixel_dtype is None else pixel_dtype.name,
+        "model_names": _plain_names(model, "model_names_", regressors[0].default_weights_.size),
     }
+
+
+def _plain_names(model: Any, attribute: str, n_names: int) -> list[str] | None:
+    names = getattr(model, attribute, None)
+    return None if names is None else list(map(str, check_names(names, attribute, n_names)))
 
 
 def _plain_params(regressor: EnsIRRegressor, form: Format) -> Record:

@@ -178,6 +178,7 @@ def drop_last(array):
         ("header.json", set_field(["shares"], [[0.5, 0.5]]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], [[0.5, 0.5, 0.0, 0.0]]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], [[1.0], [1.0], [1.0]]), "calibrations"),
+        ("header.json", set_field(["calibrations"], [[[5, 1e308], [6, 1e308]]]), "sum is beyond"),
         ("header.json", set_field(["shares"], [[]]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], [0.2, 0.3, 0.5]), "do not fit to its tables"),
         ("header.json", set_field(["shares"], []), "do not fit to its tables"),

@@ -123,6 +123,14 @@ def test_what_has_no_table_is_refused(tmp_path):
         ("objective", lambda objective: "median"),
         ("verbose", lambda verbose: "yes"),
         ("default_weights", lambda default: [0.5, 0.5]),
+        ("verbose", lambda verbose: None),
+        ("data_range", lambda given: object()),
+        ("data_range_", lambda found: None),
+        ("default_weights_", lambda default: None),
+        ("cells_", lambda cells: cells.astype(np.float64)),
+        ("cells_", lambda cells: cells[0]),
+        ("bin_width_", lambda width: "wide"),
+        ("ancestor_levels_", lambda levels: None),
     ],
 )
 def test_altered_model_is_refused_before_it_is_written(model, tmp_path, name, value):
@@ -130,4 +138,30 @@ def test_altered_model_is_refused_before_it_is_written(model, tmp_path, name, va
     setattr(altered, name, value(getattr(model, name)))
     with pytest.raises(ValueError, match=name):
         save_table(altered, tmp_path / "table")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "values"),
+    [
+        (lambda: EnsIRRegressor().fit(SOME_X, SOME_X[:, 0]), "feature_names_in_", (5, ["a"])),
+        (lambda: EnsIRRegressor().fit(SOME_X, SOME_X[:, 0]), "calibration_", (None, object())),
+        (lambda: EnsIRRegressorCV().fit(SOME_X, SOME_X[:, 0]), "shares_", (None, ["a"])),
+        (lambda: EnsIRRegressorCV().fit(SOME_X, SOME_X[:, 0]), "estimators_", (None, [], [None])),
+        (lambda: ImageEnsemble().fit(*scenes()), "regressors_", (None, [], [None])),
+        (lambda: ImageEnsemble().fit(*scenes()), "n_channels_", (None, 0)),
+        (lambda: ImageEnsemble().fit(*scenes()), "channel_axis", ("last", 7)),
+        (lambda: ImageEnsemble().fit(*scenes()), "per_channel", (None,)),
+        (lambda: ImageEnsemble().fit(*scenes()), "pixel_dtype_", ("uint8",)),
+        (lambda: ImageEnsemble().fit(*scenes()), "model_names_", (5, ["a"])),
+    ],
+)
+def test_what_was_altered_is_named_of_every_kind_of_model(make, name, values, tmp_path):
+    model = make()
+    for value in values:
+        altered = copy(model)
+        setattr(altered, name, value)
+        with pytest.raises(ValueError, match=rf"^{name}\b") as raised:
+            save_table(altered, tmp_path / "table")
+        assert str(raised.value).isprintable()
     assert list(tmp_path.iterdir()) == []
