@@ -345,6 +345,16 @@ def test_missing_groups_are_an_error(missing):
         EnsIRRegressorCV().fit(*stacked(90), groups=[missing, *range(89)])
 
 
+@pytest.mark.parametrize("cv", [None, GroupKFold(2), LeaveOneGroupOut()])
+def test_groups_without_an_order_are_an_error(cv):
+    groups = np.array([1, "a"] * 45, dtype=object)
+    said = "^groups has values of type int and str, must have only numbers or only names.$"
+    with pytest.raises(TypeError, match=said):
+        EnsIRRegressorCV(cv=cv).fit(*stacked(90), groups=groups)
+    with pytest.raises(TypeError, match=said):
+        EnsIRRegressorCV(cv=LeaveOneGroupOut()).partial_fit(*stacked(90), groups=groups)
+
+
 @pytest.mark.parametrize("scale", [1e80, 1e160, 1e300])
 def test_squares_that_overflow_are_an_error(scale):
     X, y = stacked(90)

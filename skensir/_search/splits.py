@@ -33,8 +33,8 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     n_folds = N_FOLDS if shuffle else N_NEIGHBOURING
     splitter, n_groups = cv, 1
     if cv is None and groups is not None:
-        with saying_of("groups"):  # which may be of values without an order
-            n_groups = len(np.unique(groups))
+        check_order(groups)
+        n_groups = len(np.unique(groups))
     if n_groups > 1:
         splitter = GroupKFold(min(n_folds, n_groups))
     elif cv is None:
@@ -43,6 +43,8 @@ def find_splits(cv: Any, X: AnyArray, y: AnyArray, groups: Any, *, shuffle: bool
     try:
         pairs = [(train, test) for train, test in check_cv(splitter).split(X, y, groups)]
     except (TypeError, ValueError) as error:  # of scikit-learn, of the splitter, or no pairs
+        if groups is not None:
+            check_order(groups)
         said = in_one_line(str(error)) if len(str(error)) < 300 else type(error).__name__
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"cv == {shown(cv)} does not split the rows: {said}") from error
@@ -98,11 +100,26 @@ def check_folds(groups: ArrayLike, n_samples: int) -> AnyArray:
     _check_shape(groups, n_samples, "fold")
     with saying_of("groups"):
         labels: AnyArray = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
+    check_order(labels)
     if labels.dtype.kind == "f" and (labels % 1).any():
         raise ValueError(
             f"groups holds {labels[labels % 1 != 0][0]}, must be whole numbers or names of folds."
         )
     return labels
+
+
+def check_order(groups: ArrayLike) -> None:
+    """Raise an error unless groups have an order, by which they are told apart."""
+    values = np.asarray(groups)
+    if values.dtype != object:
+        return
+    try:
+        np.unique(values)
+    except TypeError:
+        types = " and ".join(sorted({type(group).__name__ for group in values.flat}))
+        raise TypeError(
+            f"groups has values of type {types}, must have only numbers or only names."
+        ) from None
 
 
 def _check_shape(groups: ArrayLike, n_samples: int, meaning: str) -> None:

@@ -16,7 +16,7 @@ from skensir._core.cross_validation import Grid
 from skensir._core.folds import FoldSums, rows_by_label, sum_up_folds
 from skensir._ensir import EnsIRRegressor
 from skensir._sample import Sample
-from skensir._search.splits import check_known_splitter
+from skensir._search.splits import check_known_splitter, check_order
 from skensir._sums.histogram import is_whole
 from skensir._typing import AnyArray, IntArray
 from skensir.interop._chunks import (
@@ -91,6 +91,7 @@ def look_at_chunk(
     sizes: Counter[Any] = Counter()
     if groups is not None:
         groups = check_array(groups, ensure_2d=False, dtype=None, input_name="groups")
+        check_order(groups)
         labels, counts = np.unique(groups, return_counts=True)
         sizes.update(dict(zip(labels.tolist(), counts.tolist(), strict=True)))
     whole = is_whole(y, sample_weight)
@@ -134,6 +135,7 @@ def contiguous_folds(n_splits: int, n_rows: int) -> Folds:
 
 def group_folds(cv: Any, group_sizes: Counter[Any]) -> Folds:
     """Deal groups out as LeaveOneGroupOut or GroupKFold does."""
+    check_order(np.array(list(group_sizes), dtype=object))  # of several chunks
     labels = sorted(group_sizes)
     n_splits = cv.n_splits if isinstance(cv, GroupKFold) else max(2, len(labels))
     if n_splits > len(labels):

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from dask_chunks import NAMES, as_frame, dask, dd, in_chunks, replaced, stacked
 from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import LeaveOneGroupOut
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
 from skensir.interop.dask import DaskEnsIRRegressor, DaskEnsIRRegressorCV
@@ -139,3 +140,12 @@ def test_what_a_chunk_refuses_leaves_the_estimator_as_it_was(make):
         with pytest.raises(ValueError, match="NaN"):
             model.partial_fit(*in_chunks(swapped, y))
         assert pickle.dumps(model) == before
+
+
+@pytest.mark.parametrize("n_named", [2, 200])  # the last chunk has so many rows
+def test_groups_without_an_order_are_an_error_in_one_chunk_and_in_several(n_named):
+    X, y, _ = stacked()
+    groups = np.array([1] * (len(y) - n_named) + ["a"] * n_named, dtype=object)
+    search = DaskEnsIRRegressorCV(cv=LeaveOneGroupOut())
+    with pytest.raises(TypeError, match="groups has values of type int and str, must have only"):
+        search.fit(*in_chunks(X, y), groups=in_chunks(groups)[0])
