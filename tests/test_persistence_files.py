@@ -145,6 +145,7 @@ def test_altered_model_is_refused_before_it_is_written(model, tmp_path, name, va
     ("make", "name", "values"),
     [
         (lambda: EnsIRRegressor().fit(SOME_X, SOME_X[:, 0]), "feature_names_in_", (5, ["a"])),
+        (lambda: EnsIRRegressor().fit(SOME_X, SOME_X[:, 0]), "verbose", (None, "yes")),
         (lambda: EnsIRRegressor().fit(SOME_X, SOME_X[:, 0]), "calibration_", (None, object())),
         (lambda: EnsIRRegressorCV().fit(SOME_X, SOME_X[:, 0]), "shares_", (None, ["a"])),
         (lambda: EnsIRRegressorCV().fit(SOME_X, SOME_X[:, 0]), "estimators_", (None, [], [None])),
