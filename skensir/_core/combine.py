@@ -17,6 +17,9 @@ from skensir._typing import AnyArray, FloatArray, IntArray
 # A table with so few places stays in cache with the weights of each.
 _FEW_PLACES = 2**13
 
+# What holds the differences of pixels.
+_EXACT = {np.dtype(np.uint8): np.dtype(np.int16), np.dtype(np.uint16): np.dtype(np.int32)}
+
 # Writes the weighted sums of rows, (n_rows, n_models), to an array, (n_rows,).
 Combiner: TypeAlias = Callable[[AnyArray, FloatArray], None]
 
@@ -51,10 +54,11 @@ def _weighted_sum(
     As weights sum to one, only the differences from the first model count: that is one weight
     less to look up, and where the models agree the sum is exact.
     """
-    doubles = columns.astype(np.float64, copy=False)
-    out[:] = first = doubles[0]
+    # Differences of pixels are whole, and exact in few bytes, which stay in cache.
+    exact = _EXACT.get(columns.dtype, np.dtype(np.float64))
+    out[:] = first = columns[0].astype(exact, copy=False)
     difference = np.empty(len(out))
-    for weight, column in zip(weights, doubles[1:], strict=True):
+    for weight, column in zip(weights, columns[1:], strict=True):
         np.subtract(column, first, out=difference)
         difference *= weight
         out += difference
