@@ -236,22 +236,14 @@ def check_numbers(values: Any, name: str) -> None:
     """
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values, must have none.")
-    what = _what_columns_hold(values)
-    if what is None:
-        try:
-            found = np.asarray(values[:0] if getattr(values, "shape", None) else values)
-            if found.dtype == object:
-                found = np.asarray(values)
-        except Exception:  # whatever it is, it is no array: scikit-learn says so
-            return
-        kind = found.dtype.kind
-        known = values is None or isinstance(values, Number) or hasattr(values, "toarray")
-        if kind == "O" and not found.ndim and not known:  # of these scikit-learn says what is wrong
-            of = f"{type(values).__module__}.{type(values).__qualname__}"
-            raise TypeError(f"{name} is of type {of}, must be an array or a data frame in memory.")
-        what = _what_objects_are(found) if kind == "O" else _NO_NUMBERS.get(kind)
+    what = _what_columns_hold(values) or _what_array_holds(values, name)
     if what is not None:
         raise ValueError(f"{name} holds {what}, must hold numbers.")
+
+
+def type_name(value: Any) -> str:
+    """Return the type of a value as errors name it."""
+    return f"{type(value).__module__}.{type(value).__qualname__}"
 
 
 def _what_columns_hold(values: Any) -> str | None:
@@ -272,9 +264,22 @@ def _what_columns_hold(values: Any) -> str | None:
     return None
 
 
-def _what_objects_are(values: NDArray[Any]) -> str | None:
-    """Return what there is in an array of objects of which NumPy would make numbers."""
-    types = set(map(type, values.flat))
+def _what_array_holds(values: Any, name: str) -> str | None:
+    """Return what the array of some values holds if NumPy would make numbers of it."""
+    try:
+        found = np.asarray(values[:0] if getattr(values, "shape", None) else values)
+        if found.dtype == object:
+            found = np.asarray(values)
+    except Exception:  # whatever it is, it is no array: scikit-learn says so
+        return None
+    if found.dtype != object:
+        return _NO_NUMBERS.get(found.dtype.kind)
+    known = values is None or isinstance(values, Number) or hasattr(values, "toarray")
+    if not found.ndim and not known:  # of these scikit-learn says what is wrong
+        raise TypeError(
+            f"{name} is of type {type_name(values)}, must be an array or a data frame in memory."
+        )
+    types = set(map(type, found.flat))
     for what, kinds in _NO_NUMBER_OBJECTS.items():
         if any(issubclass(one, kinds) for one in types):
             return what

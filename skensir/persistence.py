@@ -178,28 +178,30 @@ def _to_bytes(model: Any) -> bytes:
         combinations = list(map(_combination_of, _parts_of(ensemble, "regressors_", BaseEstimator)))
     tables = [table for combination in combinations for table in combination.tables]
     for table in tables:
-        weights = _array_of(table, "default_weights", FORMATS[1].fields["default_weights"])
-        _check_params(table, weights.size)
+        _check_params(table, _n_models_of(table))
     if ensemble is not None and (regressor := _regressor_of(ensemble, tables)) is not None:
-        _check_params(regressor, weights.size)
+        _check_params(regressor, _n_models_of(tables[0]))
     number = _number_for(combinations, ensemble)
     form = FORMATS[number]
+    arrays = [
+        {name: _array_of(table, name, field) for name, field in form.fields.items()}
+        for table in tables
+    ]
     header = {
         "format": FORMAT,
         "format_number": number,
         "skensir": __version__,
         "class": KINDS_OF_MODEL[ensemble is not None],
         "ensemble": ensemble and _ensemble_header(ensemble, tables, form),
-        "tables": [_table_header(table, form) for table in tables],
+        "tables": [_table_header(*pair, form) for pair in zip(tables, arrays, strict=True)],
     }
     if form.averages:
         header["shares"] = [combination.shares for combination in combinations]
         header["calibrations"] = [combination.calibration for combination in combinations]
     entries = {HEADER: json.dumps(header, indent=1).encode()}
-    for place, regressor in enumerate(tables):
-        for name, field in form.fields.items():
-            array = _array_of(regressor, name, field)
-            head = npy_head(field.dtype, array.shape)
+    for place, of_table in enumerate(arrays):
+        for name, array in of_table.items():
+            head = npy_head(form.fields[name].dtype, array.shape)
             entries[f"{place}/{name}_.npy"] = head + array.tobytes()
     return make_archive(entries)
 
@@ -217,6 +219,10 @@ def _array_of(regressor: EnsIRRegressor, name: str, field: Field) -> AnyArray:
             f"{len(field.axes)} dimensions, as fit makes it."
         )
     return array
+
+
+def _n_models_of(regressor: EnsIRRegressor) -> int:
+    return int(_array_of(regressor, "default_weights", FORMATS[1].fields["default_weights"]).size)
 
 
 def _check_params(regressor: EnsIRRegressor, n_models: int) -> None:
@@ -296,20 +302,19 @@ def _image_ensemble(model: Any) -> ImageEnsemble:
     return model
 
 
-def _table_header(regressor: EnsIRRegressor, form: Format) -> Record:
-    shape_of = {name: _array_of(regressor, name, form.fields[name]).shape for name in form.fields}
-    n_models = shape_of["default_weights"][0]
+def _table_header(regressor: EnsIRRegressor, arrays: dict[str, AnyArray], form: Format) -> Record:
+    n_models = arrays["default_weights"].size
     of_format_2 = {}
     if form.averages:
         with _altered():
             check_number(regressor.data_range_, "data_range_")
         of_format_2 = {
-            "n_axes": shape_of["cells"][1],
-            "n_ancestors": shape_of["ancestor_levels"][0],
+            "n_axes": arrays["cells"].shape[1],
+            "n_ancestors": len(arrays["ancestor_levels"]),
             "data_range": float(regressor.data_range_),
         }
     return {
-        "n_cells": shape_of["cells"][0],
+        "n_cells": len(arrays["cells"]),
         "n_models": n_models,
         **of_format_2,
         "feature_names": _plain_names(regressor, "feature_names_in_", n_models),
@@ -342,7 +347,7 @@ def _ensemble_header(model: Any, regressors: list[EnsIRRegressor], form: Format)
         **({"include_input": bool(model.include_input)} if form.averages else {}),
         "n_channels": int(model.n_channels_),
         "pixel_dtype": None if pixel_dtype is None else pixel_dtype.name,
-        "model_names": _plain_names(model, "model_names_", regressors[0].default_weights_.size),
+        "model_names": _plain_names(model, "model_names_", _n_models_of(regressors[0])),
     }
 
 

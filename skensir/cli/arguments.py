@@ -138,7 +138,13 @@ def _read(name: str, kind: Callable[[str], Any], values: str, text: str) -> Any:
 class _Different(argparse.Action):
     """Takes several values, no two of which are equal."""
 
-    def __call__(self, parser: Any, namespace: Any, values: Any, option_string: Any = None) -> None:
+    def __call__(
+        self,
+        parser: argparse.ArgumentParser,
+        namespace: argparse.Namespace,
+        values: Any,
+        option_string: str | None = None,
+    ) -> None:
         """Store the values."""
         twice = [value for place, value in enumerate(values) if value in values[:place]]
         if twice:

@@ -65,7 +65,7 @@ def _same(path: Path, other: Path) -> bool:
     return os.path.exists(path) and os.path.exists(other) and os.path.samefile(path, other)
 
 
-def _is_in(path: Path, folder: Path) -> bool:
+def is_in(path: Path, folder: Path) -> bool:
     """Tell whether a path is a folder or lies in it, at any depth."""
     real = Path(os.path.realpath(path))
     return any(_same(folder, place) for place in (real, *real.parents))
@@ -88,7 +88,7 @@ def _is_among(output: Path, folder: Path, *, is_set: bool) -> bool:
     places += [] if is_set else [folder]
     # All files are looked at only where one of them may be lost.
     places += _links_in(folder) if real.is_file() else []
-    return any(_is_in(real, place) for place in places)
+    return any(is_in(real, place) for place in places)
 
 
 def _links_in(folder: Path) -> Iterator[Path]:

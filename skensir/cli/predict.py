@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from skensir._text import plural
 from skensir.cli.arguments import Command
 from skensir.cli.common import CommandError, check_installed, check_parent, load_tables
 from skensir.cli.interruption import Interrupted, Interruption
+from skensir.cli.outputs import is_in
 from skensir.cli.prediction import Outcome, Prediction
 from skensir.cli.reading import CROP, INPUT, NAMES, SCENES, open_set
 from skensir.cli.sentences import tell
@@ -65,7 +65,7 @@ def predict(
         raise CommandError(f"{output} is a file; give the name of a folder.")
     check_parent(output)
     # What lies in there are base models, the truth and the input.
-    if Path(os.path.realpath(folder)) in Path(os.path.realpath(output)).parents:
+    if is_in(output, folder):
         raise CommandError(f"{output} is in {folder}, which is read; name a folder outside of it.")
     with Interruption() as interruption:
         prediction = Prediction(

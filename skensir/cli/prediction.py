@@ -86,23 +86,26 @@ class Prediction:
 
     def prepare(self) -> None:
         """Remove what killed runs left unfinished, and see that nothing is in the way."""
-        parents = set()
-        there = []
-        for name in self.scenes.names:
-            for path in (*self._images(name), *self._maps(name)):
-                if path.is_dir():
-                    raise CommandError(f"{path} is a folder, where an image is to be written.")
-                parents.add(path.parent)
-                there += [path] if path.exists() else []
-        sources = [file for name in self.scenes.names if there for file in self._sources(name)]
+        names = self.scenes.names
+        paths = [path for name in names for path in (*self._images(name), *self._maps(name))]
+        there = [path for path in paths if path.exists()]
+        for path in there:
+            if path.is_dir():
+                raise CommandError(f"{path} is a folder, where an image is to be written.")
+        if there:
+            self._check_apart(there)
+        for folder in {path.parent for path in paths}:
+            remove_leftovers(folder)
+
+    def _check_apart(self, there: list[Path]) -> None:
+        """Raise an error if what would be replaced is read, by a link or in a folder of both."""
+        sources = [file for name in self.scenes.names for file in self._sources(name)]
         read = {_identity(file): file for file in (self.model, *sources) if file.exists()}
         for path in there:
-            if file := read.get(_identity(path)):  # by a link, or in a folder of both
+            if file := read.get(_identity(path)):
                 raise CommandError(
                     f"{path} would replace {file}, which is read; name another folder."
                 )
-        for folder in parents:
-            remove_leftovers(folder)
 
     def combine(self, name: str) -> Outcome:
         """Combine a scene and write the result, its image at last: where it is, all is."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skensir._checks import check_number, check_option, check_whole, shown
+from skensir._checks import SMALLEST, check_number, check_option, check_whole, shown
 from skensir._optional import import_optional
 from skensir._text import sizes
 from skensir.image.arrays import as_array
@@ -111,11 +111,12 @@ def peak_signal_noise_ratio(
 
 def _decibels(difference: NDArray[Any], peak: float) -> float:
     """Return the square of the peak over the mean square of the difference, in dB."""
-    largest = float(np.abs(difference).max())
-    if not largest:
-        return math.inf
-    unit = largest if largest < _SMALLEST_RANGE else 1.0  # squares are to be numbers
-    mean = np.mean((difference / unit) ** 2)
+    unit, mean = 1.0, np.mean(difference**2)
+    if mean < SMALLEST:  # squares are no numbers, or nothing differs
+        unit = float(np.abs(difference).max())
+        if not unit:
+            return math.inf
+        mean = np.mean((difference / unit) ** 2)
     return float(10 * np.log10(peak**2 / mean) - 20 * math.log10(unit))
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from sklearn.utils.validation import validate_data
 
 from skensir._base import StackedRegressor
+from skensir._checks import type_name
 from skensir._optional import import_optional
 from skensir._typing import AnyArray
 
@@ -34,7 +35,7 @@ def _is_frame(X: Lazy) -> bool:
 def _description(data: Any) -> str:
     """Return in a few words what somebody has passed."""
     shape = f" of shape {data.shape}" if hasattr(data, "shape") else ""
-    return f"of type {type(data).__module__}.{type(data).__qualname__}{shape}"
+    return f"of type {type_name(data)}{shape}"
 
 
 def check_predictions(estimator: StackedRegressor, X: Lazy, *, reset: bool) -> Lazy:

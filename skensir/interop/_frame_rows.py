@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from skensir._checks import shown
+from skensir._checks import shown, type_name
 from skensir._optional import import_optional
 from skensir._sums.scale import dtype_range
 from skensir._typing import AnyArray
@@ -181,9 +181,8 @@ def _as_narwhals(frame: Any) -> Any:
         return import_narwhals().from_native(frame)
     except TypeError:
         raise TypeError(
-            f"frame is of type {type(frame).__module__}.{type(frame).__qualname__}, must be a "
-            "data frame or lazy frame that narwhals reads, such as of Polars, DuckDB, pandas "
-            "or PyArrow."
+            f"frame is of type {type_name(frame)}, must be a data frame or lazy frame that "
+            "narwhals reads, such as of Polars, DuckDB, pandas or PyArrow."
         ) from None
     except ValueError as error:  # that there are columns of the same name, in several lines
         names = list(getattr(frame, "column_names", getattr(frame, "columns", ())))
