@@ -51,6 +51,9 @@ class ArrayOperations:
         """Bring a table to the device."""
         return self.xp.asarray(values, device=self.device)
 
+    def divide(self, values: Any, divisor: Any) -> Any:
+        return values / divisor
+
     def within(self, sums: Any, columns: Sequence[Any]) -> Any:
         lowest, highest = reduce(self.xp.minimum, columns), reduce(self.xp.maximum, columns)
         return self.xp.minimum(self.xp.maximum(sums, lowest), highest)

@@ -33,6 +33,9 @@ class Operations(Protocol):
     Arithmetic of an array and a number keeps the dtype of the array.
     """
 
+    def divide(self, values: Any, divisor: Any) -> Any:
+        """Divide by a table of one number, and not multiply by its inverse."""
+
     def floor(self, values: Any) -> Any:
         """Round down."""
 
@@ -127,6 +130,9 @@ class PortableTable(NamedTuple):
     ----------
     axes : Axes
     n_models : int
+    divisor : table
+        By which values become bins. A number would not do: to divide by it, GPUs multiply by its
+        inverse, which carries values over edges.
     spread_edges : table or None
         Of a summary: from which spread on each bin but the first is, filled up to a power of two.
     own : Trie
@@ -148,6 +154,7 @@ class PortableTable(NamedTuple):
 
     axes: Axes
     n_models: int
+    divisor: Any
     spread_edges: Any
     own: Trie
     wider: tuple[Wider, ...]
@@ -191,6 +198,7 @@ def _portable(lookup: Lookup, share: float) -> PortableTable:
     return PortableTable(
         axes,
         n_models,
+        np.array(axes.bin_width if axes.kind == "predictions" else n_models * axes.bin_width),
         spread_edges,
         own,
         wider,
@@ -290,23 +298,22 @@ def _lay_bins(
     axes, n_models = table.axes, table.n_models
     slack = rounding / axes.bin_width
 
-    def floor_of(values: Any, divisor: float) -> Any:
-        ratio = values / divisor
+    def floor_of(values: Any) -> Any:
+        ratio = ops.divide(values, table.divisor)
         return ops.floor(ratio + slack if slack else ratio)
 
     if axes.kind == "predictions":
-        return [floor_of(column, axes.bin_width) for column in columns]
+        return [floor_of(column) for column in columns]
     differences = [column - columns[0] for column in columns]
     total = _sum(differences)
     if axes.kind == "deviations":
-        divisor = n_models * axes.bin_width
-        return [floor_of(difference * n_models - total, divisor) for difference in differences]
+        return [floor_of(difference * n_models - total) for difference in differences]
     squares = _sum([difference * difference for difference in differences]) * n_models
     squares = squares - total * total
     if rounding:  # a standard deviation is off by no more than the values are
         spread = ops.root(ops.where(squares < 0.0, 0.0, squares)) + n_models * rounding
         squares = spread * spread
-    mean = floor_of(columns[0] * n_models + total, n_models * axes.bin_width)
+    mean = floor_of(columns[0] * n_models + total)
     low, high = table.own.low[1], table.own.high[1]
     place = _last_place(
         *(ops, table.spread_edges, int(high - low) + 1, ops.place(ops.clip(total, 0.0, 0.0), 1)),

@@ -126,6 +126,9 @@ class GraphOperations:
     def __init__(self, graph: Graph, sum_dtype: Any, *, may_be_nan: bool) -> None:
         self._graph, self.sum_dtype, self._may_be_nan = graph, np.dtype(sum_dtype), may_be_nan
 
+    def divide(self, values: Value, divisor: AnyArray) -> Value:
+        return values / float(divisor)
+
     def floor(self, values: Value) -> Value:
         return Value(self._graph, self._graph.add("Floor", [values.name])[0], values.dtype)
 

@@ -303,6 +303,9 @@ class _TorchOperations:
         self._cell_dtype = torch.float32 if device.type == "mps" else torch.float64
         self.floor, self.root, self.where = torch.floor, torch.sqrt, torch.where
 
+    def divide(self, values: Any, divisor: str) -> Any:
+        return values / getattr(self._module, divisor)
+
     def within(self, sums: Any, columns: Sequence[Any]) -> Any:
         lowest, highest = reduce(torch.minimum, columns), reduce(torch.maximum, columns)
         within = torch.minimum(torch.maximum(sums, lowest), highest)

@@ -63,6 +63,29 @@ def test_no_value_is_in_another_cell(kind, dtype):
     np.testing.assert_allclose(found.numpy(), model.predict(X), rtol=1e-6, atol=1.0)
 
 
+class DividedAsOnGPUs(torch.Tensor):
+    """On a GPU, PyTorch multiplies by the inverse of a number instead of dividing by it."""
+
+    __module__ = "torch"  # by which `predict` knows its arrays
+
+    def __truediv__(self, other):
+        return self * (1 / other) if isinstance(other, float) else super().__truediv__(other)
+
+
+@pytest.mark.parametrize("kind", ["narrow", "deviations", "nested, many cells", "search"])
+def test_where_division_by_a_number_is_inexact_no_value_is_in_another_cell(kind):
+    model = deployed.with_numbered_cells(deployed.fit(kind, 3))
+    X = deployed.on_edges(model, 4000, "float64")
+    given = torch.from_numpy(X).as_subclass(DividedAsOnGPUs)
+    assert not torch.equal(given / 3.3, torch.from_numpy(X / 3.3))
+    expected = model.predict(X)
+    found = EnsembleModule.from_estimator(model)(
+        [column.as_subclass(DividedAsOnGPUs) for column in columns(X)]
+    )
+    np.testing.assert_allclose(found.numpy(), expected, rtol=1e-6, atol=1.0)
+    np.testing.assert_array_equal(model.predict(given).numpy(), expected)
+
+
 @pytest.mark.parametrize("regressor", [None, EnsIRRegressorCV(cv=3)])
 @pytest.mark.parametrize("per_channel", [True, False])
 def test_images_are_combined_as_in_python(regressor, per_channel):
