@@ -64,7 +64,7 @@ def fixed_order(point):
     return sorted((name, str(value)) for name, value in point.items())
 
 
-@share_of_cases(1 / 2)
+@share_of_cases(1 / 4)
 @given(
     seed=SEEDS,
     dtype=st.sampled_from([np.float64, np.float32, np.uint8, np.int32]),
@@ -137,7 +137,7 @@ def test_scores_of_weighted_rows_are_those_of_tables_fitted_on_the_others(
         np.testing.assert_allclose(found, -np.log(error), rtol=1e-9, atol=1e-9)
 
 
-@share_of_cases(1 / 4)
+@share_of_cases(1 / 8)
 @given(seed=SEEDS)
 def test_sample_weight_equals_repetition_within_groups(seed):
     rng = np.random.default_rng(seed)

@@ -67,7 +67,7 @@ def assert_same_search(parts, whole):
 
 
 @pytest.mark.parametrize("search", SEARCHES, ids=range(len(SEARCHES)))
-@share_of_cases(1 / 5)
+@share_of_cases(1 / 8)
 @given(seed=SEEDS, n_parts=st.integers(1, 6), n_merged=st.integers(0, 3), weighted=st.booleans())
 def test_parts_in_any_order_and_merged_make_the_search_of_the_whole(
     search, seed, n_parts, n_merged, weighted

@@ -110,7 +110,7 @@ def test_values_whose_squares_no_float_holds(estimator, power, tmp_path_factory,
 
 
 @pytest.mark.parametrize("estimator", ESTIMATORS, ids=str)
-@share_of_cases(3 / 8)
+@share_of_cases(1 / 4)
 @given(data=rows(), scale=POWERS)
 def test_predictions_scale_exactly_by_powers_of_two(estimator, data, scale):
     X, y, weight = data

@@ -6,9 +6,8 @@
     python packaging/smoke/run.py dist
 
 Each environment has the wheel with one extra and nothing else but what ``BESIDE`` names, and runs
-the file ``use_EXTRA.py`` beside this one. "all" has all extras and runs all files but that of the
-demo, which takes longest. "sdist" unpacks the source distribution and runs README's commands in it,
-the tests in part. Torch and PySpark are large: ``--only torch`` asks for the one, and the other is
+the file ``use_EXTRA.py`` beside this one. "all" has all extras and runs all files. "sdist" unpacks
+the source distribution and runs README's commands in it, the tests in part. Torch and PySpark are large: ``--only torch`` asks for the one, and the other is
 for tests alone.
 
 Needs nothing but Python and an index of packages. It ends with the first command that fails.
@@ -96,8 +95,6 @@ def smoke_wheel(wheel: Path, name: str, folder: Path) -> None:
     listed = f"[{','.join(extras)}]" if extras else ""
     environment.install(f"skensir{listed} @ {wheel.as_uri()}", *sorted(beside), cwd=folder)
     for extra in extras or ("core",):
-        if name == "all" and extra == "demo":
-            continue
         work = folder / f"use_{extra}"
         work.mkdir()
         environment.use(extra, work)

@@ -13,6 +13,7 @@ import pytest
 from commands import run
 from numpy.testing import assert_array_equal
 
+from skensir.comparison import ensembles
 from skensir.demo.photographs import FITTING, TESTING, load_photograph
 from skensir.image import read_image
 
@@ -217,6 +218,15 @@ def plain(scenes, tmp_path_factory):
         return known[grey]
 
     return results_of
+
+
+@pytest.fixture(autouse=True)
+def search_few(monkeypatch):
+    """Let searches try one candidate: all of them see the same images."""
+    search, few = ensembles.search_for_images, {"axes": ["predictions"], "shrinkages": [50.0]}
+    monkeypatch.setattr(
+        ensembles, "search_for_images", lambda *given: search(*given).set_params(**few)
+    )
 
 
 @pytest.mark.parametrize("name", LAYOUTS)
