@@ -7,8 +7,8 @@
 
 Each environment has the wheel with one extra and nothing else but what ``BESIDE`` names, and runs
 the file ``use_EXTRA.py`` beside this one. "all" has all extras and runs all files. "sdist" unpacks
-the source distribution and runs README's commands in it, the tests in part. Torch and PySpark are large: ``--only torch`` asks for the one, and the other is
-for tests alone.
+the source distribution and runs README's commands in it, the tests in part. Torch and PySpark are
+large: ``--only torch`` asks for the one, and the other is for tests alone.
 
 Needs nothing but Python and an index of packages. It ends with the first command that fails.
 """
