@@ -1,9 +1,13 @@
 """What goes for tests and for the examples in docstrings."""
 
+import os
 import sys
 from importlib.util import find_spec
 
 import pytest
+
+# The threads of one process would wait for those of the others that `pytest -n auto` starts.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # Modules whose examples need a package that not everybody installs.
 _NEEDED = {

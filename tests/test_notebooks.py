@@ -88,6 +88,7 @@ def assert_same_text(printed, kept):
             assert off <= 1.01 * unit, f"prints {new!r}, and {old!r} is kept"
 
 
+@pytest.mark.long
 @each_notebook
 def test_notebook_prints_what_is_kept_in_it(path, tmp_path, monkeypatch):
     pyplot = pytest.importorskip("matplotlib.pyplot", reason="notebooks draw")
