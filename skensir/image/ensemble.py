@@ -87,7 +87,8 @@ class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, Base
     that each row is from, if there are several: ``EnsIRRegressorCV(cv=LeaveOneGroupOut())`` holds
     out whole images. :class:`~skensir.EnsIRRegressorCV` is fed image by image where `cv` is that,
     None or GroupKFold, which deal images out in turn, whatever their sizes; but for floats with
-    ``data_range="auto"``, whose range follows from all of them.
+    ``data_range="auto"``, whose range follows from all of them. That of
+    :class:`~skensir.EnsIRRegressor` follows from the first image, and it warns if others go beyond.
 
     In :class:`~sklearn.model_selection.GridSearchCV` and the like an image counts as one sample.
     They make lists of the images of each split, which are then in memory, and have no place for

@@ -12,6 +12,8 @@ from skensir.image.metrics import peak_of
 
 # Values up to this have not been made on a scale from 0 to 1, with whatever outliers.
 FAR_BEYOND_ONE = 16.0
+# The share of the rows without which outliers may be.
+_NEARLY_ALL = 63 / 64
 
 
 def given_range(regressor: Any) -> float | None:
@@ -27,10 +29,28 @@ def scale_of(pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float | None:
     """
     if pixel_dtype is not None:
         return peak_of(pixel_dtype)
-    reach = given_range(regressor) or getattr(regressor, "data_range_", None)
+    reach = given_range(regressor)
+    if reach is None and (found := getattr(regressor, "data_range_", None)) is not None:
+        reach = max(found, _reach_of_cells(regressor))
     if reach is None or reach < FAR_BEYOND_ONE:
         return reach
     return 255.0 if reach < 2**9 else 65535.0
+
+
+def _reach_of_cells(regressor: Any) -> float:
+    """Return up to where the cells reach that nearly all rows are in, zero where none tells it.
+
+    Pixels from 130 to 134 have a range of 4, and are on a scale up to 255 nonetheless.
+    """
+    reach = []
+    for table in getattr(regressor, "estimators_", None) or [regressor]:
+        if table.axes_ != "deviations" and len(table.cells_):
+            bins = table.cells_.max(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
+            order = np.argsort(bins)
+            rows = np.cumsum(table.cell_counts_[order])
+            last = bins[order[np.searchsorted(rows, _NEARLY_ALL * rows[-1])]]
+            reach.append(float(last + 1) * table.bin_width_)
+    return min(reach, default=0.0)
 
 
 def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
@@ -44,14 +64,6 @@ def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: A
         return given
     is_small = (scale_of(None, regressor) or 0.0) < FAR_BEYOND_ONE
     return 1.0 if is_small and target.min() >= 0 and target.max() <= 1 else 255.0
-
-
-def peak_of_fitted(pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
-    """Return the same where no truth is at hand: floats on a small scale are from 0 to 1."""
-    scale = scale_of(pixel_dtype, regressor)
-    if pixel_dtype is not None or given_range(regressor) is not None:
-        return scale or 255.0
-    return 1.0 if scale is not None and scale < FAR_BEYOND_ONE else 255.0
 
 
 def check_scale(image: Image, name: str, peak: float = 255) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from types import MappingProxyType
@@ -22,8 +22,8 @@ from skensir._typing import FloatArray, IntArray
 from skensir._units import auto_bin_width
 from skensir.image.ensemble import ImageEnsemble
 from skensir.image.files import Image
-from skensir.image.rows import Parts, add_images
-from skensir.image.scale import peak_of_fitted
+from skensir.image.rows import Parts, add_images, fit_regressors
+from skensir.image.scale import peak_of_truth
 from skensir.image.search import MAX_FOLDS
 
 # What the mean of the base models is called among them.
@@ -148,8 +148,7 @@ def fit_and_hold_out(
     Raises
     ------
     ValueError
-        If the regressor is another one, or a search whose `cv` does not hold out each row once; and
-        as in `ImageEnsemble.fit`.
+        As in `ImageEnsemble.fit`; of other regressors, or a `cv` that holds out not each row once.
 
     See Also
     --------
@@ -170,13 +169,15 @@ def fit_and_hold_out(
     >>> worth.losses.round(1)
     array([ 2.7,  2.8, -6.5])
     """
-    regressor = _regressor_of(ensemble)
+    regressor, truth = _regressor_of(ensemble), _Truth()
     if isinstance(regressor, EnsIRRegressorCV):
-        return _worth_of_search(ensemble.fit(predictions, targets, inputs))
+        ensemble._fit(truth.seen_by(fit_regressors), predictions, targets, inputs)
+        return _worth_of_search(ensemble, truth)
     if isinstance(regressor, EnsIRRegressor):
         sums: list[_ImageSums] = []
-        ensemble._fit(partial(_fit_and_keep, kept=sums), predictions, targets, inputs)
-        return _worth_of_tables(ensemble, sums)
+        kept = truth.seen_by(partial(_fit_and_keep, kept=sums))
+        ensemble._fit(kept, predictions, targets, inputs)
+        return _worth_of_tables(ensemble, truth, sums)
     raise ValueError(
         f"The regressor of ensemble is {shown(regressor)}, must be an EnsIRRegressor or an "
         "EnsIRRegressorCV."
@@ -196,6 +197,27 @@ def _fit_and_keep(
     """Return a clone for each part, fitted on all images, and keep the sums of each image."""
     kept += add_images(regressor, images, _ImageSums, _ImageSums.add)
     return [sums.model.solve() for sums in kept]
+
+
+class _Truth:
+    """The smallest and the largest value of the truth of all images that have been seen."""
+
+    def __init__(self) -> None:
+        self._ends: list[Any] = []
+
+    def seen_by(self, fit: Callable[[BaseEstimator, Iterable[Parts]], list[Any]]) -> Any:
+        """Return a function that fits to images, and looks at the truth of each meanwhile."""
+        # `map` holds no image while the next is read.
+        return lambda regressor, images: fit(regressor, map(self._note, images))
+
+    def _note(self, parts: Parts) -> Parts:
+        seen = [end for part in parts[1] for end in (part.min(), part.max())]
+        self._ends = [min(self._ends[:1] + seen), max(self._ends[1:] + seen)]
+        return parts
+
+    def peak(self, ensemble: ImageEnsemble) -> float:
+        """Return the peak for the PSNR of an ensemble fitted on the images."""
+        return peak_of_truth(np.array(self._ends), ensemble.pixel_dtype_, ensemble.regressors_[0])
 
 
 class _ImageSums:
@@ -232,7 +254,7 @@ class _ImageSums:
         return HeldOutParts.of_folds(self.folds, self.images)
 
 
-def _worth_of_tables(ensemble: ImageEnsemble, sums: Sequence[_ImageSums]) -> Worth:
+def _worth_of_tables(ensemble: ImageEnsemble, truth: _Truth, sums: Sequence[_ImageSums]) -> Worth:
     """Return what tables with given settings are worth."""
     held_out = [of_part.held_out() for of_part in sums]
     order = sums[0].order()
@@ -241,7 +263,7 @@ def _worth_of_tables(ensemble: ImageEnsemble, sums: Sequence[_ImageSums]) -> Wor
     first = models[0]
     can_leave_out = first.axes == KINDS[0] and isinstance(first.default_weights, str)
     without = _errors_without(held_out, models, can_leave_out=can_leave_out)[:, order]
-    measure = _Measure(ensemble, held_out, order)
+    measure = _Measure(ensemble, truth, held_out, order)
     worth = measure.worth(errors, without, errors, n_folds=len(sums[0].folds))
     if not worth.loses:
         return worth
@@ -252,7 +274,7 @@ def _worth_of_tables(ensemble: ImageEnsemble, sums: Sequence[_ImageSums]) -> Wor
     return replace(worth, squared_error=tried)
 
 
-def _worth_of_search(ensemble: ImageEnsemble) -> Worth:
+def _worth_of_search(ensemble: ImageEnsemble, truth: _Truth) -> Worth:
     """Return what a search is worth, whose folds are the parts."""
     searches: list[EnsIRRegressorCV] = ensemble.regressors_
     held_out, errors = [], []
@@ -272,7 +294,7 @@ def _worth_of_search(ensemble: ImageEnsemble) -> Worth:
     plain = _errors(held_out, tables)
     without = _errors_without(held_out, tables, can_leave_out=on_predictions)
     order = np.arange(len(plain))
-    measure = _Measure(ensemble, held_out, order)
+    measure = _Measure(ensemble, truth, held_out, order)
     return measure.worth(np.sum(errors, axis=0), without, plain, n_folds=len(order))
 
 
@@ -314,12 +336,16 @@ class _Measure:
     """PSNR from sums of squared errors over all channels of each part."""
 
     def __init__(
-        self, ensemble: ImageEnsemble, held_out: Sequence[HeldOutParts], order: IntArray
+        self,
+        ensemble: ImageEnsemble,
+        truth: _Truth,
+        held_out: Sequence[HeldOutParts],
+        order: IntArray,
     ) -> None:
         self.moments = np.sum([parts.moments() for parts in held_out], axis=0)[order]
         sizes = [[p.weight.sum() for of_fold in h.parts for p in of_fold] for h in held_out]
         self.n_values = np.sum(sizes, axis=0)[order]
-        self.peak = peak_of_fitted(ensemble.pixel_dtype_, ensemble.regressors_[0])
+        self.peak = truth.peak(ensemble)
         n_models = len(self.moments[0])
         self.n_averaged = n_models - bool(ensemble.include_input)
         self.model_names = ensemble.model_names_ or tuple(map(str, range(n_models)))

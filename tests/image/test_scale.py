@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from noisy_images import images
 
-from skensir import EnsIRRegressor
-from skensir.image import ImageEnsemble
+from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir.image import ImageEnsemble, fit_and_hold_out, peak_signal_noise_ratio
 
 PLAIN = EnsIRRegressor(objective="squared_error")
 
@@ -65,3 +65,42 @@ def test_none_is_no_image_and_no_images():
         fitted.predict([None])
     with pytest.raises(TypeError, match=r"^predictions == None"):
         fitted.predict(None)
+
+
+def flat_images(lowest, seed=0):
+    """Make grey floats in a range of four, and what two models give."""
+    rng = np.random.default_rng(seed)
+    targets = [rng.uniform(lowest, lowest + 4, (40, 30)).astype("f4") for _ in range(3)]
+    noise = [np.stack([rng.normal(0, s, (40, 30)).astype("f4") for s in (0.5, 1)]) for _ in targets]
+    return [t + n for t, n in zip(targets, noise, strict=True)], targets
+
+
+@pytest.mark.filterwarnings("ignore:Most rows|Settings are|On held-out")
+@pytest.mark.parametrize("lowest", [0, 120, 130, 60000])
+@pytest.mark.parametrize("regressor", [PLAIN, EnsIRRegressorCV()], ids=["plain", "search"])
+def test_images_of_low_contrast_are_on_the_scale_of_their_values(regressor, lowest):
+    predictions, targets = flat_images(lowest)
+    ensemble = ImageEnsemble(regressor, channel_axis=None)
+    worth = fit_and_hold_out(ensemble, predictions, targets)
+    base = [
+        [peak_signal_noise_ratio(t, m, data_range=255) for m in p]
+        for p, t in zip(predictions, targets, strict=True)
+    ]
+    np.testing.assert_allclose(
+        np.sort(worth.base_models, axis=1), np.sort(base, axis=0).T, rtol=1e-6
+    )
+    assert len(ensemble.predict(predictions)) == 3
+    best = peak_signal_noise_ratio(targets[0], ensemble.predict(predictions[:1])[0], data_range=255)
+    assert ensemble.score(predictions[:1], targets[:1]) == pytest.approx(best)
+
+
+@pytest.mark.filterwarnings("ignore:Most rows")
+def test_a_black_image_before_others_does_not_make_these_too_bright():
+    predictions, targets = images()
+    targets = [target.astype("f4") for target in targets]
+    predictions = [prediction.astype("f4") for prediction in predictions]
+    targets[0] /= 255
+    predictions[0] /= 255
+    with pytest.warns(UserWarning, match="range"):
+        fitted = ImageEnsemble(PLAIN).fit(predictions, targets)
+    assert fitted.score(predictions[1:], targets[1:]) > 20
