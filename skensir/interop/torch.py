@@ -282,16 +282,54 @@ class EnsembleModule(torch.nn.Module):  # type: ignore[misc, name-defined]
         ]
         if not all(name in state_dict for name in names):
             return
-        table, ends = (state_dict[name].detach().cpu().numpy() for name in names)
         # PyTorch says here that it is to be where the state is, and not where it was.
         assigned = local_metadata.get("assign_to_params_buffers", False)
-        device = state_dict[names[0]].device if assigned else self.table.device
+        found = [state_dict[name] for name in names]
+        wrong = _what_is_wrong_with_table(found[0]), _what_is_wrong_with_ends(found[1])
+        if any(wrong):
+            pairs = zip(names, wrong, strict=True)
+            error_msgs += [f"{name}: {said}" for name, said in pairs if said]
+            return
+        device = found[0].device if assigned else self.table.device
+        table, ends = found[0].cpu().numpy().tobytes(), found[1].to("cpu", torch.float64)
         try:
-            content = read_table_file(table.tobytes())
-            self._take(table.tobytes(), content, None if np.isnan(ends).all() else ends.tolist())
+            content = read_table_file(table)
+            self._take(table, content, None if ends.isnan().all() else ends.tolist())
         except ValueError as error:
             error_msgs.append(f"{names[0]}: {error}")
+            return
         self.to(device)
+
+
+def _what_is_wrong_with_table(value: Any) -> str | None:
+    """Say what is wrong with the table of a state, if anything is."""
+    if _is_dense(value) and value.dtype == torch.uint8 and value.ndim == 1:
+        return None
+    return f"{_described(value)}, must be a dense tensor of uint8 with one dimension."
+
+
+def _what_is_wrong_with_ends(value: Any) -> str | None:
+    """Say what is wrong with the range of values of a state, if anything is."""
+    if _is_dense(value) and value.is_floating_point() and value.shape == (2,):
+        return None
+    return f"{_described(value)}, must be a dense tensor of two floats."
+
+
+def _is_dense(value: Any) -> bool:
+    """Tell whether something is a tensor whose elements are all in memory."""
+    strided = isinstance(value, torch.Tensor) and value.layout == torch.strided
+    return strided and not value.is_meta
+
+
+def _described(value: Any) -> str:
+    """Return what an entry of a state is, as errors say it."""
+    if not isinstance(value, torch.Tensor):
+        return shown(value)
+    kind = "" if value.layout == torch.strided else f"{value.layout} "
+    at = " on meta" if value.is_meta else ""
+    return f"a {kind}tensor of {value.dtype} and shape {tuple(value.shape)}{at}".replace(
+        "torch.", ""
+    )
 
 
 class _TorchOperations:

@@ -170,6 +170,28 @@ def saved(module):
     return file
 
 
+def entries_that_are_none(state):
+    """Yield states with an entry of another kind, and what is said of it."""
+    table = state["table"]
+    for given, what in [
+        ([1], r"\[1\]"),
+        (None, "None"),
+        (table.bfloat16(), r"a tensor of bfloat16 and shape \(\d+,\)"),
+        (table[None], r"a tensor of uint8 and shape \(1, \d+\)"),
+        (table.to_sparse(), r"a sparse_coo tensor of uint8 and shape \(\d+,\)"),
+        (table.to("meta"), r"a tensor of uint8 and shape \(\d+,\) on meta"),
+    ]:
+        said = rf"EnsembleModule:\s+table: {what}, must be a dense tensor of uint8 with one dim"
+        yield state | {"table": given}, said
+    for given, what in [
+        (1.0, "1.0"),
+        (torch.tensor([]), r"a tensor of float32 and shape \(0,\)"),
+        (torch.tensor([0, 1]), r"a tensor of int64 and shape \(2,\)"),
+    ]:
+        said = rf"EnsembleModule:\s+value_range: {what}, must be a dense tensor of two floats\."
+        yield state | {"value_range": given}, said
+
+
 def test_a_state_that_is_none_is_told_and_changes_nothing(ensemble):
     module = EnsembleModule.from_estimator(ensemble)
     before = module.state_dict()
@@ -180,10 +202,14 @@ def test_a_state_that_is_none_is_told_and_changes_nothing(ensemble):
         (before | {"more": torch.zeros(1)}, "Unexpected key"),
         (before | {"table": torch.zeros(9, dtype=torch.uint8)}, "table: "),
         (before | {"value_range": torch.tensor([1.0, 0.0])}, "value_range == "),
+        *entries_that_are_none(before),
     ]:
         with pytest.raises(RuntimeError, match=message):
             module.load_state_dict(state)
         assert torch.equal(module(given), expected)
+    with pytest.raises(RuntimeError, match="table: "):
+        module.load_state_dict({name: value.to("meta") for name, value in before.items()}, assign=1)
+    assert torch.equal(module(given), expected)
 
 
 def test_a_table_file_becomes_a_module(ensemble, tmp_path):
