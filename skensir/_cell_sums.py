@@ -128,12 +128,3 @@ def _as_asked(sums: CellStatistics, grid: Grid, linear: LinearMoments | None) ->
         truth=None if grid.target_resolution is None else sums.truth,
         linear=linear if grid.with_linear else None,
     )
-
-
-def check_cell_sums(sums: Any) -> CellSums:
-    """Return the sums, if that is what they are."""
-    if not isinstance(sums, CellSums):
-        raise TypeError(
-            f"sums == {shown(sums)}, must be what skensir.interop.frames.cell_sums returns."
-        )
-    return sums

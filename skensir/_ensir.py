@@ -340,7 +340,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If a parameter is out of its range, or asks for other sums than these.
+            If the sums are damaged, or a parameter is out of its range or asks for other sums.
 
         Examples
         --------
@@ -355,7 +355,7 @@ class EnsIRRegressor(CallbackSupportMixin, FittedTable):  # type: ignore[misc]
         >>> model.predict(frame[["A", "B"]]).tolist()
         [15.0, 85.0, 97.0]
         """
-        from skensir._cell_sums import check_cell_sums
+        from skensir._cell_sums_check import check_cell_sums
 
         kind = check_cell_sums(sums)._kind(**params)
         own: dict[str, Any] = {

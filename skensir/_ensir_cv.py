@@ -400,9 +400,10 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         Raises
         ------
         ValueError
-            If the sums are not of folds, or a parameter is out of its range or asks for other sums.
+            If the sums are not of folds or are damaged, or a parameter is out of its range or asks
+            for other sums.
         """
-        from skensir._cell_sums import check_cell_sums
+        from skensir._cell_sums_check import check_cell_sums
 
         if check_cell_sums(sums).folds is None:
             raise ValueError("sums are of rows without folds: call cell_sums with folds.")

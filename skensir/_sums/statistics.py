@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from skensir._checks import check_number, check_option, check_whole
 from skensir._sums.axes import KINDS, Axes
 from skensir._sums.binning import MAX_BIN_INDEX
 from skensir._sums.cells import CellIndex, distinct_cells
@@ -26,8 +27,7 @@ _CELLS_IN_CACHE = 2**12
 
 def check_array(name: str, array: Any, dtype: type, *shapes: tuple[int, ...]) -> None:
     """Raise a ValueError unless an array of sums is finite, of this dtype and of one of shapes."""
-    array = np.asarray(array)
-    if array.dtype != dtype or array.shape not in shapes:
+    if not isinstance(array, np.ndarray) or array.dtype != dtype or array.shape not in shapes:
         allowed = " or ".join(map(str, shapes))
         raise ValueError(f"{name} of the sums must have dtype {np.dtype(dtype)}, shape {allowed}.")
     if not np.isfinite(array).all():
@@ -63,6 +63,10 @@ class CellStatistics(NamedTuple):
 
     def check(self) -> None:
         """Raise a ValueError unless arrays are as declared, which compiled loops rely on."""
+        check_option(self.axes.kind, "axes of the sums", KINDS)
+        check_number(self.axes.bin_width, "bin_width of the sums")
+        check_number(self.axes.unit, "unit of the sums")
+        check_whole(self.n_models, "n_models of the sums", 1)
         k, n_cells = self.n_models, len(self.cells)
         first = 1 + n_offsets(self.axes, k) + n_products(k)
         check_array("cells", self.cells, np.int64, (n_cells, self.axes.n_axes(k)))
@@ -70,14 +74,27 @@ class CellStatistics(NamedTuple):
         in_range = (self.cells >= -MAX_BIN_INDEX) & (self.cells <= MAX_BIN_INDEX)
         if not (in_range.all() and (self.weight > 0).all()):
             raise ValueError("the sums are of cells without rows, or beyond all bins.")
+        steps = np.diff(self.cells, axis=0)
+        if (np.take_along_axis(steps, (steps != 0).argmax(axis=1)[:, None], axis=1) <= 0).any():
+            raise ValueError("cells of the sums must be distinct and in lexicographic order.")
+        rows, columns = np.triu_indices(k)
+        squares = [self.error_products[rows == columns]]
+        if n_offsets(self.axes, k):
+            squares.append(self.squared_offsets)
+        if (np.concatenate(squares) < 0).any():
+            raise ValueError("sums of the sums must not be negative where they are of squares.")
         if self.truth is not None:
+            check_number(self.truth.resolution, "resolution of the sums")
             check_array("cell", self.truth.cell, np.int64, entries := np.shape(self.truth.cell)[:1])
             check_array("step", self.truth.step, np.int64, entries)
             check_array("weight", self.truth.weight, np.float64, entries)
             check_array("excess", self.truth.excess, np.float64, entries)
+            if (self.truth.weight <= 0).any():
+                raise ValueError("weight of the sums must be above zero.")
             if ((self.truth.cell < 0) | (self.truth.cell >= n_cells)).any():
                 raise ValueError(f"cell of the sums must be below {n_cells}, the number of cells.")
         if self.linear is not None:
+            check_number(self.linear.weight, "weight of the sums", zero_allowed=True)
             check_array("mean", self.linear.mean, np.float64, (k + 1,))
             check_array("scatter", self.linear.scatter, np.float64, (k + 1, k + 1))
 

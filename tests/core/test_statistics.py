@@ -133,10 +133,21 @@ def test_an_array_that_is_none_of_the_sums_is_told_by_name(part, name):
 
 def test_cells_that_cannot_be_are_told():
     sound = accumulate_in({}, images(200), 1.0)
-    for largest in (2**53, -(2**53)):
-        changed(sound, None, "cells", with_last(largest)).check()
+    for place, largest in ((-1, 2**53), (0, -(2**53))):
+        cells = sound.cells.copy()
+        cells[place, 0] = largest
+        sound._replace(cells=cells).check()
+        cells[place, 0] += np.sign(largest) * 2
         with pytest.raises(ValueError, match="beyond all bins"):
-            changed(sound, None, "cells", with_last(largest + np.sign(largest) * 2)).check()
+            sound._replace(cells=cells).check()
+    for cells in (sound.cells[::-1].copy(), sound.cells[:1].repeat(sound.n_cells, axis=0)):
+        with pytest.raises(ValueError, match="distinct and in lexicographic order"):
+            sound._replace(cells=cells).check()
+    for line in (sound.n_models + 1, -1):
+        sums = sound.sums.copy()
+        sums[line, 0] = -1.0
+        with pytest.raises(ValueError, match="must not be negative where they are of squares"):
+            sound._replace(sums=sums).check()
     for weight in (0.0, -1.0):
         sums = sound.sums.copy()
         sums[0, 0] = weight

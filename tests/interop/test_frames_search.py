@@ -1,5 +1,8 @@
 """Estimators made of sums go on as after partial_fit, and searches work from sums of folds."""
 
+import pickle
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -248,3 +251,58 @@ def test_what_is_no_sums_is_an_error_that_says_so(make):
             TypeError, match=r"must be what skensir\.interop\.frames\.cell_sums returns"
         ):
             make.from_cell_sums(sums)
+
+
+def altered(whole, **changes):
+    """Return sums of which the first statistics are others."""
+    (first, *line), *lines = whole.statistics
+    return replace(whole, statistics=[[first._replace(**changes), *line], *lines])
+
+
+DAMAGED = {
+    "NaN": (lambda s, st: altered(s, sums=st.sums * np.nan), "sums of the sums must be finite"),
+    "signs": (lambda s, st: altered(s, sums=-st.sums), "are of cells without rows"),
+    "squares": (
+        lambda s, st: altered(s, sums=st.sums * ([[1]] + [[-1]] * (len(st.sums) - 1))),
+        "must not be negative where they are of squares",
+    ),
+    "fewer cells": (lambda s, st: altered(s, cells=st.cells[:-2]), "sums of the sums must have"),
+    "order": (lambda s, st: altered(s, cells=st.cells[::-1].copy()), "in lexicographic order"),
+    "list": (lambda s, st: altered(s, cells=st.cells.tolist()), "cells of the sums must have"),
+    "width": (
+        lambda s, st: altered(s, axes=st.axes._replace(bin_width=0.0)),
+        "bin_width of the sums == 0.0, must be > 0",
+    ),
+    "number of models": (lambda s, st: altered(s, n_models=2), "cells of the sums must have"),
+    "truth": (lambda s, st: altered(s, truth=3), "they hold values of other types"),
+    "fewer names": (lambda s, st: replace(s, models=s.models[1:]), "n_models == 3, must be 2: one"),
+    "range": (lambda s, st: replace(s, data_range=np.nan), "data_range == nan, must be > 0"),
+    "pixels": (lambda s, st: replace(s, pixels=None), "they hold values of other types"),
+    "nothing": (lambda s, st: replace(s, statistics=[]), "0 lines of statistics, must be"),
+    "None": (lambda s, st: replace(s, statistics=None), "they hold values of other types"),
+    "no axes": (
+        lambda s, st: replace(s, statistics=[[] for _ in s.statistics]),
+        r"axes == \[\], must be distinct",
+    ),
+    "one fold": (lambda s, st: replace(s, folds=[1]), "folds == .1. with 4 lines of stat"),
+    "no folds": (lambda s, st: replace(s, folds=None), "folds == None with 4 lines"),
+    "equal folds": (
+        lambda s, st: replace(s, folds=[1, 1, 2, 3]),
+        "distinct, with a line each",
+    ),
+    "folds unlike": (
+        lambda s, st: replace(s, statistics=[s.statistics[0], *sums_of().statistics * 3]),
+        "must be of the same sums in every fold",
+    ),
+}
+
+
+@pytest.mark.parametrize("make", [EnsIRRegressor, EnsIRRegressorCV])
+@pytest.mark.parametrize("damage", DAMAGED)
+def test_sums_that_were_altered_are_told(make, damage):
+    change, message = DAMAGED[damage]
+    sums = sums_of(folds=True, axes="predictions")
+    params = {"objective": "squared_error"} if make is EnsIRRegressor else {}
+    make.from_cell_sums(pickle.loads(pickle.dumps(sums)), **params)
+    with pytest.raises(ValueError, match=f"sums are not as cell_sums makes them: .*{message}"):
+        make.from_cell_sums(change(sums, sums.statistics[0][0]), **params)
