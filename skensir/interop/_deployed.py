@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from numbers import Real
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from skensir._checks import shown
+from skensir._checks import SMALLEST, shown
 from skensir._core.portable import PortableTable, portable_tables
 from skensir._incremental import IncrementalRegressor
 from skensir.image.ensemble import ImageEnsemble
@@ -157,7 +158,8 @@ def find_scale(value_range: Any, model: Deployed) -> Scale:
     Raises
     ------
     ValueError
-        If it is no range, or the one of `fit` is not known or lies on both sides of zero.
+        If it is no range, or one so narrow or wide that no number brings it to that of `fit`, or
+        that is not known or lies on both sides of zero.
     """
     ends = check_value_range(value_range)
     if ends is None:
@@ -175,6 +177,12 @@ def find_scale(value_range: Any, model: Deployed) -> Scale:
             "fitted with data_range=... as a number."
         )
     low, high = ends
+    least = max(SMALLEST, model.largest / sys.float_info.max)
+    most = min(sys.float_info.max, model.largest / SMALLEST)
+    if not least <= high - low <= most:
+        raise ValueError(
+            f"value_range == {shown(value_range)}, must be from {least:.3g} to {most:.3g} wide."
+        )
     return Scale(low, model.largest / (high - low))
 
 

@@ -1,5 +1,6 @@
 """ONNX graphs put rows into the same cells and combine them alike."""
 
+import re
 import subprocess
 import sys
 
@@ -251,6 +252,24 @@ def test_pixels_divided_by_their_peak_find_the_cells_of_a_summary(n_models):
         found = run(to_onnx(model, value_range=(low, high)), given)
         pixels = (found.astype(np.float64) - low) / (high - low) * 255
         np.testing.assert_allclose(pixels, model.predict(X), rtol=0, atol=2e-5 * 255)
+
+
+@pytest.mark.parametrize(
+    ("data_range", "value_range", "least", "most"),
+    [
+        (255.0, 1e-320, "1.42e-306", "1.8e+308"),
+        (255.0, (0.0, 1e-310), "1.42e-306", "1.8e+308"),
+        (255.0, (-1e-307, 1e-307), "1.42e-306", "1.8e+308"),
+        (1e-4, 1e-308, "2.23e-308", "4.49e+303"),
+        (1e-4, 1e304, "2.23e-308", "4.49e+303"),
+    ],
+)
+def test_a_range_that_no_number_brings_to_that_of_fit_is_told(data_range, value_range, least, most):
+    X, y = np.linspace(0, data_range, 40).reshape(20, 2), np.linspace(0, data_range, 20)
+    model = EnsIRRegressor(data_range=data_range, objective="squared_error").fit(X, y)
+    said = f"value_range == .*, must be from {re.escape(least)} to {re.escape(most)} wide"
+    with pytest.raises(ValueError, match=said):
+        to_onnx(model, value_range=value_range)
 
 
 @pytest.mark.parametrize("peak", [100.0, 1023.0, 0.4])
