@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import count, islice
+from numbers import Integral
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +15,7 @@ from sklearn.utils.validation import has_fit_parameter
 from skensir._ensir_cv import EnsIRRegressorCV
 from skensir._incremental import IncrementalRegressor
 from skensir._search.parts import SearchInParts, deal_out_parts
+from skensir._text import sizes
 from skensir._warn import warn_user
 from skensir.image.combining import rows_of
 from skensir.image.files import Image
@@ -85,6 +88,7 @@ def _fit_gathered(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any
     fit_params = {}
     takes_groups = has_fit_parameter(regressor, "groups")
     if len(truths) == 1 and takes_groups and isinstance(regressor, IncrementalRegressor):
+        _check_areas(regressor, truths[0][0].shape)
         warn_user(
             "Settings are chosen on parts of a single image, which are more alike than images are: "
             "the gains are too high, and on other images one convex vector may do better. Fit on "
@@ -99,3 +103,18 @@ def _fit_gathered(regressor: BaseEstimator, images: Iterable[Parts]) -> list[Any
         y = np.concatenate([truth[channel].ravel() for truth in truths])
         model.fit(X, y, **fit_params)
     return regressors
+
+
+def _check_areas(search: Any, shape: tuple[int, ...]) -> None:
+    """Raise an error unless a single image has a pixel for each fold of a search."""
+    from sklearn.model_selection import KFold  # commands start fast
+
+    cv = search.cv
+    n_folds: Any = cv if isinstance(cv, Integral) else 2 if cv is None else 1
+    if isinstance(cv, KFold):
+        n_folds = cv.n_splits
+    if math.prod(shape) < n_folds:
+        raise ValueError(
+            f"A single image of {sizes(shape)} pixels is too small to cross-validate; there must "
+            f"be at least {n_folds} pixels."
+        )

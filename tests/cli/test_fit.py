@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from commands import assert_mistake, assert_one_sentence, run
-from image_folders import MODELS, SIZES, fit_in_python, make_folder
+from image_folders import MODELS, SIZES, fit_in_python, make_folder, write_scene
 from sklearn.model_selection import KFold
 
 from skensir import REFERENCE_PARAMS, EnsIRRegressor, EnsIRRegressorCV
@@ -198,6 +198,22 @@ def test_where_nothing_does_better_it_says_to_take_the_model_alone(one_good_mode
     text = " ".join(lines_of(capsys))
     assert re.search(r"  beta +inf ", text)
     assert "nan" not in text
+
+
+@pytest.mark.parametrize("cv", [None, 3, KFold(4)])
+def test_a_single_scene_of_few_pixels_cannot_be_cross_validated(in_tmp_path, capsys, cv):
+    n_pixels = 1 if cv is None else 2
+    scene = dict.fromkeys(("alpha", "beta", "gt"), np.full((1, n_pixels, 3), 9, np.uint8))
+    write_scene(Path("one"), "01", scene)
+    few = f"A single image of 1 x {n_pixels} pixels is too small to cross-validate; there must be"
+    assert run("fit", "one", "-o", "model", "--cv") == 2
+    assert capsys.readouterr().err == f"skensir: {few} at least 5 pixels.\n"
+    make_folder(Path("test"))
+    assert run("compare", "one", "test", "--models", "alpha", "beta", "--no-trees") == 2
+    assert few in capsys.readouterr().err
+    scenes = ReferenceSet(Path("one"))
+    with pytest.raises(ValueError, match=few):
+        ImageEnsemble(EnsIRRegressorCV(cv=cv)).fit(scenes.predictions, scenes.targets)
 
 
 @pytest.mark.parametrize("cv", [False, True])

@@ -47,6 +47,7 @@ def spoil_folders(folder):
     start("test", seed=1)
     start("grey", colour=False)
     start("deep", dtype=np.uint16)
+    start("pixel", sizes={"9": (1, 1)})
     start("small", sizes={"9": (8, 8)})
     write_image(start("sizes") / "alpha" / "9.png", np.zeros((30, 20, 3), np.uint8))
     write_image(start("depths") / "alpha" / "9.png", np.zeros((40, 32, 3), np.uint16))
@@ -125,6 +126,7 @@ fit also-deep -o m
 fit named --cv --models alpha input -o m
 fit train/gt -o m
 fit nowhere -o m
+fit pixel --cv -o m
 predict model test
 predict model test -o out --bits x
 predict model test -o out --bits 9
@@ -154,6 +156,7 @@ compare train deep
 compare train test --crop-border 40
 compare train small
 compare train sizes
+compare pixel train --no-trees
 compare train test --report nowhere/report.html
 inspect nowhere
 inspect junk
