@@ -98,7 +98,7 @@ def check_rows(xp: Any, X: Any, n_models: int) -> None:
         raise ValueError(
             f"X.shape == {tuple(X.shape)}, must be (n_samples, {n_models}) with a row at least."
         )
-    if not xp.isdtype(X.dtype, ("integral", "real floating")):
+    if not xp.isdtype(X.dtype, ("bool", "integral", "real floating")):
         raise ValueError(f"X.dtype == {X.dtype}, must be of real numbers.")
     if xp.isdtype(X.dtype, "real floating") and not bool(xp.all(xp.isfinite(X))):
         raise ValueError("X has values that are not finite: NaN or infinity.")

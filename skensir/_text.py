@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 
-def plural(number: int, noun: str) -> str:
-    """Return a number with its noun."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def plural(number: float, noun: str) -> str:
+    """Return a number with its noun; of a sum of weights the digits that tell something."""
+    digits = ",d" if isinstance(number, int) else ",.10g"
+    return f"{number:{digits}} {noun}{'' if number == 1 else 's'}"
 
 
 def sizes(shape: tuple[int, ...]) -> str:

@@ -94,6 +94,13 @@ def test_pixels_are_pixels_in_whatever_holds_them():
         np.testing.assert_array_equal(model.forget_rows()._lookup().combine(X), right.predict(X))
 
 
+def test_truth_values_are_numbers_as_in_numpy(xp):
+    model = EnsIRRegressor().fit(*deployed.rows(3000, 3, np.float64))
+    X = np.array([[True, False, True], [False, False, False]])
+    for predict in (model.predict, model.predict_weights):
+        np.testing.assert_allclose(np.asarray(predict(xp.asarray(X))), predict(X), rtol=1e-13)
+
+
 def test_what_cannot_be_combined_is_told(xp):
     model = EnsIRRegressor().fit(*deployed.rows(3000, 3, np.float64))
     for bad, message in [
@@ -102,7 +109,6 @@ def test_what_cannot_be_combined_is_told(xp):
         (np.zeros((0, 3)), r"X.shape == \(0, 3\), must be \(n_samples, 3\) with a row at least"),
         (np.full((2, 3), np.nan), "X has values that are not finite"),
         (np.full((2, 3), np.inf), "X has values that are not finite"),
-        (np.zeros((2, 3), dtype=bool), "X.dtype == .*bool, must be of real numbers"),
         (np.zeros((2, 3), dtype=complex), "X.dtype == .*complex128, must be of real numbers"),
     ]:
         for predict in (model.predict, model.predict_weights):

@@ -82,7 +82,7 @@ def describe_table(table: EnsIRRegressor, names: list[str]) -> list[str]:
     counts, origin = table.cell_counts_, table.cell_origin_
     n_possible = int(np.prod([len(np.unique(bins)) for bins in table.cells_.T], dtype=object))
     known = np.isfinite(counts).all()
-    rows = f"{counts.sum():,.10g} rows" if known else "an unknown number of rows"
+    rows = plural(counts.sum(), "row") if known else "an unknown number of rows"
     lines = [
         describe_settings(table),
         f"{plural(len(counts), 'occupied cell')} of {n_possible:,} that its bins make; {rows}",

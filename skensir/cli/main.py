@@ -65,6 +65,10 @@ class _Parser(argparse.ArgumentParser):
                 break
         raise CommandError(f"{message[0].upper()}{message[1:]}; see {self.prog} --help.")
 
+    def _print_message(self, message: str, file: Any = None) -> None:
+        """Print a help; argparse passes over what cannot be written, which is an error here."""
+        print(message, end="", file=file, flush=True)
+
     def _get_values(self, action: argparse.Action, arg_strings: list[str]) -> Any:
         """Return the values of an argument; argparse takes that of ``--option=--`` for none."""
         if action.nargs is None and arg_strings == ["--"]:

@@ -18,6 +18,7 @@ from skensir._core.table import FITTED
 from skensir._ensir import EnsIRRegressor
 from skensir._optional import import_optional
 from skensir._sums.axes import KINDS
+from skensir._text import plural
 from skensir._typing import AnyArray, FloatArray, IntArray
 from skensir.display._figure import check_model_names, model_colors, set_legend, single_axes
 
@@ -311,7 +312,7 @@ class CellDisplay:
         of_axes = "" if self.axes == "predictions" else f" of {self.axes}"
         ax.set_title(
             f"Cell {shown(self.cell)}{of_axes}, bins of width {self.bin_width:g}\n"
-            f"{counts.sum():,.10g} rows, {self.origin}",
+            f"{plural(counts.sum(), 'row')}, {self.origin}",
             fontsize="medium",
         )
         set_legend(ax, beside=own_figure)

@@ -171,7 +171,7 @@ def _check_image(image: Image, path: Path) -> None:
         raise ValueError(f"{path}: an image of {image.dtype}, must be of {', '.join(_DTYPES)}.")
     if image.ndim == 3 and image.shape[2] == 4:
         raise ValueError(
-            f"{path}: an image with a fourth channel that is not opaque; save it as grey or RGB."
+            f"{path}: an image with an alpha channel that is not opaque; save it as grey or RGB."
         )
     if image.ndim not in (2, 3) or image.shape[2:] not in ((), (3,)) or not image.size:
         raise ValueError(

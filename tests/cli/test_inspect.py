@@ -3,6 +3,7 @@
 import itertools
 import re
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -188,3 +189,11 @@ def test_no_label_of_the_plot_lies_on_another(unit, n_columns):
         boxes = [text.get_window_extent() for text in texts]
         assert all(left.x1 < right.x0 for left, right in itertools.pairwise(boxes))
     assert len(boxes) >= 4
+
+
+def test_a_single_row_is_told_as_one(in_tmp_path, capsys):
+    write_scene(Path("one"), "1", dict.fromkeys(("a", "b", "gt"), np.full((1, 1), 9, np.uint8)))
+    assert run("fit", "one", "-o", "model") == 0
+    capsys.readouterr()
+    assert run("inspect", "model") == 0
+    assert "1 occupied cell of 1 that its bins make; 1 row\n" in capsys.readouterr().out

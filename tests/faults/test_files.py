@@ -225,6 +225,11 @@ def test_output_that_cannot_be_written_is_told(train):
             2,
             "skensir: standard output: No space left on device.\n",
         )
+        for told in ("--help", "--version"):
+            assert console(told, stdout=full) == (
+                2,
+                "skensir: standard output: No space left on device.\n",
+            )
         assert console("fit", "nowhere", "-o", "model", stderr=full)[0] == 2
 
 

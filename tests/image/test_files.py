@@ -185,7 +185,7 @@ def test_transparent_pixels_are_an_error(tmp_path, mode):
     image = Image.fromarray(noise(4, 5)).convert(mode)
     image.putalpha(254)
     path = save_pillow(tmp_path / "alpha.png", image)
-    with pytest.raises(ValueError, match=r"alpha\.png: .*fourth channel that is not opaque"):
+    with pytest.raises(ValueError, match=r"alpha\.png: .*alpha channel that is not opaque"):
         read_image(path)
 
 
@@ -342,7 +342,7 @@ def test_tiffs_that_are_no_plain_image(tmp_path):
         (np.zeros((3, 4, 5)), "of 3 x 4 x 5 numbers"),
         (np.zeros((3, 4, 1)), "of 3 x 4 x 1 numbers"),
         (np.zeros((0, 4)), "of 0 x 4 numbers"),
-        (np.zeros((3, 4, 4), np.uint8), "fourth channel"),
+        (np.zeros((3, 4, 4), np.uint8), "alpha channel"),
         (np.full((3, 4), np.nan), "NaN"),
         (np.full((3, 4), np.inf), "infinity"),
     ],

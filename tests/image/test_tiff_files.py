@@ -69,7 +69,7 @@ def test_pixels_of_a_tiff_come_in_the_order_they_are_stored_in(
     ("mode", "words"),
     [
         ("LA", "an image of 6 x 8 x 2 numbers, must be of height x width"),
-        ("RGBA", "with a fourth channel that is not opaque"),
+        ("RGBA", "with an alpha channel that is not opaque"),
         ("1", "has values of 1 bits, must have 8 or 16, or floats"),
     ],
 )
