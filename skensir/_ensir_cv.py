@@ -349,7 +349,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
             may come in any number of parts. At least two folds are needed in the end. None makes
             these rows a fold of their own: pass one image at a time.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
+            Non-negative weights of the rows. Rows of weight zero are absent, and make no fold.
 
         Returns
         -------
@@ -367,7 +367,7 @@ class EnsIRRegressorCV(CallbackSupportMixin, TableSearch):  # type: ignore[misc]
         rows_of_folds: list[IntArray] = [np.arange(len(rows[0]))]
         if groups is not None:
             names, rows_of_folds = rows_by_label(check_folds(groups, len(rows[0])))
-        if begun:
+        if self._has_rows():
             self._check_params(self.n_features_in_)
             self._look_at(*rows)
         else:

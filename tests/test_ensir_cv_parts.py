@@ -10,6 +10,7 @@ from drawn import share_of_cases
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import LeaveOneGroupOut
 from tables import assert_same_table
 
@@ -119,6 +120,42 @@ def test_rows_without_groups_are_a_fold_of_their_own():
         model.partial_fit(X[start : start + 60], y[start : start + 60])
     whole = clone(model).fit(X, y, groups=np.repeat(range(4), 60))
     assert_same_search(model, whole)
+
+
+def absent_rows():
+    X, y, groups = draw_rows(6)
+    nothing = np.zeros(240)
+    return {
+        "an empty batch": lambda model: model.partial_fit(X[:0], y[:0]),
+        "no weight": lambda model: model.partial_fit(X, y, sample_weight=nothing),
+        "groups without weight": lambda model: model.partial_fit(X, y, groups + 2, nothing),
+        "a part without weight": lambda model: model.merge(
+            clone(model).partial_fit(X, y, sample_weight=nothing)
+        ),
+    }
+
+
+@pytest.mark.parametrize("estimator", [EnsIRRegressorCV(), EnsIRRegressorCV(**GIVEN)], ids=str)
+@pytest.mark.parametrize("add", absent_rows().values(), ids=absent_rows())
+def test_rows_without_weight_are_no_fold(add, estimator):
+    X, y, groups = draw_rows(6)
+    whole = clone(estimator).partial_fit(X, y, groups)
+    model = clone(estimator).partial_fit(X, y, groups)
+    model = pickle.loads(pickle.dumps(add(model)))
+    assert_same_search(model, whole.solve())
+    assert_same_search(add(model).solve(), whole)
+
+
+@pytest.mark.parametrize("merged", [False, True])
+def test_rows_without_weight_tell_nothing_of_those_to_come(merged):
+    X, y, groups = draw_rows(7)
+    X, y = X / 255, y / 255
+    model = EnsIRRegressorCV().partial_fit(X, y, groups, np.zeros(len(y)))
+    with pytest.raises(NotFittedError):
+        model.predict(X)
+    whole = EnsIRRegressorCV().partial_fit(X, y, groups)
+    model.merge(whole) if merged else model.partial_fit(X, y, groups)
+    assert_same_search(model, whole.solve())
 
 
 def test_folds_outlive_copies_and_not_clones(tmp_path):

@@ -51,6 +51,11 @@ class FoldSums(NamedTuple):
         ]
         return FoldSums(list(of_label), folds)
 
+    def occupied(self) -> FoldSums:
+        """Return the folds that have rows: those of weight zero are absent, and make no fold."""
+        there = [i for i, fold in enumerate(self.folds) if any(sums.n_cells for sums in fold)]
+        return FoldSums([self.labels[i] for i in there], [self.folds[i] for i in there])
+
     def in_order(self) -> FoldSums:
         """Return the folds in the order of their labels, however they came."""
         order = sorted(range(len(self.labels)), key=lambda fold: _sort_key(self.labels[fold]))

@@ -61,6 +61,8 @@ class SearchInParts:
         """Add the rows of a part, all of which lie in one fold."""
         search, begun = self._search, bool(self._to_calibrate)
         rows = search._validate_rows(X, y, None, reset=not begun)
+        if not len(rows[0]):  # an image without pixels adds nothing, and is no fold
+            return
         if begun:
             search._look_at(*rows)
         else:

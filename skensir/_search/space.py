@@ -138,7 +138,7 @@ class SearchSpace(IncrementalRegressor):
 
     def _adopt_range(self, other: Any) -> None:
         super()._adopt_range(other)
-        if "_widths" not in vars(self):
+        if not self._has_rows():  # by which widths are found
             self._widths, self._pixels = other._widths, other._pixels
 
     def _begin(

@@ -121,7 +121,8 @@ class TableSearch(SearchSpace, AveragedTables):
         ]
 
     def _check_statistics(self, part: FoldSums) -> FoldSums:
-        """Return the sums of folds, if rows were summed up as the parameters say."""
+        """Return the sums of folds with rows, if these were summed up as the parameters say."""
+        part = part.occupied()
         grids = needed_grids(self._grids(self._partial_resolution), whole=False)
         if isinstance(self.target_resolution, str):
             part = part._replace(folds=[list(map(_as_of_parts, fold)) for fold in part.folds])
@@ -137,7 +138,7 @@ class TableSearch(SearchSpace, AveragedTables):
     def _solve_and_publish(self, track: Track = untracked) -> Self:
         """Choose anew, from the sums of folds."""
         self._check_params(self.n_features_in_)
-        sums = FoldSums.merge(self._statistics).in_order()
+        sums = self._check_statistics(FoldSums.merge(self._statistics)).in_order()
         if len(sums.labels) < 2:
             [label] = sums.labels
             fold = "one fold" if isinstance(label, tuple) else f"fold {label!r}"
@@ -145,7 +146,7 @@ class TableSearch(SearchSpace, AveragedTables):
                 f"All rows lie in {fold}; at least two folds are needed, one "
                 "to hold out from the other: give partial_fit the groups of rows, or several parts."
             )
-        self._statistics = [self._check_statistics(sums)]
+        self._statistics = [sums]
         return self._choose(lambda _: sums.passes(), self._partial_resolution, whole=False)
 
     @with_callbacks

@@ -199,8 +199,9 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
     positive, fit_intercept, objectives, scoring, select : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
     cv : int, KFold, LeaveOneGroupOut or GroupKFold, default=None
-        None for five folds of neighbouring rows, the number of such folds, or a splitter that
-        keeps the rows of one value of `groups` together. Nothing is shuffled.
+        None for five folds of neighbouring rows, less those whose rows all have weight zero; the
+        number of such folds, which then all need some weight; or a splitter that keeps the rows of
+        one value of `groups` together. Nothing is shuffled.
     default_weights, min_samples_cell, variance_center, max_iter : object
         As in :class:`~skensir.EnsIRRegressorCV`, with the same defaults.
     tol, reg_var, target_resolution, n_jobs, verbose : object
@@ -278,6 +279,8 @@ class DaskEnsIRRegressorCV(LazyPrediction, EnsIRRegressorCV):
 
         def sum_up(grids: list[Grid]) -> list[Pass]:
             sums = rows.sum_up(folds, labels, grids)
+            if self.cv is None and sums.n_cells:  # a splitter counts rows without weight too
+                sums = sums.occupied()
             self._statistics = [sums]
             return sums.passes()
 

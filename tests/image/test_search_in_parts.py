@@ -190,3 +190,11 @@ def test_rows_to_calibrate_by_are_evenly_spaced_over_the_images_of_a_fold(monkey
     assert 50 < len(kept) <= 100
     assert_array_equal(kept, rows[:: kept[1]])
     assert_array_equal(np.concatenate(some.X)[:, 0], kept)
+
+
+@pytest.mark.parametrize("cv", [None, LeaveOneGroupOut()], ids=str)
+def test_an_image_without_pixels_is_no_fold(cv):
+    predictions, targets = images([(30, 24), (30, 24), (0, 24), (30, 24)])
+    regressor = EnsIRRegressorCV([32.0], data_range=255.0, cv=cv)
+    model = ImageEnsemble(regressor).fit(predictions, targets).regressors_[0]
+    assert model.n_splits_ == 3

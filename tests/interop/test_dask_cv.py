@@ -62,6 +62,20 @@ def test_cross_validation_has_the_results_of_the_plain_estimator(kind, cv, bin_w
     np.testing.assert_array_equal(local.predict(data[0]), predicted.compute())
 
 
+def test_neighbours_without_weight_are_no_fold_unless_a_number_of_folds_was_asked_for():
+    X, y, weight = stacked(600)
+    weight[:120] = 0
+    lazy = in_chunks(X, y, weight)
+    model = DaskEnsIRRegressorCV([32.0], data_range=255.0, shrinkages=[5]).fit(*lazy)
+    groups = np.repeat(range(4), 120)
+    plain = EnsIRRegressorCV(**model.get_params()).set_params(cv=LeaveOneGroupOut())
+    plain.fit(X[120:], y[120:], weight[120:], groups)
+    assert model.n_splits_ == 4
+    np.testing.assert_allclose(model.predict(X), plain.predict(X), rtol=1e-9)
+    with pytest.raises(ValueError, match="cv split 0 has no held-out rows of positive sample_wei"):
+        model.set_params(cv=5).fit(*lazy)
+
+
 def test_one_pass_sums_up_all_folds_and_widths_and_another_only_looks():
     X, y, _ = stacked()
     visited = []
