@@ -23,7 +23,7 @@ from skensir._sums.histogram import auto_resolution, resolve_target_resolution
 from skensir._sums.statistics import CellStatistics
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
-from skensir._units import make_axes
+from skensir._units import make_axes, range_of_summary
 
 # What these parameters are where the objective is not the squared error, and were in version 0.1.
 PLAIN_PARAMS: dict[str, Any] = {
@@ -138,10 +138,17 @@ class FittedTable(IncrementalRegressor):
                 f"bin_width == {bin_width}, must be {part.bin_width} as in other rows that are "
                 f"already summed up: fit the estimators alike{found}."
             )
-        if part.axes != self._own_axes():
+        if part.axes.kind != (own := self._own_axes()).kind:
             raise ValueError(
                 f"axes == {shown(self.axes)}, must be {part.axes.kind!r} as in other rows that are "
                 "already summed up: fit the estimators alike."
+            )
+        if part.axes != own:  # the scale of a summary follows from the range, its bin width or not
+            raise ValueError(
+                f"data_range == {self._current_range():.15g}, must be "
+                f"{range_of_summary(part.axes.unit):.15g} as in other rows that are already summed "
+                "up on axes == 'summary': fit the estimators alike, with the same data_range given "
+                "to each."
             )
         if self.fit_intercept and part.errors is None:
             raise ValueError(
@@ -198,8 +205,9 @@ class FittedTable(IncrementalRegressor):
         Raises
         ------
         ValueError
-            If an argument is out of its range, or `bin_width`, `target_resolution` or the number
-            of models is not that of the rows before. The rows seen so far are kept.
+            If an argument is out of its range, or `bin_width`, `axes`, `target_resolution`, the
+            number of models or, on axes of a summary, the range is not that of the rows before. The
+            rows seen so far are kept.
 
         Warns
         -----

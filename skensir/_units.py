@@ -46,6 +46,11 @@ def summary_unit(data_range: float) -> float:
     return 8 * unit_of(data_range)
 
 
+def range_of_summary(unit: float) -> float:
+    """Return the range by which the scale of a spread begins there."""
+    return unit / 8 * 255
+
+
 # Of pixels in 8 and in 16 bits.
 _PIXEL_RANGES = (255.0, 65535.0)
 # A few dark pixels may be floats below one; so many rows are on another scale.

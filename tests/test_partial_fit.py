@@ -185,6 +185,23 @@ def test_changed_parameters_are_an_error_and_the_rows_so_far_are_kept(images, pa
     assert_same_table(model, EnsIRRegressor().fit(X, y))
 
 
+@pytest.mark.filterwarnings("ignore:Most rows")
+def test_on_axes_of_a_summary_another_range_is_an_error_that_names_it(images):
+    X, y = images
+    model = EnsIRRegressor(32, axes="summary", objective="squared_error")
+    given = clone(model).set_params(data_range=255).partial_fit(X, y)
+    needed = r"as in other rows .* 'summary': fit .* with the same data_range given to each\.$"
+    with pytest.raises(ValueError, match=rf"^data_range == 510, must be 255 {needed}"):
+        clone(given).merge(given).set_params(data_range=510).predict(X)
+    with pytest.raises(ValueError, match=r"^axes == 'deviations', must be 'summary' as in other"):
+        clone(given).merge(given).set_params(axes="deviations").predict(X)
+    found, other = clone(model).fit(X, y), clone(model).fit(X / 2, y / 2)
+    ranges = rf"{found.data_range_:.15g}, must be {other.data_range_:.15g}"
+    with pytest.raises(ValueError, match=rf"^data_range == {ranges} {needed}"):
+        found.merge(other)
+    found.partial_fit(X, y)
+
+
 def test_the_squared_error_needs_less_than_the_likelihood(images):
     X, y = images
     squared = EnsIRRegressor(objective="squared_error").fit(X[:3000], y[:3000])

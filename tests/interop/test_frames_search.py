@@ -214,7 +214,7 @@ def sums_of(**asked):
         (
             {"axes": "summary", "objective": "squared_error"},
             {"objective": "squared_error", "data_range": 1.0},
-            "must be 'summary' as in other rows",
+            r"data_range == 1, must be \S+ as in other rows that are already summed up on axes",
         ),
     ],
 )
