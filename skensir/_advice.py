@@ -104,15 +104,15 @@ def say_fewer_bits(sample: Sample, pixel_range: float | None) -> str | None:
     )
 
 
-def say_small_weights(sample_weight: FloatArray) -> str | None:
+def say_small_weights(sample_weight: FloatArray, *, in_fit: bool = True) -> str | None:
     """Say that sample weights are far below one, where they count as rows, and what to do."""
     n_rows, total = int(np.count_nonzero(sample_weight)), float(sample_weight.sum())
     if n_rows < MIN_ROWS or total > _FEW_PER_ROW * n_rows:
         return None
+    cells = "a cell with so little of them gets default weights or those of wider cells, and "
     return (
-        f"sample_weight sums to {total:.3g} over {n_rows} rows, and weights count as rows: a cell "
-        "with so little of them gets default weights or those of wider cells. Divide them by their "
-        "mean."
+        f"sample_weight sums to {total:.3g} over {n_rows} rows, and weights count as rows: "
+        f"{cells if in_fit else ''}intervals by so few are too wide. Divide them by their mean."
     )
 
 

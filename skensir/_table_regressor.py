@@ -7,10 +7,12 @@ from typing import Literal, Self, overload
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skensir._advice import say_small_weights
 from skensir._base import StackedRegressor, whole_or_nothing
 from skensir._checks import check_flag, check_share
 from skensir._core.calibration import count_ratios, ratio_that_covers
 from skensir._typing import FloatArray
+from skensir._warn import warn_user
 
 
 class TableRegressor(StackedRegressor):
@@ -91,7 +93,7 @@ class TableRegressor(StackedRegressor):
         y : array-like of shape (n_samples,)
             Truth.
         sample_weight : array-like of shape (n_samples,), default=None
-            Non-negative weights of the rows.
+            Non-negative weights of the rows; a row of weight two counts as two.
         add : bool, default=False
             Whether to add the rows to those of earlier calls, or of the search, and not to begin
             anew. So rows may come in parts.
@@ -106,10 +108,18 @@ class TableRegressor(StackedRegressor):
         ------
         ValueError
             If an argument is out of its range, or no row has weight; the message names it.
+
+        Warns
+        -----
+        UserWarning
+            If the weights are far below one: they count as rows, and a row more than there were
+            is asked for, so that intervals get too wide.
         """
         check_flag(add, "add")
         prediction, std = self.predict(X, return_std=True)
         _, truth, weight = self._validate_rows(X, y, sample_weight, reset=False)
+        if weight is not None and (sentence := say_small_weights(weight, in_fit=False)):
+            warn_user(sentence, UserWarning)
         return self._keep_calibration(
             count_ratios(truth - np.asarray(prediction), np.asarray(std), weight), add=add
         )

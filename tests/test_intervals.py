@@ -1,6 +1,7 @@
 """Intervals cover what they promise, whatever the unit and however the rows come."""
 
 import pickle
+import warnings
 
 import numpy as np
 import pytest
@@ -82,6 +83,21 @@ def test_weighted_rows_count_by_their_weight():
     weighted = clone_of(model).calibrate(X, y, weight)
     repeated = clone_of(model).calibrate(X.repeat(weight, axis=0), y.repeat(weight))
     np.testing.assert_array_equal(weighted.calibration_, repeated.calibration_)
+
+
+def test_weights_far_below_one_are_told():
+    X, y = draw_rows(3, 3000)
+    model = EnsIRRegressor(64.0, objective="squared_error").fit(X, y)
+    told = r"^sample_weight sums to 1 over 3000 rows, and weights count as rows: "
+    with pytest.warns(UserWarning, match=told + "intervals by so few are too wide. Divide them"):
+        model.calibrate(X, y, np.full(len(y), 1 / len(y)))
+    assert covered(model, X, y, 0.5) == 1  # as by a single row
+    with pytest.warns(UserWarning, match=told + "a cell with .* and intervals by so few are too"):
+        EnsIRRegressorCV([64.0]).fit(X, y, np.full(len(y), 1 / len(y)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.calibrate(X, y, np.full(len(y), 0.5)).calibrate(X, y)
+        model.calibrate(X[:100], y[:100], np.full(100, 0.01))  # of few rows little is expected
 
 
 def test_where_no_error_was_expected_only_an_infinite_interval_is_sure_to_cover():
