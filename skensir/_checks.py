@@ -26,6 +26,7 @@ LARGEST = 1e100
 SMALLEST = sys.float_info.min
 # What there is in an array of which NumPy would make numbers, by the kind of its dtype.
 _NO_NUMBERS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "V": "records"}
+_NO_NUMBERS["c"] = _COMPLEX = "complex numbers"
 # The same of objects, and of columns by what libraries of data frames call their types.
 _NO_NUMBER_OBJECTS = {
     "text": (str, bytes),
@@ -137,8 +138,6 @@ def as_numbers(values: Any, name: str, n_dimensions: int = 1) -> NDArray[np.floa
     check_numbers(values, name)
     with saying_of(name):
         array = np.asarray(values)
-        if array.dtype.kind == "c":
-            raise ValueError("complex numbers are not supported.")
         numbers: NDArray[np.float64] = array.astype(np.float64, copy=False)
     if numbers.ndim != n_dimensions:
         raise ValueError(
@@ -229,7 +228,7 @@ def saying_of(name: str) -> Iterator[None]:
 
 
 def check_numbers(values: Any, name: str) -> None:
-    """Raise an error that names the argument if values are masked, text, dates, or not here.
+    """Raise an error that names the argument if values are masked, no real numbers, or not here.
 
     NumPy and scikit-learn look behind masks, and make numbers of dates and of text. What they can
     make no array of, such as a lazy frame, is one object to them.
@@ -237,6 +236,8 @@ def check_numbers(values: Any, name: str) -> None:
     if np.ma.is_masked(values):
         raise ValueError(f"{name} has masked values, must have none.")
     what = _what_columns_hold(values) or _what_array_holds(values, name)
+    if what == _COMPLEX:  # scikit-learn asks for these words, and shows the whole array itself
+        raise ValueError(f"{name}: Complex data not supported, must be real numbers.")
     if what is not None:
         raise ValueError(f"{name} holds {what}, must hold numbers.")
 

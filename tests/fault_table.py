@@ -107,7 +107,10 @@ OF_ANY_ROWS = {
     "a time among objects": (replaced(np.timedelta64(3, "s"), object), "^{name} holds times"),
     "nothing among objects": (replaced(None, object), "(?i){name}.*NaN|^{name}: "),
     "huge among objects": (replaced(10**400, object), "^{name}: .*too large"),
-    "complex numbers": (lambda right: np.asarray(right) + 1j, "{name}: Complex data not supp"),
+    "complex numbers": (
+        lambda right: np.asarray(right) + 1j,
+        r"^{name}: Complex data not supported, must be real numbers\.$",
+    ),
     "masked": (masked, "^{name} has masked values"),
     "records": (lambda right: np.zeros(np.shape(right), [("a", "f8")]), "^{name} holds records"),
     "not a number in it": (replaced(np.nan), "Input {name} contains NaN"),

@@ -87,6 +87,19 @@ def test_products_with_weights_that_overflow_are_refused_without_a_warning():
         ConvexRegressor().fit(X * 1e250, y * 1e250, sample_weight=np.full(len(y), 1e100))
 
 
+@pytest.mark.parametrize(
+    ("scale", "said"),
+    [
+        (1e150, "X, y or sample_weight is too large: sums of the squares"),
+        (1e-160, "X and y are too close to zero: the squares of errors underflow"),
+    ],
+)
+def test_without_bins_no_range_and_no_width_is_named(scale, said):
+    X, y = stacked()
+    with pytest.raises(ValueError, match=f"^{said}"):
+        ConvexRegressor().fit(X * scale, y * scale)
+
+
 @pytest.mark.parametrize("value", [1e16, -1e18])
 def test_a_search_takes_one_prediction_far_from_all_others(value):
     """Its cell has one row; candidates whose cells are too many are left out as ever."""

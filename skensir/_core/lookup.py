@@ -77,7 +77,7 @@ class Lookup(NamedTuple):
     def check_errors(self) -> None:
         """Raise a ValueError if nobody knows what predictions err."""
         if np.isnan(self.rmse[-1]):
-            raise ValueError("return_std == True, but a released table holds no errors.")
+            raise ValueError("A released table holds no errors for return_std and intervals.")
 
     def errors(self, X: AnyArray, n_threads: int = 1) -> FloatArray:
         """Return the root mean squared error in the cell of each row, (n_rows,)."""

@@ -390,19 +390,26 @@ def first_rows_alone(chunks: list[slice]) -> list[slice]:
     return [slice(0, _FIRST_ROWS), slice(_FIRST_ROWS, chunks[0].stop), *chunks[1:]]
 
 
-def check_sums(sums: FloatArray) -> None:
-    """Raise a ValueError where squares are too large to work with."""
+def check_sums(sums: FloatArray, *, in_bins: bool = True) -> None:
+    """Raise a ValueError where squares are too large to work with, of rows in bins or not."""
     # Without a copy of what may be large. What falls below zero does so by less than squares rise
     # above it, and NaN is not below a number either.
     if sums.size and not sums.max() <= _LARGEST_SUM:
+        names = "X, y, data_range, bin_width" if in_bins else "X, y"
         raise ValueError(
-            "X, y, data_range, bin_width or sample_weight is too large: sums of the squares of "
-            "predictions or of errors overflow. Values must be below about 1e70 in magnitude."
+            f"{names} or sample_weight is too large: sums of the squares of predictions or of "
+            "errors overflow. Values must be below about 1e70 in magnitude."
         )
 
 
 def _check_products(
-    products: FloatArray, weight: float, X: AnyArray, y: AnyArray, sample_weight: FloatArray | None
+    products: FloatArray,
+    weight: float,
+    X: AnyArray,
+    y: AnyArray,
+    sample_weight: FloatArray | None,
+    *,
+    in_bins: bool = True,
 ) -> None:
     """Raise a ValueError where the squares of errors are too small to be told from none."""
     if products.max(initial=0) >= _SMALLEST_SQUARE * weight:
@@ -410,9 +417,10 @@ def _check_products(
     for rows in row_chunks(*X.shape):  # where no model errs there is nothing to be told
         errs = (model_columns(X, rows) != y[rows]).any(axis=0)
         if (errs if sample_weight is None else errs & (sample_weight[rows] > 0)).any():
+            too_large = ", or data_range is too large for them" if in_bins else ""
             raise ValueError(
-                "X and y are too close to zero, or data_range is too large for them: the squares "
-                "of errors underflow. Errors must be above about 1e-70 in magnitude."
+                f"X and y are too close to zero{too_large}: the squares of errors underflow. "
+                "Errors must be above about 1e-70 in magnitude."
             )
 
 
@@ -426,7 +434,7 @@ def pooled_error_moments(
             errors = model_columns(X, rows) - y[rows].astype(np.float64)
             weighted = errors if sample_weight is None else errors * sample_weight[rows]
             total += scatter_of(errors, weighted)
-    check_sums(total)
+    check_sums(total, in_bins=False)
     weight = len(X) if sample_weight is None else sample_weight.sum()
-    _check_products(total, weight, X, y, sample_weight)
+    _check_products(total, weight, X, y, sample_weight, in_bins=False)
     return total / weight

@@ -363,6 +363,12 @@ class ImageEnsemble(CombinesImages, PlainState, Documented, RegressorMixin, Base
         -------
         psnr : float
             Mean over the images.
+
+        Raises
+        ------
+        ValueError
+            If an image does not fit to its truth or to those of `fit`, or the peak of floats is not
+            known: some are negative, and none is above 1.
         """
         check_given("targets", targets)
         scores = []

@@ -54,7 +54,10 @@ def _reach_of_cells(regressor: Any) -> float:
 
 
 def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
-    """Return the peak for the PSNR of what a regressor gives, fitted on pixels of a dtype."""
+    """Return the peak for the PSNR of what a regressor gives, fitted on pixels of a dtype.
+
+    Raises a ValueError where the truth cannot be on that scale.
+    """
     if target.dtype.kind == "u":
         return peak_of(target.dtype)
     if pixel_dtype is not None:
@@ -63,7 +66,16 @@ def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: A
     if given is not None:
         return given
     is_small = (scale_of(None, regressor) or 0.0) < FAR_BEYOND_ONE
-    return 1.0 if is_small and target.min() >= 0 and target.max() <= 1 else 255.0
+    lowest, highest = target.min(), target.max()
+    if is_small and lowest >= 0 and highest <= 1:
+        return 1.0
+    if is_small and 0 < highest <= 1:
+        raise ValueError(
+            f"targets has floats from {lowest:.3g} to {highest:.3g}, whose peak is not known: "
+            "bring all images to values from 0 to 1, or give the regressor their data_range in fit."
+        )
+    check_scale(target, "targets")
+    return 255.0
 
 
 def check_scale(image: Image, name: str, peak: float = 255) -> None:

@@ -231,6 +231,19 @@ def test_score_is_the_mean_psnr_with_the_peak_of_the_dtype(dtype):
     assert ensemble.score(predictions, targets) == pytest.approx(np.mean(expected))
 
 
+@pytest.mark.parametrize("regressor", [EnsIRRegressor(), LinearRegression()], ids=str)
+def test_a_score_of_floats_whose_peak_is_not_known_says_what_to_do(regressor):
+    predictions, targets = images()
+    predictions, targets = ([p / 127.5 - 1 for p in part] for part in (predictions, targets))
+    ensemble = ImageEnsemble(regressor).fit(predictions, targets)
+    with pytest.raises(
+        ValueError, match=r"^targets has floats from -\S+ to \S+, whose peak is not"
+    ):
+        ensemble.score(predictions, targets)
+    given = ImageEnsemble(EnsIRRegressor(data_range=2)).fit(predictions, targets)
+    assert 20 < given.score(predictions, targets) < 60
+
+
 # ---- an estimator like others
 
 

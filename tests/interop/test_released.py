@@ -229,10 +229,13 @@ def test_a_released_table_says_that_it_knows_no_errors_and_no_sums(tmp_path):
     (model,) = read_released(write(tmp_path / NAME, table)).regressors_
     X = np.array([[3, 4]], np.uint8)
     assert model.predict(X) == 3.5
-    with pytest.raises(
-        ValueError, match="return_std == True, but a released table holds no errors"
+    for ask in (
+        lambda: model.predict(X, return_std=True),
+        lambda: model.predict_interval(X),
+        lambda: model.calibrate(X, [3]),
     ):
-        model.predict(X, return_std=True)
+        with pytest.raises(ValueError, match=r"^A released table holds no errors for return_std"):
+            ask()
     with pytest.raises(
         ValueError, match="partial_fit needs the statistics of the rows seen before"
     ):
