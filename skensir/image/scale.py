@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from skensir._typing import FloatArray, IntArray
 from skensir.image.files import Image
 from skensir.image.metrics import peak_of
 
@@ -43,14 +44,27 @@ def _reach_of_cells(regressor: Any) -> float:
     Pixels from 130 to 134 have a range of 4, and are on a scale up to 255 nonetheless.
     """
     reach = []
-    for table in getattr(regressor, "estimators_", None) or [regressor]:
-        if table.axes_ != "deviations" and len(table.cells_):
-            bins = table.cells_.max(axis=1) if table.axes_ == "predictions" else table.cells_[:, 0]
+    for axes, bin_width, cells, cell_counts in _tables_of(regressor):
+        if axes != "deviations" and len(cells):
+            bins = cells.max(axis=1) if axes == "predictions" else cells[:, 0]
             order = np.argsort(bins)
-            rows = np.cumsum(table.cell_counts_[order])
+            rows = np.cumsum(cell_counts[order])
             last = bins[order[np.searchsorted(rows, _NEARLY_ALL * rows[-1])]]
-            reach.append(float(last + 1) * table.bin_width_)
+            reach.append(float(last + 1) * bin_width)
     return min(reach, default=0.0)
+
+
+def _tables_of(regressor: Any) -> list[tuple[str, float, IntArray, FloatArray]]:
+    """Return axes, bin width, cells and rows of the tables of an estimator or of a file."""
+    if hasattr(regressor, "tables"):
+        saved = [one.table for one in regressor.tables]
+        return [(one.axes, one.bin_width, one.cells, one.cell_counts) for one in saved]
+    tables = getattr(regressor, "estimators_", None) or [regressor]
+    return [
+        (one.axes_, one.bin_width_, one.cells_, one.cell_counts_)
+        for one in tables
+        if hasattr(one, "cells_")
+    ]
 
 
 def peak_of_truth(target: Image, pixel_dtype: np.dtype[Any] | None, regressor: Any) -> float:
