@@ -24,9 +24,10 @@ _MOST_LETTERS = 200
 # Of what has no unit: numbers beyond make no difference, and are far from overflow.
 LARGEST = 1e100
 SMALLEST = sys.float_info.min
+_COMPLEX = "complex numbers"
 # What there is in an array of which NumPy would make numbers, by the kind of its dtype.
 _NO_NUMBERS = {"U": "text", "S": "text", "T": "text", "M": "dates", "m": "times", "V": "records"}
-_NO_NUMBERS["c"] = _COMPLEX = "complex numbers"
+_NO_NUMBERS |= {"c": _COMPLEX}
 # The same of objects, and of columns by what libraries of data frames call their types.
 _NO_NUMBER_OBJECTS = {
     "text": (str, bytes),

@@ -48,7 +48,7 @@ def summary_unit(data_range: float) -> float:
 
 def range_of_summary(unit: float) -> float:
     """Return the range by which the scale of a spread begins there."""
-    return unit / 8 * 255
+    return unit / summary_unit(1.0)
 
 
 # Of pixels in 8 and in 16 bits.

@@ -9,6 +9,8 @@ import numpy as np
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir.image import ImageEnsemble
 
+# What sums in a dtype are off by, of values up to 255.
+TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
 SQUARED = {"objective": "squared_error"}
 NESTED = {"shrink_to": "parent", "shrinkage": 30.0}
 # Name: parameters of a regressor; of the search where there are none.

@@ -18,8 +18,6 @@ if not torch.cuda.is_available():
     pytest.skip("there is no accelerator", allow_module_level=True)
 from skensir.interop.torch import EnsembleModule  # noqa: E402
 
-TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
-
 
 def columns(X):
     """Return what each model predicts as a tensor on the device."""
@@ -46,7 +44,7 @@ def test_the_module_combines_as_in_python(kind, n_models, dtype):
     X = deployed.on_edges(model, 4000, dtype)
     module = EnsembleModule.from_estimator(model).cuda()
     np.testing.assert_allclose(
-        module(columns(X)).cpu().numpy(), model.predict(X), rtol=0, atol=TOLERANCE[dtype]
+        module(columns(X)).cpu().numpy(), model.predict(X), rtol=0, atol=deployed.TOLERANCE[dtype]
     )
 
 

@@ -22,7 +22,6 @@ runtime = pytest.importorskip("onnxruntime")
 from skensir.interop.onnx import register_skl2onnx, to_onnx  # noqa: E402
 
 # What sums of values up to 255 lose, and more.
-TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
 
 
 def run(graph, X):
@@ -43,7 +42,7 @@ def test_rows_are_combined_as_in_python(kind, n_models, dtype):
     X = deployed.on_edges(model, 4000, dtype)
     found, expected = run(to_onnx(model, dtype=dtype), X), model.predict(X)
     assert found.dtype == ("float32" if dtype == "float32" else "float64")
-    np.testing.assert_allclose(found, expected, rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(found, expected, rtol=0, atol=deployed.TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("kind", deployed.KINDS)
@@ -82,7 +81,7 @@ def test_images_are_combined_as_in_python(regressor, per_channel):
         graph = to_onnx(ensemble, layout="nchw", dtype=dtype)
         found = run(graph, side_by_side(other).astype(dtype))
         np.testing.assert_allclose(
-            found[0], np.moveaxis(expected, -1, 0), rtol=0, atol=TOLERANCE[dtype]
+            found[0], np.moveaxis(expected, -1, 0), rtol=0, atol=deployed.TOLERANCE[dtype]
         )
     twice = run(graph, side_by_side(other).repeat(2, axis=0).astype(dtype))
     np.testing.assert_array_equal(twice, found.repeat(2, axis=0))

@@ -23,8 +23,6 @@ from skensir.interop.torch import EnsembleModule  # noqa: E402
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 DERAINING = Path(os.environ.get("SKENSIR_DATA", SHARED)) / "deraining"
 
-TOLERANCE = {"float32": 2e-5 * 255, "float64": 1e-12 * 255, "uint8": 1e-12 * 255}
-
 
 def columns(X):
     """Return what each model predicts as a tensor of its own."""
@@ -51,7 +49,7 @@ def test_any_values_are_combined_as_in_python(kind, n_models, dtype):
     X = deployed.on_edges(model, 4000, dtype)
     found, expected = EnsembleModule.from_estimator(model)(columns(X)), model.predict(X)
     assert found.dtype == (torch.float32 if dtype == "float32" else torch.float64)
-    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=TOLERANCE[dtype])
+    np.testing.assert_allclose(found.numpy(), expected, rtol=0, atol=deployed.TOLERANCE[dtype])
 
 
 @pytest.mark.parametrize("kind", ["signed", "deviations", "nested, many cells", "search"])
