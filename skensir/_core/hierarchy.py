@@ -23,13 +23,8 @@ import numpy as np
 
 from skensir._core.least_squares import SquaredError, blocks_of_cells
 from skensir._sums.cells import CellIndex, distinct_cells
-from skensir._sums.statistics import (
-    CellStatistics,
-    intercept_part,
-    n_products,
-    quadratic_form,
-    symmetric,
-)
+from skensir._sums.pairs import model_pairs, n_pairs, quadratic_form, symmetric
+from skensir._sums.statistics import CellStatistics, intercept_part
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
 
 
@@ -126,7 +121,7 @@ class Hierarchy:
 
 def n_lines(n_models: int, *, with_errors: bool) -> int:
     """Return how many lines of sums the moments are made of."""
-    return 1 + n_products(n_models) + (n_models if with_errors else 0)
+    return 1 + n_pairs(n_models) + (n_models if with_errors else 0)
 
 
 def moment_lines(statistics: CellStatistics, *, with_errors: bool) -> FloatArray:
@@ -146,7 +141,7 @@ def exchangeable(moments: FloatArray, n_models: int) -> FloatArray:
     """
     root = np.zeros_like(moments)
     root[:, 0] = 1.0
-    first, second = np.triu_indices(n_models)
+    first, second = model_pairs(n_models)
     for kind in (first == second, first != second):
         if kind.any():
             lines = 1 + np.flatnonzero(kind)
@@ -170,7 +165,7 @@ def solve_lines(
     lines: FloatArray, n_models: int, objective: SquaredError
 ) -> tuple[FloatArray, FloatArray]:
     """Return weights and intercepts of the programmes whose moments stand in lines."""
-    end = 1 + n_products(n_models)
+    end = 1 + n_pairs(n_models)
     n_cells = lines.shape[1]
     weights, intercepts = np.empty((n_cells, n_models)), np.empty(n_cells)
     for block in blocks_of_cells(n_cells, n_models):
@@ -185,7 +180,7 @@ def squared_errors(lines: FloatArray, weights: FloatArray, intercepts: FloatArra
 
     Lines without errors are those of tables without intercepts.
     """
-    end = 1 + n_products(weights.shape[1])
+    end = 1 + n_pairs(weights.shape[1])
     total = quadratic_form(lines[1:end], weights)
     if len(lines) > end:
         total += intercept_part(lines[0], lines[end:], weights, intercepts)

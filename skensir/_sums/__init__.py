@@ -16,6 +16,8 @@ The modules in reading order; each uses only those above it, and a test holds th
     these loops for the cells of an index, where numba is installed
 ``histogram``
     the truth in each cell
+``pairs``
+    pairs of models, and matrices of which a triangle is kept
 ``linear``
     moments of a linear regression, a rival of every table
 ``statistics``

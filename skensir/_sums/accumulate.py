@@ -14,7 +14,8 @@ from skensir._sums.compiled import CompiledSums, compiled_sums, compiled_walk, t
 from skensir._sums.histogram import TruthCounter
 from skensir._sums.linear import LinearMoments, scatter_of
 from skensir._sums.matrices import sum_matrices
-from skensir._sums.statistics import CellStatistics, n_offsets, n_products
+from skensir._sums.pairs import n_pairs
+from skensir._sums.statistics import CellStatistics, n_offsets
 from skensir._threads import in_threads
 from skensir._track import Track, untracked
 from skensir._typing import AnyArray, BoolArray, FloatArray, IntArray
@@ -117,7 +118,7 @@ class _Accumulator:
         self.cells = np.empty((0, axes.n_axes(self.n_models)), dtype=np.int64)
         self.index = CellIndex(self.cells)
         n_offset_sums = n_offsets(axes, self.n_models)
-        self.n_sums = 1 + n_offset_sums + n_products(self.n_models) + with_errors * self.n_models
+        self.n_sums = 1 + n_offset_sums + n_pairs(self.n_models) + with_errors * self.n_models
         self.sums = np.zeros((64, self.n_sums))
         self.compiled: CompiledSums | None = None
         self.walk: Walk | None = None  # where not all is compiled

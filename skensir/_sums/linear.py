@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from skensir._sums.pairs import model_pairs
 from skensir._typing import AnyArray, FloatArray
 
 # Penalties that are tried, in units of the mean variance of the predictions.
@@ -22,7 +23,7 @@ _PIECE = 10_000
 
 def scatter_of(values: FloatArray, weighted: FloatArray) -> FloatArray:
     """Return ``values @ weighted.T``, symmetric as columns are the same but for a weight each."""
-    upper = np.triu_indices(len(values))
+    upper = model_pairs(len(values))
     pairs = list(zip(*(indices.tolist() for indices in upper), strict=True))
     products = np.zeros(len(pairs))
     for start in range(0, values.shape[1], _PIECE):

@@ -16,7 +16,8 @@ from skensir._sums.binning import check_bin_indices, model_columns, row_chunks
 from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._sums.compiled import compiled_walk
 from skensir._sums.histogram import TruthCounter
-from skensir._sums.statistics import CellStatistics, n_offsets, n_products
+from skensir._sums.pairs import model_pairs, n_pairs
+from skensir._sums.statistics import CellStatistics, n_offsets
 from skensir._threads import in_threads
 from skensir._track import Track
 from skensir._typing import AnyArray, FloatArray, IntArray
@@ -24,7 +25,7 @@ from skensir._typing import AnyArray, FloatArray, IntArray
 # Rows that are put in order at a time, at 40 bytes each.
 _MAX_ROWS = 2**20
 
-# New cells wait until they are so many, or half as many as are known.
+# Rows of new cells wait until they are so many, or half as many as cells that are known.
 _MAX_WAITING = 2**15
 
 # So many chunks are looked up by one index, however many threads do so.
@@ -86,7 +87,7 @@ class _MatrixSums:
         self.n_models = X.shape[1]
         self.truth: TruthCounter | None = None
         self.at_products = 1 + n_offsets(axes, self.n_models)
-        self.at_errors = self.at_products + n_products(self.n_models)
+        self.at_errors = self.at_products + n_pairs(self.n_models)
         self.sums = np.empty((0, self.at_errors + with_errors * self.n_models))
         self._know(np.empty((0, axes.n_axes(self.n_models)), dtype=np.int64))
 
@@ -142,13 +143,13 @@ class _MatrixSums:
         return numbers
 
     def _find(self, rows: IntArray) -> tuple[IntArray, IntArray, IntArray]:
-        """Return the cell numbers of rows, which rows are in cells not known, and these cells."""
+        """Return the cell numbers of rows, which rows are in cells not known, and their cells."""
         columns = model_columns(self.X, rows)
         bins = self.axes.bins(columns)
         check_bin_indices(bins, self.axes.bin_width, columns)
         numbers = self.index.find(bins, self.walk)
         new = np.flatnonzero((numbers == self.index.n_cells) | self.index.beyond(bins))
-        return numbers, new, distinct_cells(bins.take(new, axis=1))
+        return numbers, new, bins.take(new, axis=1).T.astype(np.int64)
 
     def _take_in(self, cells: list[IntArray]) -> None:
         new = distinct_cells(np.concatenate(cells).T)
@@ -187,6 +188,7 @@ class _MatrixSums:
             return
         first = np.flatnonzero(np.diff(numbers, prepend=-1))  # row of each cell
         cells, n_rows = numbers[first], np.diff(first, append=len(rows))
+        lines = _as_slice(cells - at)
         values = self.X[rows]
         errors = weighted = values - self.y[rows].astype(np.float64)[:, np.newaxis]
         weight = None
@@ -196,7 +198,7 @@ class _MatrixSums:
 
         def add_up(column: int, of_rows: FloatArray) -> None:
             total = _sum_runs(of_rows, first)
-            sums[cells - at, column : column + total.shape[1]] += total
+            sums[lines, column : column + total.shape[1]] += total
 
         add_up(0, np.ones((len(rows), 1)) if weight is None else weight)
         if n_offsets(self.axes, self.n_models):
@@ -211,8 +213,8 @@ class _MatrixSums:
         for starts, products in _products(weighted, errors, first):
             of_piece = numbers[starts]
             own = np.flatnonzero(np.diff(of_piece, prepend=-1))
-            lines = of_piece[own] - at, slice(self.at_products, self.at_errors)
-            sums[lines] += _sum_runs(products, own)
+            lines = _as_slice(of_piece[own] - at)
+            sums[lines, self.at_products : self.at_errors] += _sum_runs(products, own)
 
     def finish(self) -> CellStatistics:
         """Return sums and histogram with the cells in lexicographic order."""
@@ -221,6 +223,12 @@ class _MatrixSums:
             sums = sums.take(order, axis=0)
         truth = None if self.truth is None else self.truth.finish().regroup(np.argsort(order))
         return CellStatistics(self.axes, self.cells[order], sums.T, truth, self.n_models)
+
+
+def _as_slice(numbers: IntArray) -> IntArray | slice:
+    """Return numbers that rise one by one as a slice: what it selects is not copied."""
+    first, last = numbers[0], numbers[-1]
+    return slice(first, last + 1) if last - first == len(numbers) - 1 else numbers
 
 
 def _sum_runs(values: FloatArray, first: IntArray) -> FloatArray:
@@ -232,12 +240,13 @@ def _sum_runs(values: FloatArray, first: IntArray) -> FloatArray:
 def _products(
     weighted: FloatArray, errors: FloatArray, first: IntArray
 ) -> Iterator[tuple[IntArray, FloatArray]]:
-    """Yield the first rows of some pieces and the sums of products there, (n_pieces, n_products).
+    """Yield the first rows of some pieces and the sums of products there, (n_pieces, n_pairs).
 
     A piece has rows of one cell; `first` are the first rows of the cells.
     """
     n_models = errors.shape[1]
-    upper = np.ravel_multi_index(np.triu_indices(n_models), [n_models] * 2)
+    model, other = model_pairs(n_models)
+    upper = n_models * model + other
     within = np.arange(len(errors)) - np.repeat(first, np.diff(first, append=len(errors)))
     starts = np.flatnonzero(within % max(1, _MAX_PRODUCT // n_models**2) == 0)
     n_rows = np.diff(starts, append=len(errors))
@@ -249,5 +258,8 @@ def _products(
             rows = pieces[:, np.newaxis] + np.arange(n)
             right = errors[rows]
             left = right if weighted is errors else weighted[rows]
+            if n == 1:  # nothing is to be added up, and half of the products to be left out
+                yield pieces, left[:, 0].take(model, axis=1) * right[:, 0].take(other, axis=1)
+                continue
             products = left.transpose(0, 2, 1) @ right
             yield pieces, products.reshape(len(pieces), -1).take(upper, axis=1)

@@ -19,10 +19,8 @@ from skensir._sums.binning import MAX_BIN_INDEX
 from skensir._sums.cells import CellIndex, distinct_cells
 from skensir._sums.histogram import TruthHistogram, auto_resolution
 from skensir._sums.linear import LinearMoments
+from skensir._sums.pairs import model_pairs, n_pairs, quadratic_form, symmetric
 from skensir._typing import FloatArray, IntArray
-
-# The sums of a cell lie side by side: line by line they are read from cache.
-_CELLS_IN_CACHE = 2**12
 
 
 def check_array(name: str, array: Any, dtype: type, *shapes: tuple[int, ...]) -> None:
@@ -68,7 +66,7 @@ class CellStatistics(NamedTuple):
         check_number(self.axes.unit, "unit of the sums")
         check_whole(self.n_models, "n_models of the sums", 1)
         k, n_cells = self.n_models, len(self.cells)
-        first = 1 + n_offsets(self.axes, k) + n_products(k)
+        first = 1 + n_offsets(self.axes, k) + n_pairs(k)
         check_array("cells", self.cells, np.int64, (n_cells, self.axes.n_axes(k)))
         check_array("sums", self.sums, np.float64, (first, n_cells), (first + k, n_cells))
         in_range = (self.cells >= -MAX_BIN_INDEX) & (self.cells <= MAX_BIN_INDEX)
@@ -77,7 +75,7 @@ class CellStatistics(NamedTuple):
         steps = np.diff(self.cells, axis=0)
         if (np.take_along_axis(steps, (steps != 0).argmax(axis=1)[:, None], axis=1) <= 0).any():
             raise ValueError("cells of the sums must be distinct and in lexicographic order.")
-        rows, columns = np.triu_indices(k)
+        rows, columns = model_pairs(k)
         squares = [self.error_products[rows == columns]]
         if n_offsets(self.axes, k):
             squares.append(self.squared_offsets)
@@ -133,14 +131,14 @@ class CellStatistics(NamedTuple):
 
     @property
     def error_products(self) -> FloatArray:
-        """Sum of the products of two models' errors, (n_models * (n_models + 1) / 2, n_cells)."""
+        """Sum of the products of two models' errors, (n_pairs, n_cells)."""
         first = 1 + n_offsets(self.axes, self.n_models)
-        return self.sums[first : first + n_products(self.n_models)]
+        return self.sums[first : first + n_pairs(self.n_models)]
 
     @property
     def errors(self) -> FloatArray | None:
         """Sum of each model's errors, (n_models, n_cells); None where it was not asked for."""
-        first = 1 + n_offsets(self.axes, self.n_models) + n_products(self.n_models)
+        first = 1 + n_offsets(self.axes, self.n_models) + n_pairs(self.n_models)
         return self.sums[first:] if len(self.sums) > first else None
 
     def mean_offsets(self) -> FloatArray:
@@ -236,7 +234,7 @@ class CellStatistics(NamedTuple):
         if self.axes.kind != KINDS[0]:
             raise ValueError(f"axes.kind == {self.axes.kind!r}, must be {KINDS[0]!r}.")
         others = np.arange(self.n_models) != model
-        pairs = np.triu_indices(self.n_models)
+        pairs = model_pairs(self.n_models)
         lines = [[True], others, others, others[pairs[0]] & others[pairs[1]]]
         if self.errors is not None:
             lines.append(others)
@@ -301,24 +299,6 @@ def n_offsets(axes: Axes, n_models: int) -> int:
     return 2 * n_models if axes.kind == "predictions" else 0
 
 
-def n_products(n_models: int) -> int:
-    """Return how many pairs of models there are, each with itself included."""
-    return n_models * (n_models + 1) // 2
-
-
-def quadratic_form(products: FloatArray, weights: FloatArray) -> FloatArray:
-    """Return ``w' P w`` for upper triangles (n_pairs, n) of P and weights (n, n_models)."""
-    total = np.zeros(len(weights))
-    pairs = list(zip(*np.triu_indices(weights.shape[1]), strict=True))
-    for start in range(0, len(weights), _CELLS_IN_CACHE):
-        cells = slice(start, start + _CELLS_IN_CACHE)
-        of_models, of_cells = np.ascontiguousarray(weights[cells].T), total[cells]
-        for (model, other), line in zip(pairs, products[:, cells], strict=True):
-            share = of_models[model] * of_models[other]
-            of_cells += (1 if model == other else 2) * share * line
-    return total
-
-
 def intercept_part(
     weight: FloatArray, errors: FloatArray, weights: FloatArray, intercepts: FloatArray
 ) -> FloatArray:
@@ -328,11 +308,3 @@ def intercept_part(
     for of_model, line in zip(weights.T, errors, strict=True):
         combined += of_model * line
     return np.asarray(2 * intercepts * combined + intercepts**2 * weight)
-
-
-def symmetric(products: FloatArray, n_models: int) -> FloatArray:
-    """Turn (n_pairs, n) upper triangles into (n, n_models, n_models) symmetric matrices."""
-    pairs = np.empty((n_models, n_models), dtype=np.intp)
-    upper = np.triu_indices(n_models)
-    pairs[upper] = pairs.T[upper] = np.arange(len(products))
-    return products.T.take(pairs, axis=1)

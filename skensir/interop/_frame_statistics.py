@@ -12,7 +12,8 @@ from skensir._sums.binning import check_bin_indices
 from skensir._sums.cells import CellIndex
 from skensir._sums.histogram import TruthHistogram, check_places
 from skensir._sums.linear import LinearMoments
-from skensir._sums.statistics import CellStatistics, symmetric
+from skensir._sums.pairs import symmetric
+from skensir._sums.statistics import CellStatistics
 from skensir._typing import IntArray
 from skensir.interop._frame_rows import FrameRows
 from skensir.interop._frame_sums import Lines, Query

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from skensir._sums.axes import SPREADS_PER_UNIT, Axes
+from skensir._sums.pairs import model_pairs
 from skensir._typing import AnyArray, IntArray
 from skensir.interop._frame_rows import Frame, FrameRows, added, import_narwhals
 
@@ -74,7 +75,7 @@ class Query:
                 columns += [(nw.col(f"x{i}") - edges[i]).alias(f"o{i}") for i in models]
                 sums |= {f"offset{i}": nw.col(f"o{i}") for i in models}
                 sums |= {f"square{i}": nw.col(f"o{i}") * nw.col(f"o{i}") for i in models}
-            pairs = zip(*np.triu_indices(self.n_models), strict=True)
+            pairs = zip(*model_pairs(self.n_models), strict=True)
             sums |= {f"product{i}_{j}": nw.col(f"e{i}") * nw.col(f"e{j}") for i, j in pairs}
             sums |= {f"error{i}": nw.col(f"e{i}") for i in models}
             sums["truth"] = nw.col("y")

@@ -1,6 +1,7 @@
 """What follows from the sums of each cell, and sums of sums."""
 
 from itertools import pairwise
+from unittest import mock
 
 import naive
 import numpy as np
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from sums import RESOLUTIONS, accumulate_in, assert_same_statistics
 from tables import images
 
+from skensir._sums import pairs as pairs_module
 from skensir._sums.statistics import CellStatistics
 
 
@@ -44,13 +46,18 @@ def test_means_variances_and_error_moments_are_those_of_each_cells_rows(stack, r
     assert (found.prediction_variances() >= 0).all()
 
 
-@given(naive.stacks(), st.integers(0, 2**32 - 1))
-def test_squared_error_of_any_weights_needs_no_prediction(stack, seed):
+@given(naive.stacks(), st.integers(0, 2**32 - 1), st.sampled_from([0, 20]), st.integers(1, 40))
+def test_squared_error_of_any_weights_needs_no_prediction(stack, seed, many_models, in_cache):
     found = accumulate_in({}, stack, None)
     weights = np.random.default_rng(seed).dirichlet(np.ones(found.n_models), found.n_cells)
     shares = np.ones(len(stack.X)) if stack.sample_weight is None else stack.sample_weight
     cells = naive.rows_of_cells(stack.X, stack.bin_width, stack.sample_weight)
-    squared_error = found.squared_error(weights)
+    with (
+        mock.patch.object(pairs_module, "_MANY_MODELS", many_models),
+        mock.patch.object(pairs_module, "_VALUES_IN_CACHE", in_cache),
+        mock.patch.object(pairs_module, "_CELLS_IN_CACHE", in_cache),
+    ):
+        squared_error = found.squared_error(weights)
     for number, rows in enumerate(cells.values()):
         errors = stack.X[rows].astype(np.float64) - stack.y[rows, None]
         expected = shares[rows] @ (errors @ weights[number]) ** 2

@@ -18,7 +18,7 @@ from skensir._core.solve import OBJECTIVES, Settings, find_weights, pool, solve_
 from skensir._core.table import FIELDS, LookupTable
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
-from skensir._sums.statistics import symmetric
+from skensir._sums.pairs import symmetric
 
 
 @pytest.fixture(scope="module")
