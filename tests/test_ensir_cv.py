@@ -5,6 +5,7 @@ their own.
 """
 
 from functools import partial
+from unittest import mock
 
 import numpy as np
 import pandas as pd
@@ -22,6 +23,7 @@ from tables import SEARCH_OF_0_1
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._search.gains import describe_gains
+from skensir._sums import statistics as statistics_module
 from skensir.baselines import ConvexRegressor
 
 SHRINKAGES = (0.0, 10.0, 1000.0)
@@ -79,6 +81,17 @@ def test_results_equal_brute_force_grid_search(cv, bin_widths, whole):
         elif key.startswith("param_"):
             np.testing.assert_array_equal(actual[key], expected[key])
     np.testing.assert_allclose(actual["std_test_score"], expected["std_test_score"], atol=1e-7)
+
+
+@pytest.mark.parametrize("cv", [KFold(5), ShuffleSplit(3, random_state=0)])
+def test_results_do_not_depend_on_how_many_splits_are_worked_on_together(cv):
+    X, y = stacked(whole=True)
+    search = former_search([8, 16, 32], shrinkages=SHRINKAGES, objectives=OBJECTIVES, cv=cv)
+    together = search.fit(X, y).cv_results_["mean_test_score"]
+    for size in (1, 2000):
+        with mock.patch.object(statistics_module, "_BATCH_SIZE", size):
+            alone = search.fit(X, y).cv_results_["mean_test_score"]
+        np.testing.assert_allclose(alone, together, rtol=1e-12)
 
 
 def test_best_estimator_is_an_ordinary_estimator_fitted_on_all_rows():

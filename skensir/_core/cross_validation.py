@@ -8,6 +8,7 @@ parameters costs as much as there are cells.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from itertools import islice
 from typing import NamedTuple
 
 import numpy as np
@@ -15,12 +16,12 @@ import numpy as np
 from skensir._core.combine import with_unseen
 from skensir._core.least_squares import simplex_weights
 from skensir._core.objective import Solution
-from skensir._core.pooled import average_weights, best_model_weights
+from skensir._core.pooled import Pooled, average_weights, best_model_weights
 from skensir._core.solve import Line, pool
 from skensir._sums.accumulate import accumulate
 from skensir._sums.axes import Axes
 from skensir._sums.cells import CellIndex
-from skensir._sums.statistics import CellStatistics
+from skensir._sums.statistics import CellStatistics, batches, coarsen_each, merge_each
 from skensir._typing import AnyArray, FloatArray, IntArray
 
 Split = tuple[IntArray, IntArray]
@@ -34,34 +35,54 @@ RIVALS = {
 
 
 class SplitStatistics:
-    """Statistics of the training and of the held-out rows of one split, at one bin width."""
+    """Statistics of the training and of the held-out rows of one split, at one bin width.
 
-    def __init__(self, train: CellStatistics, test: CellStatistics) -> None:
+    `pooled` are the moments of all training rows, whatever the width.
+    """
+
+    def __init__(
+        self, train: CellStatistics, test: CellStatistics, pooled: Pooled | None = None
+    ) -> None:
         self.train, self.test = train, test
-        # Where the training rows keep the weights of each cell of the held-out rows.
-        self._cell_in_train = CellIndex(train.cells).find(test.cells.T)
-        self.pooled = pool(train)
-
-    def coarsen(self, factor: int, truth_factor: int) -> SplitStatistics:
-        return SplitStatistics(
-            self.train.coarsen(factor, truth_factor), self.test.coarsen(factor, truth_factor)
-        )
-
-    def held_out_error(self, solution: Solution, unseen: Line) -> float:
-        """Mean squared error of a table of the training rows on the held-out rows."""
-        weights = with_unseen(solution.weights, unseen.weights)[self._cell_in_train]
-        intercepts = with_unseen(solution.intercepts, unseen.intercept)[self._cell_in_train]
-        squared_error = self.test.squared_error(weights, intercepts)
-        return float(squared_error.sum() / self.test.weight.sum())
+        self.pooled = pool(train) if pooled is None else pooled
 
     def held_out_errors_of_rivals(self) -> dict[str, float]:
-        """Mean squared error on the held-out rows of what needs no table."""
+        """Mean squared errors on the held-out rows of what needs no table."""
         held_out = self.test.pooled_error_moments()
         rivals = {name: self.pooled.weights(find) for name, find in RIVALS.items()}
         errors = {name: float(weights @ held_out @ weights) for name, weights in rivals.items()}
         if self.train.linear is not None and self.test.linear is not None:
             errors["ridge"] = self.test.linear.mean_squared_error(*self.train.linear.fit_ridge())
         return errors
+
+
+class HeldOutRows:
+    """The held-out rows of some splits, on which tables of their training rows are measured."""
+
+    def __init__(self, splits: Sequence[SplitStatistics]) -> None:
+        tests = [split.test for split in splits]
+        sums = np.concatenate([test.sums for test in tests], axis=1)
+        cells = np.concatenate([test.cells for test in tests])
+        self._sums = tests[0]._replace(cells=cells, sums=sums, truth=None, linear=None)
+        self._starts = np.cumsum([0, *(test.n_cells for test in tests[:-1])])
+        self.n_splits = len(tests)
+        self._weights = np.array([test.weight.sum() for test in tests])
+        # Where the tables, one behind the other, keep the weights of each cell.
+        lines = np.cumsum([0, *(split.train.n_cells + 1 for split in splits[:-1])])
+        places = [CellIndex(split.train.cells).find(split.test.cells.T) for split in splits]
+        self._places = np.concatenate([n + own for n, own in zip(lines, places, strict=True)])
+
+    def errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
+        """Return mean squared errors, (n_splits,), of the weights of cells and of other rows."""
+        weights, intercepts = (
+            np.concatenate(lines)[self._places]
+            for lines in (
+                [with_unseen(found.weights, unseen.weights) for found, unseen in tables],
+                [with_unseen(found.intercepts, unseen.intercept) for found, unseen in tables],
+            )
+        )
+        squared_errors = self._sums.squared_error(weights, intercepts)
+        return np.asarray(np.add.reduceat(squared_errors, self._starts) / self._weights)
 
 
 class Grid(NamedTuple):
@@ -110,6 +131,7 @@ class Pass:
         splits: Sequence[SplitStatistics] | None = None,
     ) -> None:
         self.total, self.folds, self._splits = total, folds, splits
+        self._held_out: list[HeldOutRows] = []
 
     @property
     def splits(self) -> Sequence[SplitStatistics]:
@@ -124,13 +146,30 @@ class Pass:
     def n_splits(self) -> int:
         return len(self.splits if self.folds is None else self.folds)
 
+    def held_out_errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
+        """Return mean squared errors on the rows that each split holds out, (n_splits,).
+
+        The tables are those of the training rows of the splits.
+        """
+        if not self._held_out:
+            parts = batches(self.splits, lambda split: split.test.size)
+            self._held_out = [HeldOutRows(splits) for splits in parts]
+        left = iter(tables)
+        return np.concatenate(
+            [rows.errors(list(islice(left, rows.n_splits))) for rows in self._held_out]
+        )
+
     def coarsen(self, factor: int, truth_factor: int) -> Pass:
-        total, folds, splits = self.total.coarsen(factor, truth_factor), self.folds, self._splits
-        if folds is not None:
-            folds = [fold.coarsen(factor, truth_factor) for fold in folds]
-        if splits is not None:
-            splits = [split.coarsen(factor, truth_factor) for split in splits]
-        return Pass(total, folds, splits)
+        folds, splits = self.folds or (), self._splits or ()
+        tests = folds or [split.test for split in splits]  # folds are held out themselves
+        trains = [split.train for split in splits]
+        total, *wide = coarsen_each([self.total, *tests, *trains], factor, truth_factor)
+        wide_tests, wide_trains = wide[: len(tests)], wide[len(tests) :]
+        pairs = [
+            SplitStatistics(train, test, split.pooled)
+            for train, test, split in zip(wide_trains, wide_tests, splits, strict=False)
+        ]
+        return Pass(total, wide_tests if folds else None, pairs or None)
 
     def pooled(self) -> Pass:
         """Return the pass on one cell that holds all rows, for what needs no other."""
@@ -161,12 +200,12 @@ def sums_of_others(parts: Sequence[CellStatistics]) -> list[CellStatistics]:
     Of a, b, c, d these are b + (c + d), a + (c + d), (a + b) + d and (a + b) + c.
     """
     before, after = list(parts[:1]), list(parts[-1:])
-    for part in parts[1:-1]:
-        before.append(CellStatistics.merge([before[-1], part]))
-    for part in parts[-2:0:-1]:
-        after.append(CellStatistics.merge([part, after[-1]]))
+    for part, opposite in zip(parts[1:-1], parts[-2:0:-1], strict=True):
+        both = merge_each([[before[-1], part], [opposite, after[-1]]])
+        before.append(both[0])
+        after.append(both[1])
     after.reverse()
-    inner = [CellStatistics.merge(pair) for pair in zip(before, after[1:], strict=False)]
+    inner = merge_each(list(zip(before, after[1:], strict=False)))
     return [after[0], *inner, before[-1]]
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from skensir._checks import shown
-from skensir._core.cross_validation import needed_grids
+from skensir._core.cross_validation import Grid, needed_grids
 from skensir._core.folds import FoldSums, sum_up_folds
 from skensir._jobs import count_threads
 from skensir._search.candidates import Rows, most_cells
@@ -56,6 +56,7 @@ class SearchInParts:
         self._sums = FoldSums([], [])
         self._cells: list[IntArray] = []  # occupied ones of each grid, whatever the fold
         self._to_calibrate: dict[int, _SomeRows] = {}
+        self._of_last: tuple[Any, list[Grid]] | None = None
 
     def add(self, X: AnyArray, y: AnyArray, fold: int) -> None:
         """Add the rows of a part, all of which lie in one fold."""
@@ -67,12 +68,20 @@ class SearchInParts:
             search._look_at(*rows)
         else:
             search._begin(rows, may_grow=True)
-        grids = needed_grids(search._grids(search._partial_resolution), whole=False)
         n_threads = count_threads(search.n_jobs)
-        sums = sum_up_folds(*rows, [slice(None)], [fold], grids, n_threads)
+        sums = sum_up_folds(*rows, [slice(None)], [fold], self._grids(), n_threads)
         self._sums = FoldSums.merge([self._sums, sums])
         self._widen([of_grid.cells for of_grid in sums.folds[0]])
         self._to_calibrate.setdefault(fold, _SomeRows()).add(rows[0], rows[1])
+
+    def _grids(self) -> list[Grid]:
+        """Return what a part is summed up by: that of the last one, but for range and widths."""
+        search = self._search
+        known_by = search._current_range(), str(search._widths)
+        if self._of_last is None or self._of_last[0] != known_by:
+            grids = search._grids(search._partial_resolution)
+            self._of_last = known_by, needed_grids(grids, whole=False)
+        return self._of_last[1]
 
     def _widen(self, cells: list[IntArray]) -> None:
         """Give up bins in which there are more cells than a table may have, given new ones."""

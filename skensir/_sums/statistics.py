@@ -8,8 +8,8 @@ cell and errors measured from the truth, so targets at 1e12 lose no digits.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,11 @@ from skensir._sums.histogram import TruthHistogram, auto_resolution
 from skensir._sums.linear import LinearMoments
 from skensir._sums.pairs import model_pairs, n_pairs, quadratic_form, symmetric
 from skensir._typing import FloatArray, IntArray
+
+_Any = TypeVar("_Any")
+
+# Sums that are worked on together where there are many statistics: 8 megabytes.
+_BATCH_SIZE = 2**20
 
 
 def check_array(name: str, array: Any, dtype: type, *shapes: tuple[int, ...]) -> None:
@@ -199,6 +204,10 @@ class CellStatistics(NamedTuple):
 
         The histogram of the truth becomes coarser by `truth_factor`.
         """
+        return coarsen_each([self], factor, truth_factor)[0]
+
+    def _in_wide_bins(self, factor: int) -> CellStatistics:
+        """Return the statistics with a line per narrow cell still, named by the wide one."""
         cells = self.cells // factor
         n_models = self.n_models
         sums = self.sums.copy()
@@ -208,8 +217,7 @@ class CellStatistics(NamedTuple):
             sums[1 : 1 + n_models] += shift * self.weight
             squares = shift * (2 * self.offsets + shift * self.weight)
             sums[1 + n_models : 1 + 2 * n_models] += squares
-        wide = self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
-        return _sum_equal_cells([wide], truth_factor)
+        return self._replace(axes=self.axes.widened(factor), cells=cells, sums=sums)
 
     def on_grid_of_reals(self) -> CellStatistics:
         """Return the statistics with the truth on the grid that "auto" has for reals."""
@@ -223,7 +231,7 @@ class CellStatistics(NamedTuple):
 
         The truth has to be that of the lines.
         """
-        return _sum_equal_cells([self])
+        return _sum_equal_cells([[self]])[0]
 
     def without_model(self, model: int) -> CellStatistics:
         """Return the statistics of the same rows without one of the models.
@@ -244,7 +252,7 @@ class CellStatistics(NamedTuple):
             n_models=self.n_models - 1,
             linear=None if self.linear is None else self.linear.without_model(model),
         )
-        return _sum_equal_cells([left])
+        return _sum_equal_cells([[left]])[0]
 
     def pooled(self) -> CellStatistics:
         """Return the statistics of one cell that holds all rows, without the truth.
@@ -262,34 +270,98 @@ class CellStatistics(NamedTuple):
         They have one target resolution too, or "auto" has chosen it: then parts whose truth is
         whole go over to the grid of the others, as if it had been chosen for all rows at once.
         """
-        if len(parts) == 1:
-            return parts[0]
-        if len({part.truth.resolution for part in parts if part.truth is not None}) > 1:
-            parts = [part.on_grid_of_reals() for part in parts]
-        return _sum_equal_cells(parts)
+        return merge_each([parts])[0]
 
 
-def _sum_equal_cells(parts: Sequence[CellStatistics], truth_factor: int = 1) -> CellStatistics:
-    """Add up the lines of equal cells, within and across the parts."""
-    cells = np.concatenate([part.cells for part in parts])
-    sums = np.concatenate([part.sums for part in parts], axis=1)
+def merge_each(several: Sequence[Sequence[CellStatistics]]) -> list[CellStatistics]:
+    """Return for each of several sequences of parts what `CellStatistics.merge` does."""
+    if all(len(parts) == 1 for parts in several):
+        return [parts[0] for parts in several]
+    return [
+        of_batch
+        for batch in batches(several, lambda parts: sum(part.size for part in parts))
+        for of_batch in _sum_equal_cells([_on_one_grid(parts) for parts in batch])
+    ]
+
+
+def _on_one_grid(parts: Sequence[CellStatistics]) -> Sequence[CellStatistics]:
+    """Return parts that count the truth on one grid."""
+    if len({part.truth.resolution for part in parts if part.truth is not None}) > 1:
+        return [part.on_grid_of_reals() for part in parts]
+    return parts
+
+
+def coarsen_each(
+    several: Sequence[CellStatistics], factor: int, truth_factor: int = 1
+) -> list[CellStatistics]:
+    """Return of each of several statistics what `CellStatistics.coarsen` does."""
+    return [
+        of_batch
+        for batch in batches(several, lambda statistics: statistics.size)
+        for of_batch in _sum_equal_cells(
+            [[statistics._in_wide_bins(factor)] for statistics in batch], truth_factor
+        )
+    ]
+
+
+def batches(several: Sequence[_Any], size: Callable[[_Any], int]) -> Iterator[Sequence[_Any]]:
+    """Yield what is worked on together: a step of NumPy hardly costs more than for one of them."""
+    first, total = 0, 0
+    for number, one in enumerate(several):
+        own = size(one)
+        if number > first and total + own > _BATCH_SIZE:
+            yield several[first:number]
+            first, total = number, 0
+        total += own
+    yield several[first:]
+
+
+def _sum_equal_cells(
+    sets: Sequence[Sequence[CellStatistics]], truth_factor: int = 1
+) -> list[CellStatistics]:
+    """Add up the lines of equal cells in each set of parts, within and across these."""
+    lines = [part for parts in sets for part in parts]
+    n_lines = [sum(part.n_cells for part in parts) for parts in sets]
+    own_set = np.repeat(np.arange(len(sets)), n_lines)
+    # The set comes last, where it does not keep cells from being numbered.
+    cells = np.column_stack([np.concatenate([part.cells for part in lines]), own_set])
+    sums = np.concatenate([part.sums for part in lines], axis=1)
     distinct = distinct_cells(cells.T)
+    distinct = distinct[np.argsort(distinct[:, -1], kind="stable")]
     numbers = CellIndex(distinct).find(cells.T)
     total = np.empty((len(sums), len(distinct)))
     for line, line_total in zip(sums, total, strict=True):
         line_total[:] = np.bincount(numbers, line, len(distinct))
-    ends = np.cumsum([part.n_cells for part in parts])
+    found = []
+    starts = np.searchsorted(distinct[:, -1], np.arange(len(sets) + 1))
+    own_numbers = np.split(numbers, np.cumsum(n_lines)[:-1])
+    for number, (parts, of_lines) in enumerate(zip(sets, own_numbers, strict=True)):
+        start, stop = starts[number : number + 2]
+        of_cells = np.ascontiguousarray(distinct[start:stop, :-1])
+        of_set = np.ascontiguousarray(total[:, start:stop])  # not a view: the rest is let go
+        found.append(_with_sums(parts, of_cells, of_set, of_lines - start, truth_factor))
+    return found
+
+
+def _with_sums(
+    parts: Sequence[CellStatistics],
+    cells: IntArray,
+    sums: FloatArray,
+    numbers: IntArray,
+    truth_factor: int,
+) -> CellStatistics:
+    """Return the sum of parts, given its cells and sums, and the number of each line's cell."""
+    stops = np.cumsum([part.n_cells for part in parts])
     truths = [
         part.truth.regroup(number, truth_factor)
-        for part, number in zip(parts, np.split(numbers, ends[:-1]), strict=True)
+        for part, number in zip(parts, np.split(numbers, stops[:-1]), strict=True)
         if part.truth is not None
     ]
-    truth = TruthHistogram.merge(truths) if truths else None
     linear = [part.linear for part in parts if part.linear is not None]
     return parts[0]._replace(
-        cells=distinct,
-        sums=total,
-        truth=truth,
+        cells=cells,
+        sums=sums,
+        truth=TruthHistogram.merge(truths) if truths else None,
         linear=LinearMoments.merge(linear) if len(linear) == len(parts) else None,
     )
 

@@ -12,7 +12,8 @@ from sums import RESOLUTIONS, accumulate_in, assert_same_statistics
 from tables import images
 
 from skensir._sums import pairs as pairs_module
-from skensir._sums.statistics import CellStatistics
+from skensir._sums import statistics as statistics_module
+from skensir._sums.statistics import CellStatistics, coarsen_each, merge_each
 
 
 @given(naive.stacks(), RESOLUTIONS)
@@ -98,6 +99,39 @@ def test_statistics_coarsen_to_those_of_wider_bins(stack, factor, truth_factor):
     coarse = accumulate_in({}, stack, 1.0).coarsen(factor, truth_factor)
     wide = stack._replace(bin_width=stack.bin_width * factor)
     assert_same_statistics(coarse, accumulate_in({}, wide, float(truth_factor)))
+
+
+def in_parts(stack, n_parts):
+    """Return the statistics of so many parts, which lie in turn, without those that are empty."""
+    parts = []
+    for first in range(n_parts):
+        rows = slice(first, None, n_parts)
+        weight = None if stack.sample_weight is None else stack.sample_weight[rows]
+        own = stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
+        parts.append(accumulate_in({}, own, 1.0, with_errors=True, with_linear=True))
+    return [part for part in parts if part.n_cells]
+
+
+def assert_same_arrays(found, expected):
+    for one, other in zip(found, expected, strict=True):
+        for name in ("cells", "sums"):
+            np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
+        for part in ("truth", "linear"):
+            for array, like in zip(getattr(one, part), getattr(other, part), strict=True):
+                np.testing.assert_array_equal(array, like)
+
+
+@given(naive.stacks(), st.integers(1, 6), st.sampled_from([1, 200, 2**20]), st.integers(1, 3))
+def test_several_statistics_coarsen_and_merge_together_as_each_does_alone(
+    stack, n_parts, batch_size, factor
+):
+    parts = in_parts(stack, n_parts)
+    sets = [parts[start : start + 1 + start % 3] for start in range(len(parts))]
+    alone = [part.coarsen(factor, 2) for part in parts]
+    merged = [CellStatistics.merge(of_set) for of_set in sets]
+    with mock.patch.object(statistics_module, "_BATCH_SIZE", batch_size):
+        assert_same_arrays(coarsen_each(parts, factor, 2), alone)
+        assert_same_arrays(merge_each(sets), merged)
 
 
 def changed(statistics, part, name, change):
