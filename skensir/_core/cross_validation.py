@@ -57,11 +57,26 @@ class SplitStatistics:
 
 
 class HeldOutRows:
-    """The held-out rows of some splits, on which tables of their training rows are measured."""
+    """The held-out rows of all splits, on which tables of their training rows are measured."""
+
+    def __init__(self, splits: Sequence[SplitStatistics]) -> None:
+        self._batches = list(map(_HeldOutBatch, batches(splits, lambda split: split.test.size)))
+
+    def errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
+        """Return mean squared errors, (n_splits,), of the weights of cells and of other rows."""
+        left = iter(tables)
+        of_batches = [batch.errors(list(islice(left, batch.n_splits))) for batch in self._batches]
+        return np.concatenate(of_batches)
+
+
+class _HeldOutBatch:
+    """Those of some splits."""
 
     def __init__(self, splits: Sequence[SplitStatistics]) -> None:
         tests = [split.test for split in splits]
-        sums = np.concatenate([test.sums for test in tests], axis=1)
+        sums = tests[0].sums  # of one alone there is no copy
+        if len(tests) > 1:
+            sums = np.concatenate([test.sums for test in tests], axis=1)
         cells = np.concatenate([test.cells for test in tests])
         self._sums = tests[0]._replace(cells=cells, sums=sums, truth=None, linear=None)
         self._starts = np.cumsum([0, *(test.n_cells for test in tests[:-1])])
@@ -73,7 +88,6 @@ class HeldOutRows:
         self._places = np.concatenate([n + own for n, own in zip(lines, places, strict=True)])
 
     def errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
-        """Return mean squared errors, (n_splits,), of the weights of cells and of other rows."""
         weights, intercepts = (
             np.concatenate(lines)[self._places]
             for lines in (
@@ -131,7 +145,6 @@ class Pass:
         splits: Sequence[SplitStatistics] | None = None,
     ) -> None:
         self.total, self.folds, self._splits = total, folds, splits
-        self._held_out: list[HeldOutRows] = []
 
     @property
     def splits(self) -> Sequence[SplitStatistics]:
@@ -145,19 +158,6 @@ class Pass:
     @property
     def n_splits(self) -> int:
         return len(self.splits if self.folds is None else self.folds)
-
-    def held_out_errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
-        """Return mean squared errors on the rows that each split holds out, (n_splits,).
-
-        The tables are those of the training rows of the splits.
-        """
-        if not self._held_out:
-            parts = batches(self.splits, lambda split: split.test.size)
-            self._held_out = [HeldOutRows(splits) for splits in parts]
-        left = iter(tables)
-        return np.concatenate(
-            [rows.errors(list(islice(left, rows.n_splits))) for rows in self._held_out]
-        )
 
     def coarsen(self, factor: int, truth_factor: int) -> Pass:
         folds, splits = self.folds or (), self._splits or ()

@@ -13,7 +13,7 @@ from skensir._checks import shown
 from skensir._core.average import average_tables
 from skensir._core.calibration import N_PLACES, count_ratios
 from skensir._core.combine import combine_fixed, find_cells
-from skensir._core.cross_validation import Grid, Pass
+from skensir._core.cross_validation import Grid, HeldOutRows, Pass, SplitStatistics
 from skensir._core.hierarchy import n_lines
 from skensir._core.nested_splits import NestedSplits
 from skensir._core.selection import log_errors
@@ -210,19 +210,23 @@ def measure_candidates(
     if nested:
         found = _measure_nested([candidates[i] for i in nested], sums)
         errors[nested], seconds[:, nested] = found
-    for i in set(range(len(candidates))) - set(nested):
-        errors[i], seconds[:, i] = _measure(candidates[i], sums)
+    if others := sorted(set(range(len(candidates))) - set(nested)):
+        held_out = HeldOutRows(sums.splits)
+        for i in others:
+            errors[i], seconds[:, i] = _measure(candidates[i], sums.splits, held_out)
     return errors, seconds
 
 
-def _measure(candidate: EnsIRRegressor, sums: Pass) -> tuple[FloatArray, FloatArray]:
+def _measure(
+    candidate: EnsIRRegressor, splits: Sequence[SplitStatistics], held_out: HeldOutRows
+) -> tuple[FloatArray, FloatArray]:
     """Return the errors of a candidate on each split, and the seconds of fitting and scoring."""
-    start, splits = perf_counter(), sums.splits
-    settings = candidate._settings(sums.total.n_models)
+    start = perf_counter()
+    settings = candidate._settings(splits[0].train.n_models)
     trains, pooled = [split.train for split in splits], [split.pooled for split in splits]
     found = find_weights(trains, settings, pooled)
     solved = perf_counter()
-    errors = sums.held_out_errors([(solution, unseen) for solution, unseen, _ in found])
+    errors = held_out.errors([(solution, unseen) for solution, unseen, _ in found])
     # All splits are solved together.
     seconds = np.array([[solved - start], [perf_counter() - solved]]) / len(splits)
     return errors, np.repeat(seconds, len(splits), axis=1)
