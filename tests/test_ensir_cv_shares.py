@@ -11,8 +11,11 @@ from sklearn.metrics import mean_squared_error
 from sklearn.model_selection import KFold
 
 from skensir import EnsIRRegressor, EnsIRRegressorCV
+from skensir._core.cross_validation import RIVALS
 from skensir._core.selection import find_shares
 from skensir._search import table_search
+from skensir._search.candidates import SCORINGS, Results
+from skensir._search.gains import _held_out_errors
 from skensir._sums.linear import _PENALTIES
 from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
 
@@ -230,6 +233,36 @@ def test_held_out_error_is_that_of_what_the_other_splits_select(select):
         shares = expected_shares(others, best, select)
         errors.append(shares @ np.exp(-scores[:, split]))
     assert model.held_out_mse_ == pytest.approx(np.mean(errors), rel=1e-6)
+
+
+def held_out(errors, scoring):
+    """Return the errors on each split of the best table on the others, wider bins first."""
+    points = [{"bin_width": 2.0**-i, "shrinkage": 0.0} for i in range(len(errors))]
+    candidates = [EnsIRRegressor(**point) for point in points]
+    results = Results(candidates, points, errors, np.zeros((2, *errors.shape)), scoring)
+    rivals = {name: np.ones(errors.shape[1]) for name in RIVALS}
+    return _held_out_errors(results, rivals, "best", 1 / errors.shape[1])
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+@pytest.mark.parametrize("factor", [1.0, 1e20])
+def test_without_a_split_the_others_alone_choose(scoring, factor):
+    """However large its errors are, of which a sum over all splits would know nothing else."""
+    errors = np.random.default_rng(0).uniform(1, 2, (20, 4)) * [1, 1, 1, factor]
+    found = held_out(errors, scoring)
+    log = np.log if "log" in scoring else np.asarray
+    for split in range(4):
+        best = log(np.delete(errors, split, axis=1)).mean(axis=1).argmin()
+        assert found[split] == errors[best, split]
+
+
+@pytest.mark.parametrize("scoring", SCORINGS)
+def test_of_a_tie_on_the_other_splits_the_plainest_table_is_held_out(scoring):
+    """As the search chooses, and not by rounding, which a change of the unit changes."""
+    errors = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
+    errors[:, 2] = 3.0, 4.0, 5.0
+    errors[1:, :2] *= 1 - 1e-15
+    np.testing.assert_array_equal(held_out(errors, scoring)[2], 3.0)
 
 
 def test_an_average_is_no_worse_than_the_best_on_tables_of_few_rows():

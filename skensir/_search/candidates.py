@@ -160,15 +160,15 @@ class Results(NamedTuple):
         log = self.scoring == "neg_log_mean_squared_error"
         return -log_errors(self.errors) if log else -self.errors
 
-    def tied(self) -> BoolArray:
-        """Tell which candidates are the best but for rounding."""
-        mean = self.scores.mean(axis=1)
+    def tied(self, scores: FloatArray) -> BoolArray:
+        """Tell which candidates are the best but for rounding, by scores on some splits."""
+        mean = scores.mean(axis=1)
         # What is relative in an error is absolute in its logarithm.
         scale = 1.0 if self.scoring == "neg_log_mean_squared_error" else abs(mean.max())
         return np.asarray(mean >= mean.max() - _ROUNDING * scale)
 
-    def best_index(self) -> int:
-        """Return the best candidate: of a tie the one with the plainest table."""
+    def best_index(self, scores: FloatArray) -> int:
+        """Return the best candidate by its scores: of a tie the one with the plainest table."""
         points = self.points
 
         def plainness(i: int) -> tuple[Any, ...]:
@@ -176,7 +176,7 @@ class Results(NamedTuple):
             signed, intercept = not point.get("positive", True), point.get("fit_intercept", False)
             return point["bin_width"], point["shrinkage"], not signed, not intercept
 
-        return max(np.flatnonzero(self.tied()).tolist(), key=plainness)
+        return max(np.flatnonzero(self.tied(scores)).tolist(), key=plainness)
 
     def lay_out(self, shares: FloatArray) -> dict[str, Any]:
         """Return `cv_results_`: the keys of GridSearchCV, and the shares."""
@@ -194,7 +194,7 @@ class Results(NamedTuple):
         mean = results["mean_test_score"] = scores.mean(axis=1)
         results["std_test_score"] = scores.std(axis=1)
         # What differs by rounding only is a tie.
-        ranked = np.where(self.tied(), mean.max(), mean)
+        ranked = np.where(self.tied(scores), mean.max(), mean)
         results["rank_test_score"] = rankdata(-ranked, method="min").astype(np.int32)
         results["share"] = shares
         return results

@@ -93,10 +93,10 @@ def _held_out_errors(
     scores, errors = results.scores, results.errors
     n_splits = errors.shape[1]
     if n_splits == 1:
-        return np.asarray(errors[results.best_index()])
-    others = (scores.sum(axis=1, keepdims=True) - scores) / (n_splits - 1)
+        return np.asarray(errors[results.best_index(scores)])
     held_out = np.empty(n_splits)
-    for split, best in enumerate(others.argmax(axis=0).tolist()):
+    for split in range(n_splits):
+        best = results.best_index(np.delete(scores, split, axis=1))
         if n_splits == 2:
             held_out[split] = errors[best, split]
             continue

@@ -275,7 +275,7 @@ class TableSearch(SearchSpace, AveragedTables):
         Behind the candidates come rivals without a table, as tables that are the same everywhere.
         """
         self.n_splits_ = results.errors.shape[1]
-        self.best_index_ = best = results.best_index()
+        self.best_index_ = best = results.best_index(results.scores)
         plain = np.array([rivals[name] for name in RIVALS])
         shares, of_rivals = share_with_rivals(results.errors, plain, best, self.select, ratio)
         self.plain_shares_ = dict(zip(RIVALS, of_rivals.tolist(), strict=True))
