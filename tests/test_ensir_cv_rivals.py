@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from skensir import EnsIRRegressorCV
+from skensir import EnsIRRegressor, EnsIRRegressorCV
 from skensir._core.cross_validation import RIVALS
 from skensir._core.selection import find_shares, share_with_rivals
+from skensir._search.candidates import SCORINGS, Results
 from skensir._search.gains import find_gains
 from skensir.baselines import AverageRegressor, BestModelRegressor, ConvexRegressor
 
@@ -130,9 +131,11 @@ def test_splits_that_share_rows_make_a_gain_less_sure(ratio):
     of_rows = [SimpleNamespace(weight=np.array([share, share])) for share in (ratio, 1.0)]
     splits = 2 * [SimpleNamespace(test=of_rows[0], train=of_rows[1])]
     errors = np.array([[1.0, 3.0]])
-    results = SimpleNamespace(errors=errors, scores=-errors)
+    point = {"bin_width": 32.0, "shrinkage": 0.0}
+    seconds = np.zeros((2, 1, 2))
+    one = Results([EnsIRRegressor(**point)], [point], errors, seconds, SCORINGS[0])
     rivals = {name: np.array([2.0, 5.0]) for name in RIVALS}
-    _, gains = find_gains(results, rivals, "best", splits)
+    _, gains = find_gains(one, rivals, "best", splits)
     saved = np.array([1.0, 2.0]) / 3.5
     for gain in gains.values():
         assert gain["std_error"] == pytest.approx(saved.std(ddof=1) * np.sqrt(1 / 2 + ratio))
