@@ -259,8 +259,7 @@ def test_without_a_split_the_others_alone_choose(scoring, factor):
 @pytest.mark.parametrize("scoring", SCORINGS)
 def test_of_a_tie_on_the_other_splits_the_plainest_table_is_held_out(scoring):
     """As the search chooses, and not by rounding, which a change of the unit changes."""
-    errors = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 3.0], [1.0, 2.0, 3.0]])
-    errors[:, 2] = 3.0, 4.0, 5.0
+    errors = np.array([[1.0, 2.0, 3.0], [1.0, 2.0, 4.0], [1.0, 2.0, 5.0]])
     errors[1:, :2] *= 1 - 1e-15
     np.testing.assert_array_equal(held_out(errors, scoring)[2], 3.0)
 

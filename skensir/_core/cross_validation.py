@@ -88,14 +88,11 @@ class _HeldOutBatch:
         self._places = np.concatenate([n + own for n, own in zip(lines, places, strict=True)])
 
     def errors(self, tables: Sequence[tuple[Solution, Line]]) -> FloatArray:
-        weights, intercepts = (
-            np.concatenate(lines)[self._places]
-            for lines in (
-                [with_unseen(found.weights, unseen.weights) for found, unseen in tables],
-                [with_unseen(found.intercepts, unseen.intercept) for found, unseen in tables],
-            )
+        weights = [with_unseen(found.weights, unseen.weights) for found, unseen in tables]
+        intercepts = [with_unseen(found.intercepts, unseen.intercept) for found, unseen in tables]
+        squared_errors = self._sums.squared_error(
+            np.concatenate(weights)[self._places], np.concatenate(intercepts)[self._places]
         )
-        squared_errors = self._sums.squared_error(weights, intercepts)
         return np.asarray(np.add.reduceat(squared_errors, self._starts) / self._weights)
 
 

@@ -67,15 +67,18 @@ def test_squared_error_of_any_weights_needs_no_prediction(stack, seed, many_mode
     assert found.truth is None
 
 
+def some_rows(stack, rows):
+    weight = None if stack.sample_weight is None else stack.sample_weight[rows]
+    return stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
+
+
 @given(naive.stacks(whole=True), st.lists(st.floats(0, 1), max_size=3))
 def test_statistics_of_parts_add_up_to_those_of_the_whole(stack, cuts):
     ends = sorted({0, len(stack.X), *(round(cut * len(stack.X)) for cut in cuts)})
-    parts = []
-    for start, stop in pairwise(ends):
-        rows = slice(start, stop)
-        weight = None if stack.sample_weight is None else stack.sample_weight[rows]
-        part = stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
-        parts.append(accumulate_in({}, part, 1.0))
+    parts = [
+        accumulate_in({}, some_rows(stack, slice(start, stop)), 1.0)
+        for start, stop in pairwise(ends)
+    ]
     assert_same_statistics(CellStatistics.merge(parts), accumulate_in({}, stack, 1.0))
 
 
@@ -103,12 +106,16 @@ def test_statistics_coarsen_to_those_of_wider_bins(stack, factor, truth_factor):
 
 def in_parts(stack, n_parts):
     """Return the statistics of so many parts, which lie in turn, without those that are empty."""
-    parts = []
-    for first in range(n_parts):
-        rows = slice(first, None, n_parts)
-        weight = None if stack.sample_weight is None else stack.sample_weight[rows]
-        own = stack._replace(X=stack.X[rows], y=stack.y[rows], sample_weight=weight)
-        parts.append(accumulate_in({}, own, 1.0, with_errors=True, with_linear=True))
+    parts = [
+        accumulate_in(
+            {},
+            some_rows(stack, slice(first, None, n_parts)),
+            1.0,
+            with_errors=True,
+            with_linear=True,
+        )
+        for first in range(n_parts)
+    ]
     return [part for part in parts if part.n_cells]
 
 

@@ -21,8 +21,6 @@ onnx = pytest.importorskip("onnx")
 runtime = pytest.importorskip("onnxruntime")
 from skensir.interop.onnx import register_skl2onnx, to_onnx  # noqa: E402
 
-# What sums of values up to 255 lose, and more.
-
 
 def run(graph, X):
     """Return what a runtime makes of a graph."""
